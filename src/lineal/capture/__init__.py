@@ -1,0 +1,1 @@
+"""What a process read, wrote and ran with, seen from outside."""

@@ -1,0 +1,1 @@
+"""What the ledger says, as tables and a graph, now and as of any date."""

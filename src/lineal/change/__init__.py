@@ -1,0 +1,1 @@
+"""Difference of configuration items and the explanation of each change."""

@@ -1,0 +1,48 @@
+"""Moments in time as text: RFC 3339, UTC, six decimals, so that text order is time order."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from lineal.errors import BadTime
+
+_CANONICAL: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z")
+_SPAN: Final = re.compile(r"(\d+)\s*(s|m|h|d|w|seconds?|minutes?|hours?|days?|weeks?)\s+ago")
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def spell(moment: datetime) -> str:
+    """Return `moment` (aware) as ``2026-11-23T10:32:11.123456Z``; raise `BadTime` if it has no time zone."""
+    if moment.tzinfo is None:
+        raise BadTime(f"a moment without a time zone: {moment}")
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
+
+
+def check(text: str) -> str:
+    """Return `text` if it is a moment in its canonical spelling; raise `BadTime` otherwise."""
+    if _CANONICAL.fullmatch(text) is None:
+        raise BadTime(f"not a canonical moment: {text!r}")
+    try:
+        datetime.fromisoformat(text)
+    except ValueError as error:
+        raise BadTime(f"no such moment: {text!r}") from error
+    return text
+
+
+def read(text: str, now: datetime) -> str:
+    """Return the canonical spelling of a moment as a person writes it.
+
+    Takes ISO 8601 dates and date-times (without a zone: UTC), ``now``, and spans such as ``2h ago``, counted from
+    `now`. Raises `BadTime` for anything else.
+    """
+    words = text.strip()
+    if words == "now":
+        return spell(now)
+    span = _SPAN.fullmatch(words)
+    try:
+        if span is not None:
+            return spell(now - timedelta(seconds=int(span[1]) * _SECONDS[span[2][0]]))
+        moment = datetime.fromisoformat(words)
+        return spell(moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC))
+    except (ValueError, OverflowError) as error:
+        raise BadTime(f"not a moment in time: {text!r}") from error

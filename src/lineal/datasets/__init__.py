@@ -1,0 +1,1 @@
+"""Snapshot, manifest, difference and restore of a directory or file."""

@@ -1,0 +1,1 @@
+"""Content-addressed bytes: small objects in packs, large ones loose."""

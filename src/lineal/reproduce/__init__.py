@@ -1,0 +1,1 @@
+"""Plan, run and compare a model's making again."""

@@ -1,0 +1,1 @@
+"""The outside world as observations and gaps, one module each."""

@@ -1,0 +1,1 @@
+"""The one schema of `--json`, REST and the client."""
