@@ -133,6 +133,12 @@ class DigestMismatch(IntegrityError):
     code = "integrity.digest_mismatch"
 
 
+class Malformed(IntegrityError):
+    """Bytes of a log (tile, bundle, note, checkpoint) are not in the one form that their format allows."""
+
+    code = "integrity.malformed"
+
+
 class BadSignature(IntegrityError):
     """A signature does not verify with the key expected."""
 
