@@ -1,0 +1,139 @@
+"""Where objects lie under the root of a store: the folder layout, and the search through loose files and packs."""
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from lineal.core.digest import Digest
+from lineal.errors import IntegrityError
+from lineal.objects.index import PackIndex, encode
+from lineal.objects.pack import scan
+
+_COARSE_CLOCK_NS: Final = 20_000_000
+_PACK_NAME: Final = re.compile(r"([0-9a-f]{64})\.pack")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an object's bytes lie: in the file `path`, from `offset`, `length` bytes."""
+
+    path: str
+    offset: int
+    length: int
+
+
+class PackFolder:
+    """The packs of one store. Knows their indexes; looks again when the folder has changed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.damaged: frozenset[str] = frozenset()
+        self._indexes: dict[str, PackIndex] = {}
+        self._recent: str | None = None
+        self._stamp: int | None = None
+
+    def find(self, digest: bytes) -> Place | None:
+        """Return where the object lies in the packs known, or None."""
+        indexes = self._indexes
+        recent = self._recent
+        # Objects of one folder were packed together: the pack that had the last one most often has the next.
+        if recent in indexes and (found := indexes[recent].find(digest)):
+            return Place(recent, *found)
+        for path, index in indexes.items():
+            if found := index.find(digest):
+                self._recent = path
+                return Place(path, *found)
+        return None
+
+    def refresh(self) -> bool:
+        """Look at the folder again; return whether it may hold packs that were not known."""
+        try:
+            changed = self.path.stat().st_mtime_ns
+        except FileNotFoundError:
+            return False
+        if changed == self._stamp:
+            return False
+        now = time.time_ns()
+        with os.scandir(self.path) as entries:
+            names = [match for entry in entries if (match := _PACK_NAME.fullmatch(entry.name))]
+        indexes: dict[str, PackIndex] = {}
+        damaged = set()
+        for match in names:
+            path = f"{self.path}/{match[0]}"
+            try:
+                indexes[path] = self._indexes.get(path) or load_index(path)
+            except FileNotFoundError:
+                continue
+            except IntegrityError:
+                damaged.add(path)
+        self._indexes, self.damaged = indexes, frozenset(damaged)
+        # A folder changed within the clock's tick can change again and keep its time: do not rely on that time.
+        self._stamp = changed if now - changed > _COARSE_CLOCK_NS else None
+        return True
+
+    def digests(self) -> Iterator[bytes]:
+        """Yield the digest of every object in the packs known; one in two packs comes twice."""
+        for index in self._indexes.values():
+            yield from index.digests()
+
+
+def load_index(pack: str) -> PackIndex:
+    """Return the index of the pack at the path `pack`, read from the pack itself where the index file is missing or
+    damaged (`verify` reports that); raise `IntegrityError` if the pack cannot be read either.
+    """
+    digest = Digest(bytes.fromhex(os.path.basename(pack)[:64]))
+    with suppress(FileNotFoundError, IntegrityError):
+        return PackIndex.load(Path(pack).with_suffix(".idx"), digest)
+    descriptor = os.open(pack, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return PackIndex(encode(digest, list(scan(descriptor))), digest)
+    finally:
+        os.close(descriptor)
+
+
+class Places:
+    """The layout under one root: ``sha256/ab/cdef…``, ``packs/``, ``tmp/``."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.loose_root = root / "sha256"
+        self.tmp = root / "tmp"
+        self.packs = PackFolder(root / "packs")
+        self._loose = str(self.loose_root)
+
+    def loose(self, digest: bytes) -> str:
+        """Return the path that the object has as a file of its own."""
+        name = digest.hex()
+        return f"{self._loose}/{name[:2]}/{name[2:]}"
+
+    def find_known(self, digest: bytes) -> Place | None:
+        """Return where the object lies, without looking for packs that others wrote since the last look."""
+        if place := self.packs.find(digest):
+            return place
+        path = self.loose(digest)
+        try:
+            return Place(path, 0, os.lstat(path).st_size)
+        except FileNotFoundError:
+            return None
+
+    def find(self, digest: bytes) -> Place | None:
+        """Return where the object lies now, or None."""
+        return self.find_known(digest) or (self.packs.find(digest) if self.packs.refresh() else None)
+
+    def loose_digests(self) -> Iterator[bytes]:
+        """Yield the digest of each object that is a file of its own."""
+        for shard in _names(self.loose_root):
+            for name in _names(self.loose_root / shard):
+                if re.fullmatch("[0-9a-f]{64}", shard + name):
+                    yield bytes.fromhex(shard + name)
+
+
+def _names(path: Path) -> list[str]:
+    with suppress(FileNotFoundError, NotADirectoryError):
+        return sorted(entry.name for entry in path.iterdir())
+    return []
