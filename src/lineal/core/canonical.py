@@ -84,9 +84,7 @@ def _refuse_number(text: str) -> object:
     raise NotCanonical(f"number not allowed in a canonical document: {text[:40]}")
 
 
-_DECODER: Final = json.JSONDecoder(
-    object_pairs_hook=_object, parse_float=_refuse_number, parse_constant=_refuse_number
-)
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_float=_refuse_number, parse_constant=_refuse_number)
 
 
 def parse(data: bytes) -> object:

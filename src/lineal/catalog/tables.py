@@ -1,0 +1,129 @@
+"""The tables of the catalog: what the ledger says, ready to be asked.
+
+Rows are only ever added. Each carries its valid time (`time`: when it came to hold in the world) and its recorded time
+(`taken`: when the ledger took it, `idx`: the entry that says so), so that every question can be asked as of a moment,
+and as it was known at a moment. Intervals ("until when") follow from the next row and are never stored.
+"""
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, Table, Text
+
+FORMAT: Final = 1
+
+metadata: Final = MetaData()
+
+# How far the catalog has followed the ledger. One row.
+cursor: Final = Table(
+    "catalog_cursor",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("format", Integer, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("nodes", BigInteger, nullable=False),
+)
+
+# Every artifact version, run and endpoint revision ever named, by its canonical reference.
+node: Final = Table(
+    "catalog_node",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("ref", Text, nullable=False, unique=True),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("digest", Text, nullable=True),
+    Index("catalog_node_kind_name", "kind", "name"),
+    Index("catalog_node_digest", "digest"),
+)
+
+# What one entry says of one node.
+fact: Final = Table(
+    "catalog_fact",
+    metadata,
+    Column("node", BigInteger, primary_key=True, autoincrement=False),
+    Column("idx", BigInteger, primary_key=True, autoincrement=False),
+    Column("type", Text, nullable=False),
+    Column("time", Text, nullable=False),
+    Column("taken", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("basis", Text, nullable=False),
+    Column("version", Text, nullable=True),
+    Column("digest", Text, nullable=True),
+    Column("detail", Text, nullable=False),
+    Index("catalog_fact_idx", "idx"),
+    Index("catalog_fact_type_time", "type", "time"),
+    sqlite_with_rowid=False,
+)
+
+edge: Final = Table(
+    "catalog_edge",
+    metadata,
+    Column("source", BigInteger, primary_key=True, autoincrement=False),
+    Column("target", BigInteger, primary_key=True, autoincrement=False),
+    Column("type", Text, primary_key=True),
+    Column("idx", BigInteger, primary_key=True, autoincrement=False),
+    Column("time", Text, nullable=False),
+    Column("taken", Text, nullable=False),
+    Column("basis", Text, nullable=False),
+    Index("catalog_edge_back", "target", "source", "type", "idx", "time", "taken"),
+    sqlite_with_rowid=False,
+)
+
+# Foreign names: ARNs, URIs, commits, image tags.
+alias: Final = Table(
+    "catalog_alias",
+    metadata,
+    Column("alias", Text, primary_key=True),
+    Column("node", BigInteger, primary_key=True, autoincrement=False),
+    Column("idx", BigInteger, primary_key=True, autoincrement=False),
+    Column("time", Text, nullable=False),
+    Column("taken", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Content inside a version, by digest: which dataset has this file.
+member: Final = Table(
+    "catalog_member",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("node", BigInteger, primary_key=True, autoincrement=False),
+    Column("path", Text, primary_key=True),
+    Column("idx", BigInteger, primary_key=True, autoincrement=False),
+    Column("time", Text, nullable=False),
+    Column("taken", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+gap: Final = Table(
+    "catalog_gap",
+    metadata,
+    Column("idx", BigInteger, primary_key=True, autoincrement=False),
+    Column("n", Integer, primary_key=True, autoincrement=False),
+    Column("code", Text, nullable=False),
+    Column("explanation", Text, nullable=False),
+    Column("about", Text, nullable=True),
+    Column("time", Text, nullable=False),
+    Column("taken", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Every entry of the log, as its statement describes it.
+event: Final = Table(
+    "catalog_event",
+    metadata,
+    Column("idx", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("producer", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("time", Text, nullable=False),
+    Column("said", Text, nullable=False),
+    Column("taken", Text, nullable=False),
+    Column("basis", Text, nullable=False),
+    Column("actor", Text, nullable=True),
+    Column("erased", Boolean, nullable=False),
+    Index("catalog_event_id", "id"),
+)
+
+FOLDED: Final = (node, fact, edge, alias, member, gap, event)

@@ -1,0 +1,219 @@
+"""The commit protocol: how statements become durable entries of the log.
+
+`commit_batch` is the only function that writes entries. Its steps are numbered; after each stands what a crash at that
+point leaves behind.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from lineal.core.event import Event, encode_entry, statement_digest
+from lineal.core.merkle import Frontier, leaf_hash
+from lineal.errors import ClaimTaken, EventConflict, InconsistentStore, LinealError, UsageError
+from lineal.ledger import tables
+from lineal.ledger.database import Database
+
+_CHUNK: Final = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The place of an event in the log; `new` is false when the same event stood there already."""
+
+    idx: int
+    new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An event made ready for the commit: its statement, the digest of that, and what the statement commits to."""
+
+    statement: dict[str, Any]
+    digest: bytes
+    salt: bytes
+    body: bytes
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What makes an event the same event: its producer and the producer's name for it."""
+        return self.statement["producer"], self.statement["id"]
+
+
+Group = Sequence[Prepared]
+"""Events that are recorded together or not at all: what one call of `append` was given."""
+
+Outcome = list[Receipt] | LinealError
+
+
+def prepare(event: Event, log: str) -> Prepared:
+    """Return `event` ready for the log `log`; raise `UsageError` branches if it can never be an entry of it."""
+    if event.log != log:
+        raise UsageError(f"an event made for the log {event.log!r} was sent to {log!r}; it was not recorded")
+    statement = event.statement()
+    digest = bytes.fromhex(statement_digest(statement))
+    encode_entry(statement, event.said)  # refuses what would be too large while nothing is locked
+    return Prepared(statement, digest, event.salt, event.body)
+
+
+def commit_batch(database: Database, groups: Sequence[Group], clock: Callable[[], str]) -> list[Outcome]:
+    """Append to the log, in one transaction, what of `groups` is not in it yet; return one outcome for each group.
+
+    An event already in the log gives its first receipt again; one that contradicts the log gives its error for its
+    group, of which nothing is recorded, and harms no other group. When this returns, everything acknowledged is
+    durable. Raises `StoreError` branches and `InconsistentStore`; then nothing at all is recorded.
+    """
+    with database.writing() as connection:
+        # 1. Win the head. Crash here -> nothing happened.
+        head = connection.execute(sa.select(tables.head).with_for_update()).one_or_none()
+        if head is None:
+            raise InconsistentStore("the ledger has no head row")
+        # 2. Tell new events from known ones and from those that contradict the log.
+        taken = max(clock(), head.taken)
+        outcomes, fresh = _sort_out(connection, groups, head.size)
+        if not fresh:
+            return outcomes
+        # 3. Stage entries, bodies, claims and the new head. Crash here -> the database rolls all of it back.
+        frontier = _insert(connection, fresh, Frontier.decode(bytes(head.frontier)), taken)
+        moved = connection.execute(
+            tables.head.update()
+            .where(tables.head.c.id == 1, tables.head.c.size == head.size)
+            .values(size=frontier.size, root=frontier.root(), frontier=frontier.encode(), taken=taken)
+        )
+        if moved.rowcount != 1:
+            raise InconsistentStore("the head of the ledger moved under its lock")
+        # 4. Commit, with fsync. Crash before it returns -> the events may be in the log but nobody was told so:
+        #    sending them again gives their receipts. Crash after -> they are in the log.
+    return outcomes
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What the log, and the groups accepted before, hold already."""
+
+    known: dict[tuple[str, str], tuple[int, bytes]]
+    numbers: set[tuple[str, int]]
+    claims: set[str]
+
+
+def _sort_out(
+    connection: sa.Connection, groups: Sequence[Group], size: int
+) -> tuple[list[Outcome], list[tuple[int, Prepared]]]:
+    everything = [item for group in groups for item in group]
+    known, numbers = _known(connection, everything)
+    seen = _Seen(known, numbers, _claims(connection, everything))
+    outcomes: list[Outcome] = []
+    fresh: list[tuple[int, Prepared]] = []
+    for group in groups:
+        places, new = _judge_group(group, seen, size + len(fresh))
+        outcomes.append(places)
+        fresh.extend(new)
+    return outcomes, fresh
+
+
+def _judge_group(group: Group, seen: _Seen, size: int) -> tuple[Outcome, list[tuple[int, Prepared]]]:
+    within = _Seen({}, set(), set())
+    receipts: list[Receipt] = []
+    fresh: list[tuple[int, Prepared]] = []
+    for item in group:
+        found = seen.known.get(item.key) or within.known.get(item.key)
+        if found is not None and found[1] == item.digest:
+            receipts.append(Receipt(found[0], False))
+            continue
+        refusal = _refusal(item, found is not None, seen, within)
+        if refusal is not None:
+            return refusal, []
+        idx = size + len(fresh)
+        fresh.append((idx, item))
+        receipts.append(Receipt(idx, True))
+        within.known[item.key] = (idx, item.digest)
+        within.numbers.add((item.key[0], item.statement["seq"]))
+        within.claims.update(item.statement["claims"])
+    seen.known.update(within.known)
+    seen.numbers |= within.numbers
+    seen.claims |= within.claims
+    return receipts, fresh
+
+
+def _refusal(item: Prepared, differs: bool, *seen: _Seen) -> LinealError | None:
+    producer, name = item.key
+    if differs:
+        return EventConflict(f"producer {producer} sent two different events as {name!r}; the second was not recorded")
+    seq = item.statement["seq"]
+    if any((producer, seq) in known.numbers for known in seen):
+        return EventConflict(f"producer {producer} sent two events as number {seq}; the second was not recorded")
+    lost = [claim for claim in item.statement["claims"] if any(claim in known.claims for known in seen)]
+    return ClaimTaken(f"already taken: {', '.join(lost)}; nothing was recorded") if lost else None
+
+
+def _known(
+    connection: sa.Connection, batch: Sequence[Prepared]
+) -> tuple[dict[tuple[str, str], tuple[int, bytes]], set[tuple[str, int]]]:
+    entry = tables.entry.c
+    known: dict[tuple[str, str], tuple[int, bytes]] = {}
+    used: set[tuple[str, int]] = set()
+    by_producer: dict[str, list[Prepared]] = {}
+    for item in batch:
+        by_producer.setdefault(item.key[0], []).append(item)
+    for producer, items in by_producer.items():
+        for part in _chunks(items):
+            same = entry.id.in_([item.key[1] for item in part]) | entry.seq.in_(
+                [item.statement["seq"] for item in part]
+            )
+            query = sa.select(entry.id, entry.seq, entry.idx, entry.statement).where(entry.producer == producer, same)
+            for row in connection.execute(query):
+                known[producer, row.id] = (row.idx, bytes(row.statement))
+                used.add((producer, row.seq))
+    return known, used
+
+
+def _claims(connection: sa.Connection, batch: Sequence[Prepared]) -> set[str]:
+    names = [name for item in batch for name in item.statement["claims"]]
+    found: set[str] = set()
+    for part in _chunks(names):
+        found.update(connection.scalars(sa.select(tables.claim.c.name).where(tables.claim.c.name.in_(part))))
+    return found
+
+
+def _insert(
+    connection: sa.Connection, fresh: Sequence[tuple[int, Prepared]], frontier: Frontier, taken: str
+) -> Frontier:
+    entries: list[dict[str, Any]] = []
+    bodies: list[dict[str, Any]] = []
+    claims: list[dict[str, Any]] = []
+    for idx, item in fresh:
+        data = encode_entry(item.statement, taken)
+        producer, name = item.key
+        entries.append(
+            {
+                "idx": idx,
+                "producer": producer,
+                "id": name,
+                "seq": item.statement["seq"],
+                "statement": item.digest,
+                "leaf": leaf_hash(data),
+                "bytes": data,
+            }
+        )
+        bodies.append({"idx": idx, "salt": item.salt, "bytes": item.body})
+        claims.extend({"name": claim, "idx": idx} for claim in item.statement["claims"])
+    connection.execute(tables.entry.insert(), entries)
+    connection.execute(tables.body.insert(), bodies)
+    if claims:
+        connection.execute(tables.claim.insert(), claims)
+    return frontier.extend(row["leaf"] for row in entries)
+
+
+def _chunks(items: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    return (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))
+
+
+def create_rows(connection: sa.Connection, properties: dict[str, str], taken: str) -> None:
+    """Write the rows of an empty ledger: its `properties` and a head of size 0."""
+    connection.execute(tables.ledger.insert(), [{"name": name, "value": value} for name, value in properties.items()])
+    empty = Frontier()
+    connection.execute(
+        tables.head.insert().values(id=1, size=0, root=empty.root(), frontier=empty.encode(), taken=taken)
+    )

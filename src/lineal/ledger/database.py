@@ -1,0 +1,136 @@
+"""One way to a database, SQLite or PostgreSQL, with durable commits and our own errors."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+import sqlalchemy as sa
+from sqlalchemy import event, pool
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from lineal.errors import InconsistentStore, ReadOnlyStore, StoreError, StoreFull, StoreUnavailable
+
+_WRITE: Final = {"lineal_write": True}
+_BUSY_MS: Final = 60_000
+
+
+class Database:
+    """A database whose commits survive power loss: `synchronous=FULL` on SQLite, `fsync` on PostgreSQL.
+
+    `durable=False` is for what can be rebuilt (the catalog): it may lose its last commits, never its consistency.
+    """
+
+    def __init__(self, engine: sa.Engine, *, read_only: bool, durable: bool) -> None:
+        self.engine = engine
+        self.read_only = read_only
+        self.durable = durable
+        event.listen(engine, "connect", self._set_up)
+        event.listen(engine, "begin", _begin)
+
+    @classmethod
+    def sqlite(cls, file: Path, *, read_only: bool = False, durable: bool = True, create: bool = False) -> "Database":
+        """Return the SQLite database in `file`; it is made only when `create` is true."""
+        mode = "ro" if read_only else "rwc" if create else "rw"
+        uri = f"file:{quote(str(file.absolute()))}?mode={mode}"
+
+        def connect() -> sqlite3.Connection:
+            return sqlite3.connect(
+                uri, uri=True, isolation_level=None, check_same_thread=False, timeout=_BUSY_MS / 1000
+            )
+
+        engine = sa.create_engine("sqlite://", creator=connect, poolclass=pool.QueuePool, pool_size=4, max_overflow=32)
+        return cls(engine, read_only=read_only, durable=durable)
+
+    @classmethod
+    def postgresql(cls, url: str, *, read_only: bool = False, durable: bool = True) -> "Database":
+        """Return the PostgreSQL database at `url` (``postgresql://…``), spoken to by psycopg 3."""
+        try:
+            parsed = sa.make_url(url).set(drivername="postgresql+psycopg")
+            engine = sa.create_engine(parsed, pool_size=4, max_overflow=32, pool_pre_ping=True)
+        except (SQLAlchemyError, ModuleNotFoundError) as error:
+            raise StoreUnavailable(
+                f"cannot use {sa.make_url(url).render_as_string(hide_password=True)}: {error}",
+                fix="Install the driver: `pip install 'lineal[postgres]'`.",
+            ) from error
+        return cls(engine, read_only=read_only, durable=durable)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is an embedded database of one host."""
+        return self.engine.dialect.name == "sqlite"
+
+    def _set_up(self, connection: Any, _record: Any) -> None:
+        if not self.is_sqlite:
+            with connection.cursor() as cursor:
+                cursor.execute("SET synchronous_commit TO on" if self.durable else "SET synchronous_commit TO off")
+            connection.commit()
+            return
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+        if not self.read_only:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute(f"PRAGMA synchronous={'FULL' if self.durable else 'NORMAL'}")
+        cursor.execute("PRAGMA trusted_schema=OFF")
+        cursor.execute("PRAGMA secure_delete=ON" if self.durable else "PRAGMA secure_delete=OFF")
+        cursor.close()
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """Give a connection that sees one state of the database; raises `StoreError` branches only."""
+        with translating(), self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """Give a connection that alone may write; leaving the block commits durably, an exception changes nothing."""
+        with translating(), self.engine.connect() as connection:
+            connection = connection.execution_options(**_WRITE)
+            with connection.begin():
+                yield connection
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def _begin(connection: sa.Connection) -> None:
+    write = connection.get_execution_options().get("lineal_write", False)
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    else:
+        connection.exec_driver_sql(
+            "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
+            if write
+            else "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
+        )
+
+
+@contextmanager
+def translating() -> Iterator[None]:
+    """Turn every error of the driver that leaves the block into one of ours."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise _translated(error.orig or error) from error
+    except SQLAlchemyError as error:
+        raise StoreError(f"the database refused: {error}") from error
+    except sqlite3.Error as error:
+        raise _translated(error) from error
+
+
+def _translated(error: BaseException) -> Exception:
+    text = str(error).strip() or type(error).__name__
+    name = getattr(error, "sqlite_errorname", "") or ""
+    state = getattr(error, "sqlstate", "") or ""
+    if name.startswith("SQLITE_FULL") or state.startswith("53"):
+        return StoreFull(f"the database has no space left: {text}; nothing was recorded")
+    if name.startswith(("SQLITE_READONLY", "SQLITE_PERM")) or state in {"25006", "42501"}:
+        return ReadOnlyStore(f"the database refuses writing: {text}; nothing was recorded")
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or state.startswith("XX"):
+        return InconsistentStore(f"the database file is damaged: {text}")
+    if name.startswith(("SQLITE_CANTOPEN", "SQLITE_BUSY", "SQLITE_LOCKED")) or state.startswith(("08", "57")):
+        return StoreUnavailable(f"the database cannot be used now: {text}")
+    return StoreError(f"the database refused: {text}")

@@ -1,0 +1,128 @@
+"""The published log as plain files: `checkpoint` and `tile/…`, in the layout of C2SP tlog-tiles."""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lineal.errors import InconsistentStore, ReadOnlyStore, StoreError, StoreFull, StoreUnavailable
+
+
+class LogFiles:
+    """A folder of tiles, entry bundles and the latest checkpoint.
+
+    Tiles never change once written: writing one that exists with other bytes is an `InconsistentStore`. The checkpoint
+    is replaced atomically. Every write is durable when it returns.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @contextmanager
+    def publishing(self) -> Iterator[None]:
+        """Hold the right to publish: one publisher at a time on this folder."""
+        with _translating(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def read_checkpoint(self) -> bytes | None:
+        """Return the bytes of the published checkpoint, None if there is none yet."""
+        return self._read(self.folder / "checkpoint")
+
+    def read_tile(self, path: str) -> bytes | None:
+        """Return the bytes of the tile or bundle at `path` (``tile/0/000``), None if it is not there."""
+        return self._read(self.folder / path)
+
+    def _read(self, file: Path) -> bytes | None:
+        with _translating(file):
+            try:
+                return file.read_bytes()
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+
+    def write_tile(self, path: str, data: bytes) -> None:
+        """Write a tile or bundle once; raise `InconsistentStore` if it stands there with other bytes."""
+        file = self.folder / path
+        found = self.read_tile(path)
+        if found is not None:
+            if found != data:
+                raise InconsistentStore(f"the published {path} has other bytes than the log gives")
+            return
+        self._replace(file, data)
+
+    def write_checkpoint(self, note: bytes) -> None:
+        """Replace the published checkpoint."""
+        self._replace(self.folder / "checkpoint", note)
+
+    def remove_partials(self, full: str) -> None:
+        """Remove the partial tiles that the full tile at `full` has made superfluous."""
+        folder = self.folder / f"{full}.p"
+        with _translating(folder):
+            if folder.is_dir():
+                for file in folder.iterdir():
+                    file.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+
+    def tiles(self) -> Iterator[str]:
+        """Yield the path of every file under ``tile``."""
+        root = self.folder / "tile"
+        for folder, _, names in os.walk(root):
+            for name in names:
+                yield (Path(folder) / name).relative_to(self.folder).as_posix()
+
+    def _replace(self, file: Path, data: bytes) -> None:
+        with _translating(file):
+            made = _make_folders(file.parent, self.folder)
+            staged = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+            try:
+                with staged.open("wb") as stream:
+                    stream.write(data)
+                    stream.flush()
+                    os.fsync(stream.fileno())
+                staged.replace(file)
+            except BaseException:
+                staged.unlink(missing_ok=True)
+                raise
+            for folder in (file.parent, *made):
+                _sync_folder(folder)
+
+
+def _make_folders(folder: Path, top: Path) -> list[Path]:
+    """Make `folder` and those above it up to `top`; return the folders that got a new entry."""
+    if folder.is_dir():
+        return []
+    made = [] if folder == top else _make_folders(folder.parent, top)
+    folder.mkdir(exist_ok=True)
+    return [*made, folder.parent]
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _translating(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in {28, 122}:  # ENOSPC, EDQUOT
+            raise StoreFull(f"no space left for {path}") from error
+        if error.errno == 30:  # EROFS
+            raise ReadOnlyStore(f"{path} is on a read-only file system") from error
+        if isinstance(error, PermissionError):
+            raise ReadOnlyStore(f"no permission to use {path}") from error
+        if isinstance(error, FileNotFoundError):
+            raise StoreUnavailable(f"{path} is not there") from error
+        raise StoreError(f"cannot use {path}: {error.strerror}") from error

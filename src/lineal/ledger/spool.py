@@ -1,0 +1,109 @@
+"""Group commit across processes: whoever holds the lock commits for all who wait.
+
+A writer that finds the lock free commits its own batch. One that finds it held leaves its batch in a file of the
+spool and waits for the lock; the next holder commits every file it finds, in one transaction with one fsync, and
+removes the files. A waiter that gets the lock and finds its file gone asks for its receipts by committing again,
+which appends nothing: an event already in the log is never appended twice. A process that dies, holding the lock or
+waiting for it, leaves at most a file that the next holder commits; the lock itself dies with the process.
+"""
+
+import contextlib
+import fcntl
+import os
+import struct
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from lineal.core import canonical
+from lineal.core.event import SALT_SIZE, decode_entry, encode_entry, statement_digest
+from lineal.errors import LinealError, ReadOnlyStore, StoreError, StoreFull
+from lineal.ledger.commit import Group, Prepared
+
+_LENGTHS: Final = struct.Struct(">II")
+_MAX_FILES: Final = 256
+
+
+class Spool:
+    """The queue of groups in `folder` and the lock file that orders those who commit them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._counter = 0
+
+    @contextmanager
+    def holding(self, groups: Sequence[Group]) -> Iterator[None]:
+        """Hold the lock; while waiting for it `groups` stand in the spool for the holder to commit."""
+        with _translating(self.folder):
+            descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                left = [self._leave(group) for group in groups]
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                self.settle(left)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _leave(self, group: Group) -> Path:
+        self._counter += 1
+        name = f"{os.getpid()}-{id(self):x}-{self._counter}"
+        with _translating(self.folder):
+            staged = self.folder / f"{name}.tmp"
+            staged.write_bytes(b"".join(_encode(item) for item in group))
+            return staged.rename(self.folder / f"{name}.batch")
+
+    def waiting(self) -> dict[Path, list[Prepared]]:
+        """Return the groups left by others, by file, at most some hundreds; call while holding the lock."""
+        found: dict[Path, list[Prepared]] = {}
+        with _translating(self.folder):
+            for file in sorted(self.folder.glob("*.batch"))[:_MAX_FILES]:
+                with contextlib.suppress(FileNotFoundError):
+                    found[file] = list(_decode(file.read_bytes()))
+        return found
+
+    def settle(self, files: Sequence[Path]) -> None:
+        """Remove `files`, whose groups are durable in the log or about to be committed by their owner."""
+        for file in files:
+            file.unlink(missing_ok=True)
+
+
+def _encode(item: Prepared) -> bytes:
+    statement = canonical.encode(item.statement)
+    return _LENGTHS.pack(len(statement), len(item.body)) + statement + item.salt + item.body
+
+
+def _decode(data: bytes) -> Iterator[Prepared]:
+    """Yield the events of a spool file, up to where a power loss may have cut it: none of them was acknowledged."""
+    at = 0
+    while at + _LENGTHS.size <= len(data):
+        size, body_size = _LENGTHS.unpack_from(data, at)
+        at += _LENGTHS.size
+        end = at + size + SALT_SIZE + body_size
+        if end > len(data):
+            return
+        try:
+            said = canonical.decode(data[at : at + size])
+            statement, _ = decode_entry(encode_entry(said, said["said"]))  # type: ignore[arg-type,index]
+        except (LinealError, TypeError, KeyError):
+            return
+        salt, body = data[at + size : at + size + SALT_SIZE], data[at + size + SALT_SIZE : end]
+        yield Prepared(statement, bytes.fromhex(statement_digest(statement)), salt, body)
+        at = end
+
+
+@contextmanager
+def _translating(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except PermissionError as error:
+        raise ReadOnlyStore(f"cannot write in {folder}: {error.strerror}; nothing was recorded") from error
+    except OSError as error:
+        if error.errno in {28, 122}:  # ENOSPC, EDQUOT
+            raise StoreFull(f"no space left in {folder}; nothing was recorded") from error
+        if error.errno == 30:  # EROFS
+            raise ReadOnlyStore(f"{folder} is read-only; nothing was recorded") from error
+        raise StoreError(f"cannot use {folder}: {error.strerror}; nothing was recorded") from error
