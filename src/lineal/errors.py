@@ -139,6 +139,12 @@ class Malformed(IntegrityError):
     code = "integrity.malformed"
 
 
+class BadManifest(IntegrityError):
+    """A stored manifest is not in its one canonical form, or names paths outside its dataset."""
+
+    code = "integrity.bad_manifest"
+
+
 class BadSignature(IntegrityError):
     """A signature does not verify with the key expected."""
 

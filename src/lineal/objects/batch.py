@@ -73,9 +73,10 @@ class Batch:
         Raises `BadInput` if it cannot be read, `ObjectChanged` if somebody wrote to it meanwhile, and what
         `put_bytes` raises.
         """
-        descriptor = open_source(path)
+        name = os.fsdecode(path)
+        descriptor = open_source(path, name)
         try:
-            return self.put_descriptor(descriptor, os.fsdecode(path))
+            return self.put_descriptor(descriptor, name)
         finally:
             os.close(descriptor)
 

@@ -57,18 +57,18 @@ def settled(descriptor: int) -> os.stat_result:
     return status
 
 
-def open_source(path: bytes | os.PathLike[str], *, folder: int | None = None, follow: bool = True) -> int:
-    """Open a regular file for reading, relative to the open `folder` if given; return its descriptor.
+def open_source(path: bytes | os.PathLike[str], name: str, *, folder: int | None = None) -> int:
+    """Open a regular file, called `name` in messages, for reading; return its descriptor.
 
-    Raises `BadInput` if it cannot be read or is not a regular file, `ObjectChanged` if it is gone, or is a symbolic
-    link and `follow` is false. Never waits for the other end of a FIFO.
+    With `folder`, an open folder in which `path` was seen a moment ago as a file, a symbolic link is not followed.
+    Raises `BadInput` if it cannot be read or is not a regular file, `ObjectChanged` if it is no longer the file that
+    was seen. Never waits for the other end of a FIFO.
     """
-    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY | (0 if follow else os.O_NOFOLLOW)
-    name = os.fsdecode(path)
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY | (0 if folder is None else os.O_NOFOLLOW)
     try:
         descriptor = os.open(path, flags, dir_fd=folder)
     except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ELOOP) and not follow:
+        if error.errno in (errno.ENOENT, errno.ELOOP) and folder is not None:
             raise ObjectChanged(f"{name!r} was removed or replaced while it was being read") from error
         raise BadInput(f"cannot read {name!r}: {error.strerror}") from error
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -91,6 +91,20 @@ def read_small(descriptor: int, size: int, name: str) -> bytes:
     if len(data) != size:
         raise ObjectChanged(f"{name!r} changed while it was being read")
     return data
+
+
+def fingerprint(descriptor: int, name: str) -> tuple[Digest, int]:
+    """Return digest and size of an open regular file; raise `ObjectChanged` if somebody wrote to it meanwhile."""
+    before = settled(descriptor)
+    try:
+        if before.st_size <= BUFFER:
+            digest = Digest.of(read_small(descriptor, before.st_size, name))
+        else:
+            digest = hash_open(descriptor, before.st_size, name)
+    except OSError as error:
+        raise BadInput(f"cannot read {name!r}: {error.strerror}") from error
+    check_unchanged(before, descriptor, name)
+    return digest, before.st_size
 
 
 def hash_open(descriptor: int, size: int, name: str) -> Digest:

@@ -26,7 +26,7 @@ def encode(pack: Digest, rows: Sequence[Row]) -> bytes:
 
     The fan says, for each first byte, how many digests begin with it or a lower one.
     """
-    ordered = sorted(rows)
+    ordered = sorted(rows, key=lambda row: (row.digest, row.offset))
     counts = [0] * 256
     for row in ordered:
         counts[row.digest[0]] += 1

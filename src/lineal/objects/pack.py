@@ -21,7 +21,7 @@ _ENTRY: Final = struct.Struct(">32sI")
 _TRAILER: Final = struct.Struct(">16sQ32s")
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """Where one object's bytes lie in a pack: from `offset`, `length` bytes."""
 

@@ -1,0 +1,233 @@
+"""The manifest of a dataset version: one canonical text for one set of files, in ranges that versions share.
+
+The format, ``lineal-manifest/1``, is in docs/format-objects.md.
+"""
+
+import hashlib
+import re
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final, Protocol
+
+from lineal.core.digest import Digest
+from lineal.core.path import spell, unspell
+from lineal.errors import BadInput, BadManifest, BadRef
+
+HEADER: Final = b"lineal-manifest/1\n"
+_MEAN_RANGE_BITS: Final = 12
+_SIZE_LIMIT: Final = 1 << 63
+_NUMBER: Final = r"(0|[1-9][0-9]{0,18})"
+_ENTRY: Final = re.compile(rf"([fxl]) ([0-9a-f]{{64}}) {_NUMBER} (\S+)")
+_TOTAL: Final = re.compile(rf"{_NUMBER} {_NUMBER}")
+_RANGE: Final = re.compile(rf"([0-9a-f]{{64}}) {_NUMBER} {_NUMBER} (\S+) (\S+)")
+
+
+class ObjectReader(Protocol):
+    """What reading a manifest needs of a store."""
+
+    def read(self, digest: Digest) -> bytes:
+        """Return the object's bytes, checked against `digest`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file: its path (bytes, relative, ``/`` between segments), kind, digest and size in bytes.
+
+    Kind is ``f`` a file, ``x`` an executable file, ``l`` a symbolic link, whose content is the bytes of its target.
+    """
+
+    path: bytes
+    kind: str
+    digest: Digest
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A run of entries, stored as the object `digest`: how many, the sum of their sizes, first and last path."""
+
+    digest: Digest
+    count: int
+    size: int
+    first: bytes
+    last: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The root of a manifest. `digest` names the dataset version; `count` files have `size` bytes together."""
+
+    digest: Digest
+    count: int
+    size: int
+    ranges: tuple[Range, ...]
+
+
+def check_path(path: bytes) -> None:
+    """Raise `BadInput` unless `path` is relative, and no segment is empty, ``.`` or ``..``, and it has no NUL."""
+    if b"\0" in path or any(segment in (b"", b".", b"..") for segment in path.split(b"/")):
+        raise BadInput(f"not a path within a dataset: {path!r}")
+
+
+def is_boundary(path: bytes) -> bool:
+    """Return whether a range ends after the entry with this path: decided by the path alone, once in 4096.
+
+    So that an insertion or removal changes one range, or two, and all others are shared between the versions.
+    """
+    head = int.from_bytes(hashlib.sha256(path).digest()[:2])
+    return head >> (16 - _MEAN_RANGE_BITS) == 0
+
+
+class _Order:
+    """Follows paths in their order: sorted by bytes, each once, none of them a folder of another."""
+
+    def __init__(self) -> None:
+        self._last: bytes | None = None
+        self._prefixes: list[bytes] = []
+
+    def follow(self, path: bytes) -> str | None:
+        """Take the next path; return what is wrong with it, or None."""
+        if self._last is not None and path <= self._last:
+            return f"{path!r} does not come after {self._last!r}"
+        self._last = path
+        while self._prefixes and not path.startswith(self._prefixes[-1]):
+            self._prefixes.pop()
+        if any(path[len(prefix)] == 0x2F for prefix in self._prefixes):
+            return f"{path!r} lies within a path that is a file"
+        self._prefixes.append(path)
+        return None
+
+
+def write(entries: Iterable[Entry], put: Callable[[bytes], Digest]) -> Manifest:
+    """Write the manifest of `entries`, sorted by path; `put` stores each range, then the root.
+
+    Holds one range in memory at a time. Raises `BadInput` for a path that is not allowed, not in its order, or
+    within another that is a file.
+    """
+    order = _Order()
+    ranges: list[Range] = []
+    waiting: list[Entry] = []
+    for entry in entries:
+        check_path(entry.path)
+        if wrong := order.follow(entry.path):
+            raise BadInput(f"cannot be a dataset: {wrong}")
+        if entry.kind not in ("f", "x", "l") or not 0 <= entry.size < _SIZE_LIMIT:
+            raise BadInput(f"cannot be an entry of a dataset: {entry}")
+        waiting.append(entry)
+        if is_boundary(entry.path):
+            ranges.append(_close(waiting, put))
+            waiting.clear()
+    if waiting:
+        ranges.append(_close(waiting, put))
+    count, size = sum(each.count for each in ranges), sum(each.size for each in ranges)
+    lines = [f"{count} {size}\n", *(_range_line(each) for each in ranges)]
+    return Manifest(put(HEADER + "".join(lines).encode()), count, size, tuple(ranges))
+
+
+def load(digest: Digest, reader: ObjectReader) -> Manifest:
+    """Return the manifest whose root is the object `digest`; raise `BadManifest` if it is not in the canonical form.
+
+    Raises `ObjectMissing` or `DigestMismatch` if it cannot be read.
+    """
+    data = reader.read(digest)
+    if not data.startswith(HEADER):
+        raise BadManifest(f"{digest} is not a dataset: it does not begin with lineal-manifest/1")
+    total, *lines = _lines(data[len(HEADER) :], f"the manifest {digest}") or [""]
+    match = _TOTAL.fullmatch(total)
+    if match is None:
+        raise BadManifest(f"the manifest {digest} has no line of totals")
+    ranges = tuple(_parse_range(line, digest) for line in lines)
+    manifest = Manifest(digest, int(match[1]), int(match[2]), ranges)
+    if manifest.count != sum(each.count for each in ranges) or manifest.size != sum(each.size for each in ranges):
+        raise BadManifest(f"the totals of the manifest {digest} are not the sums of its ranges")
+    for before, after in pairwise(ranges):
+        if before.last >= after.first or not is_boundary(before.last):
+            raise BadManifest(f"the manifest {digest} has ranges out of order, or cut at another place")
+    return manifest
+
+
+def read_range(part: Range, reader: ObjectReader, *, is_last: bool) -> list[Entry]:
+    """Return the entries of one range, the last of its manifest or not; raise `BadManifest` if not canonical."""
+    entries = [_parse_entry(line, part) for line in _lines(reader.read(part.digest), f"the range {part.digest}")]
+    order = _Order()
+    for number, entry in enumerate(entries):
+        if wrong := order.follow(entry.path):
+            raise BadManifest(f"the range {part.digest} is not canonical: {wrong}")
+        if number < len(entries) - 1 and is_boundary(entry.path):
+            raise BadManifest(f"the range {part.digest} should end after {entry.path!r}")
+    if not entries or not (is_last or is_boundary(entries[-1].path)):
+        raise BadManifest(f"the range {part.digest} is empty or ends too early")
+    found = (len(entries), sum(entry.size for entry in entries), entries[0].path, entries[-1].path)
+    if found != (part.count, part.size, part.first, part.last):
+        raise BadManifest(f"the range {part.digest} is not as its manifest says")
+    return entries
+
+
+def entries(manifest: Manifest, reader: ObjectReader) -> Iterator[Entry]:
+    """Yield every entry, sorted by path; one range is in memory at a time. Raises as `read_range`."""
+    order = _Order()
+    for part in manifest.ranges:
+        for entry in read_range(part, reader, is_last=part is manifest.ranges[-1]):
+            if wrong := order.follow(entry.path):
+                raise BadManifest(f"the manifest {manifest.digest} is not canonical: {wrong}")
+            yield entry
+
+
+def lookup(manifest: Manifest, path: bytes, reader: ObjectReader) -> Entry | None:
+    """Return the entry of `path`, or None; reads one range at most."""
+    number = bisect_left(manifest.ranges, path, key=lambda part: part.last)
+    if number == len(manifest.ranges) or path < manifest.ranges[number].first:
+        return None
+    found = read_range(manifest.ranges[number], reader, is_last=number == len(manifest.ranges) - 1)
+    return next((entry for entry in found if entry.path == path), None)
+
+
+def _close(waiting: list[Entry], put: Callable[[bytes], Digest]) -> Range:
+    text = "".join(f"{entry.kind} {entry.digest.hex} {entry.size} {spell(entry.path)}\n" for entry in waiting)
+    size = sum(entry.size for entry in waiting)
+    return Range(put(text.encode()), len(waiting), size, waiting[0].path, waiting[-1].path)
+
+
+def _range_line(part: Range) -> str:
+    return f"{part.digest.hex} {part.count} {part.size} {spell(part.first)} {spell(part.last)}\n"
+
+
+def _lines(data: bytes, what: str) -> list[str]:
+    try:
+        *lines, rest = data.decode("utf-8").split("\n")
+    except UnicodeDecodeError as error:
+        raise BadManifest(f"{what} is not UTF-8") from error
+    if rest:
+        raise BadManifest(f"{what} ends within a line")
+    return lines
+
+
+def _parse_entry(line: str, part: Range) -> Entry:
+    match = _ENTRY.fullmatch(line)
+    if match is None or int(match[3]) >= _SIZE_LIMIT:
+        raise BadManifest(f"the range {part.digest} has a line that is no entry: {line[:200]!r}")
+    return Entry(_parse_path(match[4]), match[1], Digest(bytes.fromhex(match[2])), int(match[3]))
+
+
+def _parse_range(line: str, root: Digest) -> Range:
+    match = _RANGE.fullmatch(line)
+    if match is None or match[2] == "0":
+        raise BadManifest(f"the manifest {root} has a line that is no range: {line[:200]!r}")
+    first, last = _parse_path(match[4]), _parse_path(match[5])
+    if last < first:
+        raise BadManifest(f"the manifest {root} has a range that ends before it begins: {line[:200]!r}")
+    return Range(Digest(bytes.fromhex(match[1])), int(match[2]), int(match[3]), first, last)
+
+
+def _parse_path(text: str) -> bytes:
+    path = text.encode("utf-8")
+    try:
+        # What has no escape and would be written as it stands is spelled right: the common case, and ten times quicker.
+        if b"%" in path or spell(path) != text:
+            path = unspell(text)
+        check_path(path)
+    except (BadRef, BadInput) as error:
+        raise BadManifest(f"not the canonical spelling of a path: {text[:200]!r}") from error
+    return path

@@ -1,0 +1,220 @@
+"""Writing a dataset version back to a folder: every byte checked, nothing outside the folder, only what differs."""
+
+import errno
+import fcntl
+import os
+import secrets
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from lineal.core.digest import Digest
+from lineal.datasets.manifest import Entry, entries, load
+from lineal.datasets.tree import LEFT_OUT, Cursor, Found, walk
+from lineal.errors import AlreadyExists, BadInput, BadManifest, ObjectChanged
+from lineal.objects.copying import fingerprint
+from lineal.objects.durable import store_errors
+from lineal.objects.store import ObjectStore
+
+Progress = Callable[[int, int], None]
+_FOLDER: int = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
+_TEMP: int = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What a restore did: files and bytes written, files that were there already, others that it left alone."""
+
+    files: int
+    bytes: int
+    skipped: int
+    others: int
+
+
+def restore(
+    digest: Digest, store: ObjectStore, target: Path, *, force: bool = False, on_progress: Progress | None = None
+) -> Restored:
+    """Write the dataset version `digest` into the folder `target`, making it if need be.
+
+    Files that are there with the right content are skipped. Without `force`, a target that holds anything else is
+    refused before anything is written, so a restore that was interrupted can be run again and nothing is lost; with
+    it, files that differ are replaced, and files that the version does not name are left and counted. Each file
+    appears whole or not at all. `on_progress` gets files and bytes handled so far.
+
+    Raises `AlreadyExists`, `BadInput`, `BadManifest`, `ObjectMissing`, `DigestMismatch` and the store's errors.
+    """
+    others = _compare(digest, store, target, force=force)
+    with store_errors(target, writing=True):
+        target.mkdir(parents=True, exist_ok=True)
+        root = os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            with _temp_folder(root, digest) as temp:
+                writer = _Writer(store, root, temp, force=force)
+                with closing(writer.cursor):
+                    for entry in entries(load(digest, store), store):
+                        writer.write(entry)
+                        if on_progress is not None:
+                            on_progress(writer.files + writer.skipped, writer.bytes)
+        finally:
+            os.close(root)
+    return Restored(writer.files, writer.bytes, writer.skipped, others)
+
+
+def _compare(digest: Digest, store: ObjectStore, target: Path, *, force: bool) -> int:
+    """Check the paths of the whole manifest, and what `target` holds against it; return how many files it does not
+    name.
+    """
+    wanted = entries(load(digest, store), store)
+    entry = _safe_next(wanted)
+    others = 0
+    for folder, found in _present(target, _temp_name(digest)):
+        while entry is not None and entry.path < found.path:
+            entry = _safe_next(wanted)
+        is_named = entry is not None and entry.path == found.path
+        others += not is_named
+        if not force and not (is_named and entry is not None and _is_same(entry, folder, found.name)):
+            raise AlreadyExists(
+                f"{str(target)!r} holds {os.fsdecode(found.path)!r}, which is not so in {digest}; nothing was written",
+                fix="Name an empty folder, or add --force to replace what differs and leave other files alone.",
+            )
+    while entry is not None:
+        entry = _safe_next(wanted)
+    return others
+
+
+def _safe_next(wanted: Iterator[Entry]) -> Entry | None:
+    entry = next(wanted, None)
+    # A file system that ignores case would take .GIT for .git, whose files other programs execute.
+    if entry is not None and any(segment.lower() in LEFT_OUT for segment in entry.path.split(b"/")):
+        raise BadManifest(f"the version names {entry.path!r}, which belongs to a tool: nothing was written")
+    return entry
+
+
+def _present(target: Path, temp: bytes) -> Iterator[tuple[int, Found]]:
+    try:
+        descriptor = os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise BadInput(f"cannot restore into {str(target)!r}: {error.strerror}") from error
+    with closing(Cursor(descriptor)) as cursor:
+        for found in walk(cursor):
+            if found.path.split(b"/")[0] != temp:
+                yield cursor.descriptor, found
+
+
+def _temp_name(digest: Digest) -> bytes:
+    return f".lineal-restore-{digest.hex[:16]}".encode()
+
+
+@contextmanager
+def _temp_folder(root: int, digest: Digest) -> Iterator[int]:
+    """Open the folder for files being written, below the target so that rename works; remove it in the end."""
+    name = _temp_name(digest)
+    with suppress(FileExistsError):
+        os.mkdir(name, 0o700, dir_fd=root)
+    folder = os.open(name, _FOLDER, dir_fd=root)
+    try:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise AlreadyExists("another restore of this version into this folder is under way") from error
+        try:
+            _empty(folder)
+            yield folder
+        finally:
+            _empty(folder)
+            os.rmdir(name, dir_fd=root)
+    finally:
+        os.close(folder)
+
+
+def _empty(folder: int) -> None:
+    for left in os.listdir(folder):
+        os.unlink(left, dir_fd=folder)
+
+
+def _is_same(entry: Entry, folder: int, name: bytes) -> bool:
+    status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    if entry.kind == "l":
+        return stat.S_ISLNK(status.st_mode) and Digest.of(os.readlink(name, dir_fd=folder)) == entry.digest
+    executable = bool(status.st_mode & stat.S_IXUSR)
+    if not stat.S_ISREG(status.st_mode) or status.st_size != entry.size or executable != (entry.kind == "x"):
+        return False
+    descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    try:
+        return fingerprint(descriptor, os.fsdecode(entry.path))[0] == entry.digest
+    except ObjectChanged:
+        return False
+    finally:
+        os.close(descriptor)
+
+
+class _Writer:
+    """Writes entries in their order. Every name is opened relative to an open folder, and no link is followed."""
+
+    def __init__(self, store: ObjectStore, root: int, temp: int, *, force: bool) -> None:
+        self.cursor = Cursor(os.dup(root))
+        self.files = self.bytes = self.skipped = 0
+        self._store, self._temp, self._force = store, temp, force
+
+    def write(self, entry: Entry) -> None:
+        """Write one entry, unless it is there already."""
+        *folders, name = entry.path.split(b"/")
+        try:
+            self._go(tuple(folders))
+        except OSError as error:
+            if error.errno not in (errno.ENOTDIR, errno.ELOOP):
+                raise
+            raise AlreadyExists(f"a link or file is where {os.fsdecode(entry.path)!r} needs a folder") from error
+        if self._is_there(entry, name):
+            self.skipped += 1
+            return
+        temp = secrets.token_hex(8)
+        if entry.kind == "l":
+            self._link(entry, temp)
+        else:
+            self._file(entry, temp)
+        try:
+            os.rename(temp, name, src_dir_fd=self._temp, dst_dir_fd=self.cursor.descriptor)
+        except IsADirectoryError as error:
+            raise AlreadyExists(f"a folder is in the way of {os.fsdecode(entry.path)!r}") from error
+        self.files += 1
+        self.bytes += entry.size
+
+    def _go(self, folders: tuple[bytes, ...]) -> None:
+        while self.cursor.names != folders[: len(self.cursor.names)]:
+            self.cursor.leave()
+        for name in folders[len(self.cursor.names) :]:
+            with suppress(FileExistsError):
+                os.mkdir(name, dir_fd=self.cursor.descriptor)
+            self.cursor.enter(name)
+
+    def _is_there(self, entry: Entry, name: bytes) -> bool:
+        try:
+            if _is_same(entry, self.cursor.descriptor, name):
+                return True
+        except FileNotFoundError:
+            return False
+        if not self._force:
+            raise AlreadyExists(
+                f"{os.fsdecode(entry.path)!r} exists and differs from the version; it was not changed",
+                fix="Name an empty folder, or add --force to replace what differs.",
+            )
+        return False
+
+    def _link(self, entry: Entry, temp: str) -> None:
+        destination = self._store.read(entry.digest)
+        if len(destination) != entry.size or not destination or b"\0" in destination:
+            raise BadManifest(f"{entry.path!r} cannot be a symbolic link: {entry.digest}")
+        os.symlink(destination, os.fsencode(temp), dir_fd=self._temp)
+
+    def _file(self, entry: Entry, temp: str) -> None:
+        descriptor = os.open(temp, _TEMP, 0o777 if entry.kind == "x" else 0o666, dir_fd=self._temp)
+        try:
+            if self._store.copy_into(entry.digest, descriptor) != entry.size:
+                raise BadManifest(f"{entry.path!r} is recorded with a size that {entry.digest} does not have")
+        finally:
+            os.close(descriptor)
