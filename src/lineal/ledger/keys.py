@@ -141,9 +141,10 @@ def save_key(path: Path, key: SigningKey) -> None:
     Raises `AlreadyExists` if the file is there, which is left as it is; `StoreError` if it cannot be written.
     """
     try:
-        descriptor, name = tempfile.mkstemp(prefix=".key-", dir=path.parent)  # mode 0600, whatever the umask
+        descriptor, name = tempfile.mkstemp(prefix=".key-", dir=path.parent)
         try:
             with open(descriptor, "wb") as file:
+                os.fchmod(descriptor, 0o600)  # whatever the umask
                 file.write(key.secret_text().encode() + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
