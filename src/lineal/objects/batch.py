@@ -101,7 +101,9 @@ class Batch:
                 ensure_folder(Path(folder))
             for temp, final in self._moves:
                 temp.rename(final)
-            for folder in self._folders:
+            # The folders above, too: another process may have made one of them and not yet come to syncing it.
+            above = {os.path.dirname(folder) for folder in self._folders}
+            for folder in {*self._folders, *above, str(self._places.root)} if self._folders else ():
                 sync_folder(Path(folder))
 
     def abandon(self) -> None:
