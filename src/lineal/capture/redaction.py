@@ -53,6 +53,7 @@ _CANDIDATE: Final = re.compile(
 )
 _USERINFO: Final = re.compile(r"(?P<scheme>\b[A-Za-z][A-Za-z0-9+.-]{1,20}://)(?P<user>[^\s/\"'<>?#]{1,512})@")
 _QUERY: Final = re.compile(r"(?P<keep>[?&;](?P<name>[A-Za-z0-9_.%-]{1,60})=)(?P<value>[^\s&#\"'<>]{1,4096})")
+_NO_VALUES: Final = frozenset({"", "true", "false", "none", "null", MARK})
 # What stands where a secret would, and is none: names in code, types, placeholders.
 _PLACEHOLDER: Final = re.compile(
     r"(?:none|null|nil|true|false|str|string|bytes|int|bool|any|optional|undefined|todo|changeme|example|x+|\*+|\.+"
@@ -83,8 +84,12 @@ def is_secret_name(name: str) -> bool:
 
 def clean(value: str | bytes) -> str:
     """Return `value` as text that can stand in a canonical document: bytes that are not UTF-8 become ``\\xNN``."""
-    raw = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
-    return raw.decode("utf-8", "backslashreplace")
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    try:
+        return clean(value.encode("utf-8", "surrogateescape"))
+    except UnicodeEncodeError:  # a surrogate that stands for no byte
+        return clean(value.encode("utf-8", "surrogatepass"))
 
 
 def redact(text: str) -> tuple[str, int]:
@@ -107,7 +112,7 @@ def redact_bytes(data: bytes) -> tuple[bytes, int]:
 
 def redact_value(name: str, value: str) -> tuple[str, int]:
     """Return the `value` of a variable or parameter called `name`, redacted by its name or by its shape."""
-    if value and is_secret_name(name) and _PLACEHOLDER.fullmatch(value) is None:
+    if value.lower() not in _NO_VALUES and is_secret_name(name):
         return MARK, 1
     return redact(value)
 

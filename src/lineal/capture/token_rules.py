@@ -31,6 +31,7 @@ _KEY_TAIL: Final = rf"(?:[A-Za-z0-9+/=]{{1,7}}(?:\s|\\[nr])*+)?(?:[+-]?-----END 
 _PRIVATE_KEY: Final = re.compile(rf"-----BEGIN {_KEY}(?P<body>(?:{_KEY_LINE})*+{_KEY_TAIL})")
 _KEY_END: Final = re.compile(rf"-----END {_KEY}")
 _KEY_CONTENT: Final = re.compile(r"[A-Za-z0-9+/=]{16}")
+_KEY_REST: Final = re.compile(r"[+-]?([A-Za-z0-9+/=]{1,80})(?:\s|\\[nr])+")
 _LONGEST_KEY: Final = 16_384
 
 TOKEN_RULES: Final[tuple[TokenRule, ...]] = (
@@ -109,10 +110,14 @@ def cut_private_keys(text: str, mark: str) -> tuple[str, int]:
 
 
 def _rest_of_key(text: str) -> int | None:
-    """Return where the last lines of a key begin, when `text` ends with some."""
+    """Return where the last lines of a key begin, when `text` ends with some.
+
+    Only the last line of a key is short, and the first one here, if the text itself begins in the middle of it.
+    """
     begin = len(text)
     for line in reversed(re.split(r"(?<=\n)|(?<=\\n)", text)):
-        if re.fullmatch(r"[+-]?[A-Za-z0-9+/=]{1,80}(?:\s|\\[nr])+", line) is None:
+        match = _KEY_REST.fullmatch(line)
+        if line and (match is None or (len(match[1]) < 32 and begin != len(text) and begin != len(line))):
             break
         begin -= len(line)
     return begin if _KEY_CONTENT.search(text, begin) is not None else None
