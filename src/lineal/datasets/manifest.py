@@ -122,6 +122,8 @@ def write(entries: Iterable[Entry], put: Callable[[bytes], Digest]) -> Manifest:
     if waiting:
         ranges.append(_close(waiting, put))
     count, size = sum(each.count for each in ranges), sum(each.size for each in ranges)
+    if size >= _SIZE_LIMIT:
+        raise BadInput(f"the files have {size} bytes together, more than a manifest can say")
     lines = [f"{count} {size}\n", *(_range_line(each) for each in ranges)]
     return Manifest(put(HEADER + "".join(lines).encode()), count, size, tuple(ranges))
 
@@ -140,7 +142,8 @@ def load(digest: Digest, reader: ObjectReader) -> Manifest:
         raise BadManifest(f"the manifest {digest} has no line of totals")
     ranges = tuple(_parse_range(line, digest) for line in lines)
     manifest = Manifest(digest, int(match[1]), int(match[2]), ranges)
-    if manifest.count != sum(each.count for each in ranges) or manifest.size != sum(each.size for each in ranges):
+    found = (sum(each.count for each in ranges), sum(each.size for each in ranges))
+    if found != (manifest.count, manifest.size) or manifest.size >= _SIZE_LIMIT:
         raise BadManifest(f"the totals of the manifest {digest} are not the sums of its ranges")
     for before, after in pairwise(ranges):
         if before.last >= after.first or not is_boundary(before.last):
