@@ -215,9 +215,10 @@ def _redact_line(text: str) -> tuple[str, int]:
         return match["keep"] + MARK
 
     def cut_spaced(match: re.Match[str]) -> str:
-        # Blanks around the sign are how code is written: a name without digits, or with dots, is code.
+        # Blanks around the sign are how code is written: no digits, dots or a secret's name is code.
         value = match["value"]
-        code = re.fullmatch(r"[A-Za-z_][\w.]*", value) and ("." in value or re.search(_KEYWORD, value, re.IGNORECASE))
+        named = len(value) < 32 and is_secret_name(value)
+        code = re.fullmatch(r"[A-Za-z_][\w.]*", value) and ("." in value or named)
         return match[0] if code or not re.search(r"\d", value) else cut(match)
 
     for pattern, replace in ((_QUOTED, cut), (_TIGHT, cut), (_OPTION, cut), (_SPACED, cut_spaced)):
