@@ -40,7 +40,7 @@ def read_document(file: Path) -> object:
             case ".toml":
                 return tomllib.loads(text)
             case ".yaml" | ".yml":
-                return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  # safe
+                return _load_yaml(text)
             case other:
                 raise BadInput(
                     f"{clean(str(file))} has the ending {other!r}",
@@ -49,6 +49,20 @@ def read_document(file: Path) -> object:
     except (ValueError, RecursionError, yaml.YAMLError) as error:
         first = " ".join(clean(str(error)).split())[:300] or type(error).__name__
         raise BadInput(f"{clean(str(file))} is not valid {file.suffix[1:].upper()}: {first}") from error
+
+
+def _load_yaml(text: str) -> object:
+    """Load YAML safely: its C loader recurses, so that nesting is measured first, on the flat stream of events."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    depth = 0
+    for event in yaml.parse(text, Loader=loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > DEEPEST:
+            raise ValueError(f"nested deeper than {DEEPEST} levels")
+    return yaml.load(text, Loader=loader)  # noqa: S506  # both loaders are safe ones
 
 
 def flatten(value: object) -> Iterator[tuple[str, Scalar | list[Scalar]]]:
