@@ -1,5 +1,19 @@
 """Entry point of the command `lineal`."""
 
+import sys
+
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line and exit with its status."""
+    if sys.argv[1:] == ["--version"]:  # the one question that must not wait for any import
+        from lineal import __version__
+
+        sys.stdout.write(f"lineal {__version__}\n")
+        return
+    from lineal.cli.main import run
+
+    sys.exit(run())
+
+
+if __name__ == "__main__":
+    main()

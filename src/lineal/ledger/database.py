@@ -1,10 +1,11 @@
 """One way to a database, SQLite or PostgreSQL, with durable commits and our own errors."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from urllib.parse import quote
 
 import sqlalchemy as sa
@@ -17,6 +18,13 @@ _WRITE: Final = {"lineal_write": True}
 _BUSY_MS: Final = 60_000
 
 
+class Closeable(Protocol):
+    """Something that is let go of by closing it."""
+
+    def close(self) -> None:
+        """Let go."""
+
+
 class Database:
     """A database whose commits survive power loss: `synchronous=FULL` on SQLite, `fsync` on PostgreSQL.
 
@@ -27,6 +35,7 @@ class Database:
         self.engine = engine
         self.read_only = read_only
         self.durable = durable
+        self._kept: list[Closeable] = []
         event.listen(engine, "connect", self._set_up)
         event.listen(engine, "begin", _begin)
 
@@ -35,6 +44,9 @@ class Database:
         """Return the SQLite database in `file`; it is made only when `create` is true."""
         mode = "ro" if read_only else "rwc" if create else "rw"
         uri = f"file:{quote(str(file.absolute()))}?mode={mode}"
+        if read_only and not os.access(file.parent, os.W_OK):
+            # SQLite cannot make the shared memory of the write-ahead log there; nobody else can write it either.
+            uri += "&immutable=1"
 
         def connect() -> sqlite3.Connection:
             return sqlite3.connect(
@@ -91,9 +103,15 @@ class Database:
             with connection.begin():
                 yield connection
 
+    def keep(self, file: Closeable) -> None:
+        """Close `file` with the database: a temporary one lives as long as it is used."""
+        self._kept.append(file)
+
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+        while self._kept:
+            self._kept.pop().close()
 
 
 def _begin(connection: sa.Connection) -> None:

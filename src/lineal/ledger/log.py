@@ -37,7 +37,14 @@ class Ledger:
     """
 
     def __init__(
-        self, home: Home, database: Database, key: VerifyingKey, signer: SigningKey | None, clock: Clock
+        self,
+        home: Home,
+        database: Database,
+        key: VerifyingKey,
+        signer: SigningKey | None,
+        clock: Clock,
+        *,
+        unsigned: int = 0,
     ) -> None:
         self.home = home
         self.database = database
@@ -47,11 +54,16 @@ class Ledger:
         self.files = LogFiles(home.log_folder)
         self._writer: Writer | None = None
         self._publisher: Publisher | None = None
-        self._unpublished = 0
+        self._unpublished = unsigned  # what a process that died left committed but not signed
         if signer is not None and not database.read_only:
             spool = Spool(home.spool_folder) if database.is_sqlite else None
             self._writer = Writer(database, key.name, spool, clock)
             self._publisher = Publisher(database, self.files, key.name, signer, key)
+
+    @property
+    def can_append(self) -> bool:
+        """Whether the ledger is open for writing, with its key at hand."""
+        return self._writer is not None
 
     @property
     def origin(self) -> str:
@@ -78,7 +90,7 @@ class Ledger:
     def close(self) -> None:
         """Publish what this process recorded, and let go of the database."""
         try:
-            if self._unpublished:
+            if self._unpublished and self._publisher is not None:
                 self.publish()
         finally:
             self.database.close()
@@ -102,13 +114,13 @@ def open_ledger(home: Home, database: Database, clock: Clock) -> Ledger:
     with database.reading() as connection:
         properties = read_properties(connection)
     _check_properties(properties, key)
-    check_start(database, LogFiles(home.log_folder), key)
+    unsigned = check_start(database, LogFiles(home.log_folder), key)
     signer = None
     if not database.read_only and home.private_key_file.exists():
         signer = load_key(home.private_key_file)
         if signer.verifying_key != key:
             raise InconsistentStore(f"{home.private_key_file} is not the key of {home.public_key_file}")
-    return Ledger(home, database, key, signer, clock)
+    return Ledger(home, database, key, signer, clock, unsigned=unsigned)
 
 
 def _read_public_key(home: Home) -> VerifyingKey:

@@ -22,8 +22,8 @@ from lineal.ledger.reader import Head, Reader, SignedRow, read_head, read_signed
 _STEP: Final = 64 * WIDTH  # entries published at a time: bounds memory
 
 
-def check_start(database: Database, files: LogFiles, key: Verifier) -> Head:
-    """Return the head of the log after holding it against the signed checkpoint.
+def check_start(database: Database, files: LogFiles, key: Verifier) -> int:
+    """Hold the head of the log against the signed checkpoint; return how many entries are not signed yet.
 
     Raises `InconsistentStore` when the database holds fewer entries than were signed (a restored backup), another
     history, or entries after the checkpoint that do not give its head's root; `BadSignature` when the checkpoint is
@@ -41,7 +41,7 @@ def check_start(database: Database, files: LogFiles, key: Verifier) -> Head:
     tail = Reader(database).bytes_between(start.size, head.size)
     if start.extend(leaf_hash(data) for _, data in tail) != head.frontier:
         raise InconsistentStore("the entries after the last checkpoint do not give the root of the ledger's head")
-    return head
+    return head.size - start.size
 
 
 def _check_published(connection: sa.Connection, published: bytes, last: SignedRow | None, key: Verifier) -> None:

@@ -1,0 +1,80 @@
+"""List, show, and the log of one thing."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from lineal.app.session import Session
+from lineal.catalog import tables
+from lineal.catalog.graph import Moment
+from lineal.catalog.reader import Fact, NodeView
+from lineal.core.checkpoint import open_checkpoint
+from lineal.ledger.verify import EntryProof, prove_entry
+
+
+def list_nodes(session: Session, kind: str | None, name: str | None, moment: Moment) -> list[NodeView]:
+    """Return what is recorded by `moment`: of one kind, of one artifact, or everything but single files."""
+    catalog = session.catalog
+    if kind is not None and name is not None:
+        return catalog.of_artifact(kind, name, moment)
+    found = catalog.all_nodes(kind, moment)
+    return [view for view in found if kind is not None or view.kind != "file"]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One thing, what every entry says of it, and what it is joined with."""
+
+    view: NodeView
+    facts: tuple[Fact, ...]
+    edges: tuple[tuple[str, str, str], ...]
+    gaps: tuple[dict[str, Any], ...]
+
+
+def show(session: Session, text: str, moment: Moment) -> Shown:
+    """Return all that is recorded of `text` by `moment`."""
+    catalog = session.catalog
+    view = catalog.resolve(text, moment)
+    facts = catalog.facts([view.id], moment)
+    edges = catalog.edges_of(view.id, moment)
+    ends = catalog.views({end for source, target, _ in edges for end in (source, target)}, moment)
+    return Shown(
+        view,
+        tuple(facts),
+        tuple((ends[source].ref, ends[target].ref, kind) for source, target, kind in edges),
+        tuple(catalog.gaps([fact.idx for fact in facts])),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """One entry of the log as its statement describes it, with the proof that the log holds it."""
+
+    event: dict[str, Any]
+    proof: EntryProof | None
+
+
+def log(session: Session, text: str | None, *, limit: int | None, prove: bool) -> list[Logged]:
+    """Return the entries that speak of `text`, or all, newest first; with `prove`, each with its inclusion proof.
+
+    Entries after the last signed checkpoint have no proof yet: publishing gives them one. Raises `IntegrityError`
+    branches when a proof does not hold.
+    """
+    catalog = session.catalog
+    entries = None if text is None else _entries_of(session, catalog.resolve(text).id)
+    signed = session.ledger.files.read_checkpoint()
+    size = 0 if signed is None else open_checkpoint(signed, session.ledger.key).size
+    found = catalog.events(entries, limit=limit)
+    return [
+        Logged(event, prove_entry(session.ledger, event["idx"]) if prove and event["idx"] < size else None)
+        for event in found
+    ]
+
+
+def _entries_of(session: Session, node: int) -> list[int]:
+    fact, edge = tables.fact.c, tables.edge.c
+    joined = sa.select(edge.idx).where((edge.source == node) | (edge.target == node))
+    query = sa.select(fact.idx).where(fact.node == node).union(joined)
+    with session.catalog_database.reading() as connection:
+        return sorted(connection.scalars(query))

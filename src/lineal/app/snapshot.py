@@ -1,0 +1,111 @@
+"""Record a dataset version."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from lineal.app.naming import next_number, parse_artifact, version_ref
+from lineal.app.session import Session
+from lineal.catalog.reader import NodeView
+from lineal.core import path as paths
+from lineal.core.digest import Digest
+from lineal.core.edge import Edge
+from lineal.core.observation import Gap, Node, Observation
+from lineal.core.ref import ArtifactRef
+from lineal.datasets import manifest
+from lineal.datasets.snapshot import Snapshot
+from lineal.datasets.snapshot import snapshot as take
+
+MAX_MEMBERS: Final = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshotted:
+    """A dataset version, and whether this snapshot made it or found it recorded already."""
+
+    version: NodeView
+    new: bool
+    files: int
+    bytes: int
+    gaps: tuple[Gap, ...]
+
+
+def snapshot(
+    session: Session, name: str, source: Path, *, keep: bool, on_progress: Callable[[int, int], None] | None = None
+) -> Snapshotted:
+    """Record the folder or file at `source` as a version of the dataset `name` (``dataset:NAME``).
+
+    With `keep` the bytes are stored in the ledger's objects, else only their digests. The same content as a version
+    recorded before is that version again. Raises `BadRef`, and what `datasets.snapshot` raises.
+    """
+    artifact = parse_artifact(name, "dataset")
+    happened = session.clock()
+    taken = take(source, session.objects, keep=keep, on_progress=on_progress)
+    canonical = version_ref(artifact, taken.digest)
+    gaps = tuple(Gap(code, explanation, canonical) for code, explanation in taken.gaps)
+    known = session.catalog.find([canonical]).get(canonical)
+    if known is None or known.version is None:
+        members = _members(session, taken.digest)
+        session.say_numbered(
+            lambda: _observe(session, artifact, taken, happened=happened, source=source, keep=keep, members=members)
+        )
+    version = session.catalog.resolve(canonical)
+    return Snapshotted(version, known is None or known.version is None, taken.files, taken.bytes, gaps)
+
+
+def _observe(
+    session: Session,
+    artifact: ArtifactRef,
+    taken: Snapshot,
+    *,
+    happened: str,
+    source: Path,
+    keep: bool,
+    members: tuple[tuple[Digest, str], ...],
+) -> Observation:
+    number = next_number(session.catalog, artifact)
+    canonical = version_ref(artifact, taken.digest)
+    detail = {
+        "files": taken.files,
+        "bytes": taken.bytes,
+        "path": paths.spell(bytes(source.absolute())),
+        "stored": "dataset" if keep else "manifest",
+        "members": "all" if len(members) == taken.files else "too many to list: see the manifest",
+    }
+    return Observation(
+        type="dataset.snapshotted/1",
+        time=happened,
+        actor=session.actor,
+        basis="verified",
+        nodes=(
+            Node(
+                ref=canonical,
+                basis="verified",
+                version=str(number),
+                digest=taken.digest,
+                detail=detail,
+                members=members,
+            ),
+        ),
+        edges=tuple(_origins(session, canonical, members)),
+        gaps=tuple(Gap(code, explanation, canonical) for code, explanation in taken.gaps),
+        subject=(canonical, f"{artifact}@{number}"),
+        claims=(f"{artifact}@{number}",),
+    )
+
+
+def _members(session: Session, digest: Digest) -> tuple[tuple[Digest, str], ...]:
+    """Return the files of a manifest with their digests, none if there are more than `MAX_MEMBERS`."""
+    found = manifest.load(digest, session.objects)
+    if found.count > MAX_MEMBERS:
+        return ()
+    entries = manifest.entries(found, session.objects)
+    return tuple((entry.digest, paths.spell(entry.path)) for entry in entries if entry.size)
+
+
+def _origins(session: Session, canonical: str, members: tuple[tuple[Digest, str], ...]) -> list[Edge]:
+    """Return an edge from each file version recorded before whose bytes are in the dataset."""
+    known = session.catalog.with_digests([str(digest) for digest, _ in members])
+    files = {view.canonical for views in known.values() for view in views if view.kind == "file"}
+    return [Edge(file, canonical, "derived_from") for file in sorted(files)]

@@ -1,0 +1,76 @@
+"""`lineal log`."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from lineal.cli import options
+from lineal.cli.opening import opened
+from lineal.cli.terminal import Terminal, moment
+
+if TYPE_CHECKING:
+    from lineal.app.browse import Logged
+
+
+def log(
+    ref: Annotated[
+        str | None, typer.Argument(metavar="[REF]", help="Only entries that speak of it.", show_default=False)
+    ] = None,
+    limit: Annotated[int | None, typer.Option("-n", "--limit", min=1, help="At most N entries.")] = None,
+    prove: Annotated[
+        bool, typer.Option("--prove", help="Check and show the proof that the signed log holds each entry.")
+    ] = False,
+    ledger: options.Ledger = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """The entries of the log, newest first, with their places and proofs.
+
+    Examples: `lineal log` · `lineal log -n 5` · `lineal log model:risk@1 --prove`
+    """
+    from lineal.app.browse import log as read
+
+    terminal = Terminal(as_json=as_json, quiet=quiet)
+    with opened(ledger) as session:
+        found = read(session, ref, limit=limit, prove=prove or (ref is not None and as_json))
+
+    def render(out: Console) -> None:
+        for item in found:
+            event = item.event
+            out.print(
+                f"[bold]{event['idx']:>6}[/]  {event['type']:<24} {moment(event['time'])}  {event['actor'] or '-'}"
+                f"  [dim]{event['basis']}[/]" + ("  [red]erased[/]" if event["erased"] else "")
+            )
+            if item.proof is not None:
+                out.print(f"        leaf {item.proof.leaf.hex()}", style="dim")
+                for hashed in item.proof.hashes:
+                    out.print(f"        path {hashed.hex()}", style="dim")
+                size, root = item.proof.note.decode().split("\n")[1:3]
+                out.print(f"        in the signed log of {size} entries, root {root}: [green]holds[/]")
+
+    terminal.emit({"entries": [_describe(item) for item in found]}, render)
+
+
+def _describe(item: "Logged") -> dict[str, Any]:
+    event = item.event
+    found = {
+        "entry": event["idx"],
+        "type": event["type"],
+        "time": event["time"],
+        "said": event["said"],
+        "recorded": event["taken"],
+        "actor": event["actor"],
+        "basis": event["basis"],
+        "producer": event["producer"],
+        "seq": event["seq"],
+        "id": event["id"],
+        "erased": bool(event["erased"]),
+    }
+    if item.proof is not None:
+        found["proof"] = {
+            "leaf": item.proof.leaf.hex(),
+            "path": [hashed.hex() for hashed in item.proof.hashes],
+            "checkpoint": item.proof.note.decode(),
+        }
+    return found

@@ -1,0 +1,63 @@
+"""`lineal show`."""
+
+import json
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from lineal.cli import options
+from lineal.cli.opening import opened, read_moment
+from lineal.cli.terminal import Terminal, moment
+
+
+def show(
+    ref: options.RefArgument,
+    at: options.At = None,
+    known: options.Known = None,
+    ledger: options.Ledger = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Everything recorded of one thing: its statements, what it is joined with, its gaps.
+
+    Examples: `lineal show model:risk@1` · `lineal show run:train-1f0c` · `lineal show endpoint:scorer --at 2026-03-03`
+    """
+    from lineal.app.browse import show as look
+    from lineal.wire.documents import describe_fact, describe_gap, describe_node
+
+    terminal = Terminal(as_json=as_json, quiet=quiet)
+    with opened(ledger) as session:
+        found = look(session, ref, read_moment(at, known))
+    document = {
+        "node": describe_node(found.view),
+        "statements": [describe_fact(fact) for fact in found.facts],
+        "edges": [{"source": source, "target": target, "type": kind} for source, target, kind in found.edges],
+        "gaps": [describe_gap(gap["code"], gap["explanation"], gap["about"]) for gap in found.gaps],
+    }
+
+    def render(out: Console) -> None:
+        out.print(f"[bold]{escape(found.view.ref)}[/]  [dim]{found.view.digest or ''}[/]")
+        for fact in found.facts:
+            said = f"{moment(fact.time)}  {escape(fact.actor)}  [dim]{fact.basis}, entry {fact.idx}[/]"
+            out.print(f"\n[bold]{fact.type}[/]  {said}")
+            print_detail(out, fact.detail)
+        if found.edges:
+            out.print("\n[bold]joined[/]")
+        for source, target, kind in found.edges:
+            out.print(f"  {escape(source)} [dim]--{kind}-->[/] {escape(target)}")
+        for gap in found.gaps:
+            out.print(f"[yellow]gap[/] {escape(gap['explanation'])} [dim]{gap['code']}[/]")
+
+    terminal.emit(document, render)
+
+
+def print_detail(out: Console, detail: dict[str, Any], indent: str = "  ") -> None:
+    """Print a document as indented lines, tables below their names."""
+    for name, value in detail.items():
+        if isinstance(value, dict) and value:
+            out.print(f"{indent}{escape(name)}:")
+            print_detail(out, value, indent + "  ")
+        else:
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            out.print(f"{indent}{escape(name)}: {escape(text if len(text) < 400 else text[:397] + '...')}")

@@ -1,0 +1,59 @@
+"""The documents of `--json`: what commands print for machines, in one shape wherever a thing appears."""
+
+from typing import Any
+
+from lineal.app.lineage import Lineage
+from lineal.catalog.graph import FOREVER
+from lineal.catalog.reader import Fact, NodeView
+from lineal.core.finding import Finding
+
+
+def describe_node(view: NodeView) -> dict[str, Any]:
+    """Return a node: ``ref kind name version digest time actor basis``."""
+    return {
+        "ref": view.ref,
+        "kind": view.kind,
+        "name": view.name,
+        "version": view.version,
+        "digest": view.digest,
+        "time": view.time,
+        "actor": view.actor,
+        "basis": view.basis,
+    }
+
+
+def describe_gap(code: str, explanation: str, about: str | None) -> dict[str, Any]:
+    """Return a gap: ``code explanation about``."""
+    return {"code": code, "explanation": explanation, "about": about}
+
+
+def describe_fact(fact: Fact) -> dict[str, Any]:
+    """Return what one entry says of a node."""
+    return {
+        "entry": fact.idx,
+        "type": fact.type,
+        "time": fact.time,
+        "recorded": fact.taken,
+        "actor": fact.actor,
+        "basis": fact.basis,
+        "detail": fact.detail,
+    }
+
+
+def describe_finding(finding: Finding) -> dict[str, Any]:
+    """Return a finding: ``code about explanation failed``."""
+    return finding.describe()
+
+
+def describe_lineage(found: Lineage) -> dict[str, Any]:
+    """Return a lineage: ``root at nodes edges gaps``; an edge's source feeds its target."""
+    names = {view.id: view.ref for view in found.nodes}
+    return {
+        "root": found.root.ref,
+        "at": None if found.moment.time == FOREVER else found.moment.time,
+        "nodes": [describe_node(view) for view in found.nodes],
+        "edges": [
+            {"source": names[source], "target": names[target], "type": kind} for source, target, kind in found.edges
+        ],
+        "gaps": [describe_gap(gap["code"], gap["explanation"], gap["about"]) for gap in found.gaps],
+    }
