@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import pytest
 
 from lineal.core.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from lineal.core.merkle import EMPTY_ROOT
-from lineal.core.note import check_name, format_note, parse_note, sign_note
+from lineal.core.note import Signature, check_name, format_note, parse_note, sign_note
 from lineal.errors import BadInput, BadSignature, Malformed
 from lineal.ledger.keys import SigningKey
 
@@ -95,6 +97,13 @@ def test_not_the_name_of_a_key(name: str) -> None:
 def test_not_the_text_of_a_note(text: str) -> None:
     with pytest.raises(Malformed):
         sign_note(text, KEY, KEY.name)
+
+
+def test_lone_surrogates_cannot_stand_in_a_note() -> None:
+    line = Signature(name="a", key_id=bytes(4), signature=bytes(64))
+    for text, lines in (("\ud800\n", [line]), ("text\n", [replace(line, name="\ud800")])):
+        with pytest.raises((Malformed, BadInput)):
+            format_note(text, lines)
 
 
 def test_a_note_has_at_most_a_million_bytes() -> None:

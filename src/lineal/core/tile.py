@@ -98,7 +98,7 @@ def _parse(path: str) -> tuple[str, Tile]:
 
 def encode_tile(hashes: Sequence[bytes]) -> bytes:
     """Return the bytes of a tile with these 1 to 256 hashes; raise `BadInput` for any other number or size of them."""
-    if not 0 < len(hashes) <= WIDTH or set(map(len, hashes)) != {HASH_SIZE}:
+    if len(hashes) > WIDTH or set(map(len, hashes)) != {HASH_SIZE}:
         raise BadInput(f"a tile has 1 to {WIDTH} hashes of {HASH_SIZE} bytes")
     return b"".join(hashes)
 
