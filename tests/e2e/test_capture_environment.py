@@ -57,7 +57,6 @@ def test_the_interpreter_and_its_packages(tmp_path: Path) -> None:
     }
     there = {each.name: each.version for each in found.packages}
     assert here.items() <= there.items()
-    assert package(found, "pytest").record is not None
 
 
 def test_the_record_digest_is_the_same_whichever_installer_wrote_it(tmp_path: Path) -> None:
