@@ -1,0 +1,1 @@
+"""Lineal beside its peers, on one machine, in one invocation."""
