@@ -26,7 +26,7 @@ from lineal.capture._syscalls import Machine, machine
 from lineal.capture._tracee import Tracee
 from lineal.capture.accesses import Access, Stat
 
-_CONT, _SYSCALL, _SEIZE, _LISTEN = 7, 24, 0x4206, 0x4208
+_CONT, _SYSCALL, _SEIZE, _INTERRUPT, _LISTEN = 7, 24, 0x4206, 0x4207, 0x4208
 _GETREGSET, _SYSCALL_INFO = 0x4204, 0x420E
 # TRACESYSGOOD | TRACEFORK | TRACEVFORK | TRACECLONE | TRACEEXEC | TRACESECCOMP
 _OPTIONS: Final = 1 | 2 | 4 | 8 | 16 | 128
@@ -144,6 +144,8 @@ class _Tracer:
         if _ptrace(_SEIZE, self._program, None, _OPTIONS) < 0:
             os.write(self._result, bytes([ctypes.get_errno()]))
             return
+        if self._resume == _SYSCALL:
+            _ptrace(_INTERRUPT, self._program, None, None)  # it stops at each call only once it has been resumed so
         os.write(self._result, b"\0")
         with contextlib.suppress(ChildProcessError):
             self._trace()

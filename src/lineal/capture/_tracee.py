@@ -32,7 +32,7 @@ class Tracee:
         self._open, self._openat = machine.numbers.get("open", -1), machine.numbers["openat"]
         self._memory = Memory()
         self._moved_roots = False
-        self._own_root = _root_of("self")
+        self._own_mounts = os.readlink(b"/proc/self/ns/mnt")
         self._fuse = self._fuse_at_start = _fuse_mounts()
 
     def read(self, thread: int, audit: int, number: int, args: Sequence[int]) -> Event | None:
@@ -131,29 +131,19 @@ class Tracee:
                     folder = b"fd/%d" % number
             base = os.readlink(b"/proc/%d/%s" % (thread, folder))
             path = os.path.join(base, path) if path else base
-        elif self._moved_roots:
+        elif self._moved_roots and not self._has_own_mounts(thread):
             root = os.readlink(b"/proc/%d/root" % thread)
             path = path if root == b"/" else root + path
         if path.startswith(IGNORED) or not path.startswith(b"/"):
             return None
         path = tidy(path)
-        if self._moved_roots and not self._same_place(thread, path):
+        if self._moved_roots and self._has_own_mounts(thread) and not _same_place(thread, path):
             self.gaps.note("capture.foreign_mounts", paths.spell(path))
             return None
         return path
 
-    def _same_place(self, thread: int, path: bytes) -> bool:
-        """Whether `path` means to us what it means to a process that may have its own mounts."""
-        if _root_of(str(thread)) == self._own_root:
-            return True
-        for name in (path, os.path.dirname(path)):
-            try:
-                theirs, ours = os.stat(b"/proc/%d/root" % thread + name), os.stat(name)
-            except OSError:
-                continue
-            if (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino):
-                return True
-        return False
+    def _has_own_mounts(self, thread: int) -> bool:
+        return os.readlink(b"/proc/%d/ns/mnt" % thread) != self._own_mounts
 
     def _connect(self, thread: int, address: int, size: int) -> None:
         raw = self._memory.block(thread, address, min(size, 128))
@@ -162,9 +152,15 @@ class Tracee:
             self._connections.add(name)
 
 
-def _root_of(process: str) -> tuple[str, int, int]:
-    root = os.stat(f"/proc/{process}/root")
-    return os.readlink(f"/proc/{process}/ns/mnt"), root.st_dev, root.st_ino
+def _same_place(thread: int, path: bytes) -> bool:
+    """Whether `path` names for us what it names for a process with mounts of its own: the file, or else its folder."""
+    for name in (path, os.path.dirname(path)):
+        try:
+            theirs, ours = os.stat(b"/proc/%d/root" % thread + name), os.stat(name)
+        except OSError:
+            continue
+        return (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino)
+    return False
 
 
 def _fuse_mounts() -> frozenset[bytes]:

@@ -7,6 +7,7 @@ as a gap. `docs/capture.md` says what each way cannot see.
 
 import contextlib
 import os
+import resource  # noqa: F401 - os.wait4 needs it, and must not fail to find it when the program has ended
 import select
 import sys
 import time
