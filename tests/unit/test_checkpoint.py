@@ -107,5 +107,7 @@ def test_lone_surrogates_cannot_stand_in_a_note() -> None:
 
 
 def test_a_note_has_at_most_a_million_bytes() -> None:
+    line = len(sign_note("\n", KEY, KEY.name)) - 1
+    assert len(sign_note("a" * (1_000_000 - line - 1) + "\n", KEY, KEY.name)) == 1_000_000
     with pytest.raises(Malformed):
-        sign_note("a" * 1_000_000 + "\n", KEY, KEY.name)
+        sign_note("a" * (1_000_000 - line) + "\n", KEY, KEY.name)

@@ -55,6 +55,15 @@ def test_a_key_has_32_bytes(material: bytes) -> None:
             kind("a", material)
 
 
+@pytest.mark.parametrize("name", ["", "a b", "a+b", "a\n"])
+def test_a_name_that_no_key_can_have(name: str) -> None:
+    for kind in (SigningKey, VerifyingKey):
+        with pytest.raises(BadInput):
+            kind(name, bytes(32))
+    with pytest.raises(BadInput):
+        SigningKey.generate(name)
+
+
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o777])
 def test_a_saved_key_is_its_owners_alone(tmp_path: Path, umask: int) -> None:
     before = os.umask(umask)
@@ -95,7 +104,9 @@ def test_no_key(tmp_path: Path) -> None:
         load_key(tmp_path / "key")
 
 
-@pytest.mark.parametrize("content", ["", "\n", KEY.secret_text(), KEY.secret_text() + "\n\n", "x" * 10_000 + "\n"])
+@pytest.mark.parametrize(
+    "content", ["", "\n", KEY.secret_text(), KEY.secret_text() + "x", KEY.secret_text() + "\n\n", "x" * 10_000 + "\n"]
+)
 def test_a_file_that_is_no_key(tmp_path: Path, content: str) -> None:
     (tmp_path / "key").write_text(content)
     os.chmod(tmp_path / "key", 0o600)
@@ -112,7 +123,7 @@ def test_a_key_file_that_is_not_text(tmp_path: Path) -> None:
 
 def test_a_pipe_is_no_key_and_does_not_hold_up(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "key", 0o600)
-    with pytest.raises(BadInput):
+    with pytest.raises(BadInput, match="is not a file"):
         load_key(tmp_path / "key")
 
 

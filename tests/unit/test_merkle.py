@@ -1,6 +1,17 @@
 import pytest
 
-from lineal.core.merkle import EMPTY_ROOT, MAX_SIZE, Frontier, leaf_hash, node_hash, root_of, verify_consistency
+from lineal.core.merkle import (
+    EMPTY_ROOT,
+    MAX_SIZE,
+    Frontier,
+    consistency_proof,
+    inclusion_proof,
+    leaf_hash,
+    node_hash,
+    root_of,
+    verify_consistency,
+    verify_inclusion,
+)
 from lineal.errors import BadInput, BadProof, Malformed
 
 A, B, C = (leaf_hash(letter) for letter in (b"a", b"b", b"c"))
@@ -43,9 +54,15 @@ def test_bytes_that_are_no_frontier(data: bytes) -> None:
         Frontier.decode(data)
 
 
-def test_the_largest_tree_cannot_grow() -> None:
+def test_the_largest_tree_proves_and_cannot_grow() -> None:
+    largest, before = Frontier(2**63 - 1, (A,) * 63), Frontier(2**63 - 2, (A,) * 62)
+    assert largest.size == MAX_SIZE
+    proof = inclusion_proof(MAX_SIZE - 1, MAX_SIZE, lambda level, index: A)
+    verify_inclusion(MAX_SIZE - 1, MAX_SIZE, A, proof, largest.root())
+    proof = consistency_proof(MAX_SIZE - 1, MAX_SIZE, lambda level, index: A)
+    verify_consistency(MAX_SIZE - 1, MAX_SIZE, before.root(), largest.root(), proof)
     with pytest.raises(Malformed):
-        Frontier(MAX_SIZE, (A,) * 63).extend([A])
+        largest.extend([A])
 
 
 def test_the_empty_tree_is_a_prefix_of_every_tree() -> None:
