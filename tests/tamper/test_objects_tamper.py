@@ -1,5 +1,6 @@
 """Every byte under the root of a store is covered: changed, cut or added, `verify` says so and no read is wrong."""
 
+import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,6 +89,27 @@ def test_a_damaged_object_is_named_by_its_digest(store: ObjectStore) -> None:
     assert fault is not None
     assert fault.code == "objects.digest_mismatch"
     assert store.verify_one(Digest.of(b"first")) is None
+
+
+def reseal(pack: bytes, count: int) -> bytes:
+    """Give the pack a trailer with this count, right in everything else."""
+    body = pack[:-56]
+    return body + b"lineal-pack-end\n" + count.to_bytes(8) + hashlib.sha256(body).digest()
+
+
+@pytest.mark.parametrize("forgery", ["wrong count", "wrong seal", "wrong name"])
+def test_a_pack_forged_with_care_is_found(store: ObjectStore, forgery: str) -> None:
+    (pack,) = store.root.glob("packs/*.pack")
+    data = pack.read_bytes()
+    pack.unlink()
+    pack.with_suffix(".idx").unlink()
+    if forgery == "wrong count":
+        data = reseal(data, len(CONTENTS) + 1)
+    elif forgery == "wrong seal":
+        data = data[:-32] + bytes(32)
+    name = bytes(32).hex() if forgery == "wrong name" else hashlib.sha256(data).hexdigest()
+    pack.with_name(f"{name}.pack").write_bytes(data)
+    assert [fault.code for fault in store.verify()] == ["objects.bad_pack"]
 
 
 def test_objects_under_other_names_are_found(store: ObjectStore) -> None:

@@ -1,3 +1,4 @@
+import fcntl
 import os
 import shutil
 import socket
@@ -5,6 +6,7 @@ import stat
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -45,6 +47,7 @@ def data(tmp_path: Path) -> Path:
     (root / "sub" / "broken").symlink_to("nowhere")
     (root / "Case").write_bytes(b"1")
     (root / "case").write_bytes(b"2")
+    (root / "no\u00a0break\u2028line\x85").write_bytes(b"blanks that are not ASCII")
     Path(os.fsdecode(os.fsencode(root) + b"/\xff\xfe name\n")).write_bytes(b"odd name")
     return root
 
@@ -433,3 +436,24 @@ def test_missing_parts_of_a_version_are_listed(store: ObjectStore, tmp_path: Pat
     assert [(fault.digest, fault.code) for fault in verify_dataset(manifest.digest, store)] == [
         (part, "objects.missing")
     ]
+
+
+def test_two_restores_into_one_folder_do_not_meet(store: ObjectStore, data: Path, tmp_path: Path) -> None:
+    taken = snapshot(data, store)
+    held = tmp_path / "out" / f".lineal-restore-{taken.digest.hex[:16]}"
+    held.mkdir(parents=True)
+    (held / "in progress").write_bytes(b"theirs")
+    with open_folder(held) as descriptor:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with pytest.raises(AlreadyExists, match="under way"):
+            restore(taken.digest, store, tmp_path / "out")
+    assert [path.name for path in held.iterdir()] == ["in progress"]
+
+
+@contextmanager
+def open_folder(path: Path) -> Iterator[int]:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)

@@ -21,6 +21,8 @@ from lineal.errors import (
 )
 from lineal.objects import batch as batch_module
 from lineal.objects import copying
+from lineal.objects.index import PackIndex, encode
+from lineal.objects.pack import Row
 from lineal.objects.store import ObjectStore
 
 LARGE = bytes(range(256)) * 4096 * 3
@@ -126,6 +128,28 @@ def test_a_pack_written_by_another_store_object_is_found(store: ObjectStore) -> 
         with store.batch() as batch:
             digest = batch.put_bytes(b"later %d" % number)
         assert other.read(digest) == b"later %d" % number
+
+
+def test_a_pack_written_within_the_same_tick_of_the_clock_is_found(store: ObjectStore) -> None:
+    reader = ObjectStore(store.root)
+    with store.batch() as batch:
+        batch.put_bytes(b"first")
+    tick = time.time_ns()
+    os.utime(store.root / "packs", ns=(tick, tick))
+    assert not reader.has(Digest.of(b"second"))
+    with store.batch() as batch:
+        batch.put_bytes(b"second")
+    os.utime(store.root / "packs", ns=(tick, tick))
+    assert reader.read(Digest.of(b"second")) == b"second"
+
+
+@pytest.mark.parametrize("present", [True, False])
+def test_a_digest_that_lies_across_two_others_in_an_index_is_not_mistaken(present: bool) -> None:
+    key, pack = b"\1" * 32, Digest.of(b"")
+    rows = [Row(b"\1" + bytes(15) + b"\1" * 16, 50, 1), Row(b"\1" * 16 + b"\2" * 16, 60, 1)]
+    if present:
+        rows.append(Row(key, 70, 7))
+    assert PackIndex(encode(pack, rows), pack).find(key) == ((70, 7) if present else None)
 
 
 def test_a_stored_file_does_not_follow_its_source(store: ObjectStore, tmp_path: Path) -> None:
@@ -364,6 +388,8 @@ NAMESPACE_SCRIPT = """
 import sys
 from pathlib import Path
 from lineal.errors import LinealError
+from lineal.objects.index import PackIndex, encode
+from lineal.objects.pack import Row
 from lineal.objects.store import ObjectStore
 store = ObjectStore(Path(sys.argv[1]) / "objects")
 try:
@@ -427,15 +453,17 @@ def test_on_disk_before_the_call_returns(tmp_path: Path, monkeypatch: pytest.Mon
 
     if not Path("/proc/self/fd").exists():
         pytest.skip("needs /proc to name open files")
+    (tmp_path / "file").write_bytes(LARGE + b"other")
     for name, function in (("fsync", fsync), ("rename", rename), ("mkdir", mkdir)):
         monkeypatch.setattr(os, name, function)
     store = ObjectStore(tmp_path / "objects")
     with store.batch() as batch:
         batch.put_bytes(b"small")
         batch.put_bytes(LARGE)
+        batch.put_file(tmp_path / "file")
     store.put_bytes(b"alone")
 
-    assert sum(step.startswith("rename") for step, _ in log) == 4
+    assert sum(step.startswith("rename") for step, _ in log) == 5
     for number, (step, path) in enumerate(log):
         before, after = log[:number], log[number + 1 :]
         if step.startswith("rename "):

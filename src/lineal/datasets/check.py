@@ -21,7 +21,7 @@ def retrievable(digest: Digest, store: ObjectStore) -> list[Digest]:
     missing = set()
     for part in manifest.ranges:
         try:
-            members = read_range(part, store, is_last=part is manifest.ranges[-1])
+            members = read_range(part, store)
         except ObjectMissing:
             missing.add(part.digest)
         else:
@@ -43,7 +43,7 @@ def _verify_members(manifest: Manifest, store: ObjectStore) -> Iterator[ObjectFa
     seen: set[Digest] = set()
     for part in manifest.ranges:
         try:
-            members = read_range(part, store, is_last=part is manifest.ranges[-1])
+            members = read_range(part, store)
         except (ObjectMissing, DigestMismatch, BadManifest) as error:
             yield store.verify_one(part.digest) or ObjectFault(part.digest, "", "datasets.bad_manifest", error.message)
             continue

@@ -44,4 +44,4 @@ def diff(old: Manifest, new: Manifest, reader: ObjectReader) -> Iterator[Differe
 def _entries_outside(shared: set[Digest], manifest: Manifest, reader: ObjectReader) -> Iterator[Entry]:
     for part in manifest.ranges:
         if part.digest not in shared:
-            yield from read_range(part, reader, is_last=part is manifest.ranges[-1])
+            yield from read_range(part, reader)

@@ -19,9 +19,9 @@ HEADER: Final = b"lineal-manifest/1\n"
 _MEAN_RANGE_BITS: Final = 12
 _SIZE_LIMIT: Final = 1 << 63
 _NUMBER: Final = r"(0|[1-9][0-9]{0,18})"
-_ENTRY: Final = re.compile(rf"([fxl]) ([0-9a-f]{{64}}) {_NUMBER} (\S+)")
+_ENTRY: Final = re.compile(rf"([fxl]) ([0-9a-f]{{64}}) {_NUMBER} ([^ ]+)")
 _TOTAL: Final = re.compile(rf"{_NUMBER} {_NUMBER}")
-_RANGE: Final = re.compile(rf"([0-9a-f]{{64}}) {_NUMBER} {_NUMBER} (\S+) (\S+)")
+_RANGE: Final = re.compile(rf"([0-9a-f]{{64}}) {_NUMBER} {_NUMBER} ([^ ]+) ([^ ]+)")
 
 
 class ObjectReader(Protocol):
@@ -151,8 +151,8 @@ def load(digest: Digest, reader: ObjectReader) -> Manifest:
     return manifest
 
 
-def read_range(part: Range, reader: ObjectReader, *, is_last: bool) -> list[Entry]:
-    """Return the entries of one range, the last of its manifest or not; raise `BadManifest` if not canonical."""
+def read_range(part: Range, reader: ObjectReader) -> list[Entry]:
+    """Return the entries of one range of a loaded manifest; raise `BadManifest` if it is not canonical."""
     entries = [_parse_entry(line, part) for line in _lines(reader.read(part.digest), f"the range {part.digest}")]
     order = _Order()
     for number, entry in enumerate(entries):
@@ -160,8 +160,8 @@ def read_range(part: Range, reader: ObjectReader, *, is_last: bool) -> list[Entr
             raise BadManifest(f"the range {part.digest} is not canonical: {wrong}")
         if number < len(entries) - 1 and is_boundary(entry.path):
             raise BadManifest(f"the range {part.digest} should end after {entry.path!r}")
-    if not entries or not (is_last or is_boundary(entries[-1].path)):
-        raise BadManifest(f"the range {part.digest} is empty or ends too early")
+    if not entries:
+        raise BadManifest(f"the range {part.digest} is empty")
     found = (len(entries), sum(entry.size for entry in entries), entries[0].path, entries[-1].path)
     if found != (part.count, part.size, part.first, part.last):
         raise BadManifest(f"the range {part.digest} is not as its manifest says")
@@ -172,7 +172,7 @@ def entries(manifest: Manifest, reader: ObjectReader) -> Iterator[Entry]:
     """Yield every entry, sorted by path; one range is in memory at a time. Raises as `read_range`."""
     order = _Order()
     for part in manifest.ranges:
-        for entry in read_range(part, reader, is_last=part is manifest.ranges[-1]):
+        for entry in read_range(part, reader):
             if wrong := order.follow(entry.path):
                 raise BadManifest(f"the manifest {manifest.digest} is not canonical: {wrong}")
             yield entry
@@ -183,7 +183,7 @@ def lookup(manifest: Manifest, path: bytes, reader: ObjectReader) -> Entry | Non
     number = bisect_left(manifest.ranges, path, key=lambda part: part.last)
     if number == len(manifest.ranges) or path < manifest.ranges[number].first:
         return None
-    found = read_range(manifest.ranges[number], reader, is_last=number == len(manifest.ranges) - 1)
+    found = read_range(manifest.ranges[number], reader)
     return next((entry for entry in found if entry.path == path), None)
 
 
