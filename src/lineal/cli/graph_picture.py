@@ -61,7 +61,7 @@ def print_tree(found: Lineage, out: Console) -> None:
     unjoined = [view for view in found.nodes if view.id not in opened]
     for view in unjoined:
         out.print("  " + _line(view, None, False))
-    for gap in found.gaps:
+    for gap in {gap["code"]: gap for gap in found.gaps}.values():
         out.print(f"[yellow]gap[/] {escape(gap['explanation'])} [dim]{escape(gap['code'])}[/]")
 
 

@@ -10,7 +10,7 @@ from lineal.cli.opening import opened
 from lineal.cli.terminal import Terminal, moment
 
 if TYPE_CHECKING:
-    from lineal.app.browse import Logged
+    from lineal.app.log import Logged
 
 
 def log(
@@ -29,7 +29,7 @@ def log(
 
     Examples: `lineal log` · `lineal log -n 5` · `lineal log model:risk@1 --prove`
     """
-    from lineal.app.browse import log as read
+    from lineal.app.log import log as read
 
     terminal = Terminal(as_json=as_json, quiet=quiet)
     with opened(ledger) as session:

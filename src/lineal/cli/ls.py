@@ -27,7 +27,7 @@ def ls(
 
     Examples: `lineal ls` · `lineal ls model` · `lineal ls endpoint:scorer` · `lineal ls file`
     """
-    from lineal.app.browse import list_nodes
+    from lineal.app.listing import list_nodes
     from lineal.core.ref import KINDS
     from lineal.wire.documents import describe_node
 

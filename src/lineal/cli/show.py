@@ -23,7 +23,7 @@ def show(
 
     Examples: `lineal show model:risk@1` · `lineal show run:train-1f0c` · `lineal show endpoint:scorer --at 2026-03-03`
     """
-    from lineal.app.browse import show as look
+    from lineal.app.listing import show as look
     from lineal.wire.documents import describe_fact, describe_gap, describe_node
 
     terminal = Terminal(as_json=as_json, quiet=quiet)

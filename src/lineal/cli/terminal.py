@@ -9,6 +9,8 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.markup import escape
 
+_WIDE = 4000
+
 
 class Terminal:
     """Standard output for results, standard error for progress and notes. Colours and bars only on a terminal."""
@@ -55,7 +57,8 @@ class Terminal:
 
 def _console(stream: TextIO) -> Console:
     # Off a terminal, lines are never cut or wrapped: they are somebody's input.
-    return Console(file=stream, soft_wrap=not stream.isatty(), highlight=False, emoji=False)
+    terminal = stream.isatty()
+    return Console(file=stream, soft_wrap=not terminal, width=None if terminal else _WIDE, highlight=False, emoji=False)
 
 
 def size(count: int) -> str:

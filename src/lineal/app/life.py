@@ -1,0 +1,180 @@
+"""The life of a model, read out of the graph: the runs behind it by phase, and what each used and made."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from lineal.app.session import Session
+from lineal.catalog.graph import NOW, Moment
+from lineal.catalog.reader import Catalog, Fact, NodeView
+
+CONTENT: Final = ("file", "dataset")
+_LIKENESS: Final = ("same_as", "derived_from")
+_STARTED: Final = "run.started/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """One recorded thing, with what is said of it: by the run it took part in, or else by all statements together."""
+
+    view: NodeView
+    detail: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One run with what it used and made. `entry` is the place of the statement that describes the run whole."""
+
+    run: Known
+    entry: int | None
+    used: tuple[Known, ...]
+    made: tuple[Known, ...]
+
+    @property
+    def name(self) -> str:
+        """What the run is called, the same in every life of a model."""
+        return str(self.run.detail.get("name") or self.run.view.name)
+
+    def inputs(self, *kinds: str) -> list[Known]:
+        """Return what the run used of these kinds, by name."""
+        return sorted((each for each in self.used if each.view.kind in kinds), key=lambda each: each.view.ref)
+
+    def outputs(self, *kinds: str) -> list[Known]:
+        """Return what the run made of these kinds, by name."""
+        return sorted((each for each in self.made if each.view.kind in kinds), key=lambda each: each.view.ref)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Life:
+    """What led to `root`: data processing (oldest run first), training, deployment; None where nothing is recorded."""
+
+    root: NodeView
+    model: Known | None
+    endpoint: Known | None
+    processing: tuple[Step, ...]
+    training: Step | None
+    deployment: Step | None
+    facts: dict[int, tuple[Fact, ...]] = field(repr=False)
+    views: dict[int, NodeView] = field(repr=False)
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Every run of this life, in order."""
+        return tuple(step for step in (*self.processing, self.training, self.deployment) if step is not None)
+
+    def statements(self, of: Known | None, *types: str) -> list[Fact]:
+        """Return what entries of these types say of a thing, oldest first."""
+        return [] if of is None else [fact for fact in self.facts.get(of.view.id, ()) if fact.type in types]
+
+
+class Graph:
+    """Some things and all that made them, in memory: who leads to whom, and what is said of each.
+
+    Everything is asked at once, however large the graph is.
+    """
+
+    def __init__(self, catalog: Catalog, roots: Iterable[NodeView], moment: Moment) -> None:
+        self.moment = moment
+        edges: set[tuple[int, int, str]] = set()
+        reached: set[int] = set()
+        for root in roots:
+            if root.id not in reached:
+                closure = catalog.closure(root.id, moment, up=True)
+                edges.update(closure.edges)
+                reached.update(closure.depths)
+        self.views = catalog.views(reached, moment)
+        self.facts: dict[int, list[Fact]] = {}
+        for fact in catalog.facts(reached, moment):
+            self.facts.setdefault(fact.node, []).append(fact)
+        self._into: dict[int, list[tuple[int, str]]] = {}
+        self._out: dict[int, list[int]] = {}
+        for source, target, kind in sorted(edges):
+            self._into.setdefault(target, []).append((source, kind))
+            if kind == "generated":
+                self._out.setdefault(source, []).append(target)
+
+    def know(self, node: int, entry: int | None = None) -> Known:
+        """Return a thing with what the entry `entry` says of it, or all entries where that one says nothing."""
+        facts = self.facts.get(node, [])
+        own = next((fact.detail for fact in facts if fact.idx == entry and fact.detail), None)
+        if own is None:
+            own = {name: value for fact in facts for name, value in fact.detail.items()}
+        return Known(view=self.views[node], detail=own)
+
+    def sources(self, node: int, *types: str) -> list[int]:
+        """Return what leads to `node` by edges of these types."""
+        return [source for source, kind in self._into.get(node, ()) if kind in types]
+
+    def step(self, run: int) -> Step:
+        """Return a run with what it used and, as far as the graph goes, what it made."""
+        entries = [fact.idx for fact in self.facts.get(run, ()) if fact.type != _STARTED]
+        entry = max(entries, default=self.views[run].idx)
+        return Step(
+            run=self._run(run),
+            entry=entry,
+            used=tuple(self.know(node, entry) for node in self.sources(run, "used")),
+            made=tuple(self.know(node, entry) for node in self._out.get(run, ())),
+        )
+
+    def _run(self, run: int) -> Known:
+        detail = {name: value for fact in self.facts.get(run, ()) for name, value in fact.detail.items()}
+        return Known(view=self.views[run], detail=detail)
+
+    def producer(self, node: int, before: str | None) -> int | None:
+        """Return the run that made the content of `node`: the last of several that began by the moment `before`.
+
+        The same bytes can be made again and again; whoever used them used those of the run before.
+        """
+        seen, waiting = {node}, [node]
+        runs: list[int] = []
+        while waiting and not runs:
+            runs = [run for each in waiting for run in self.sources(each, "generated")]
+            further = [near for each in waiting for near in self.sources(each, *_LIKENESS) if near not in seen]
+            waiting = [near for near in dict.fromkeys(further) if self.views[near].kind in {*CONTENT, "model"}]
+            seen.update(waiting)
+        if not runs:
+            return None
+        began = {run: self.views[run].time or "" for run in runs}
+        earlier = [run for run in runs if before is None or began[run] <= before]
+        return max(earlier or runs, key=lambda run: (began[run], run))
+
+    def processing(self, step: Step) -> list[Step]:
+        """Return the runs that made the data which `step` used, and the data which those used; oldest first."""
+        found: dict[int, Step] = {}
+        waiting = [step]
+        while waiting:
+            later = waiting.pop()
+            for data in later.inputs(*CONTENT):
+                run = self.producer(data.view.id, later.run.view.time)
+                if run is not None and run not in found and run != step.run.view.id:
+                    found[run] = self.step(run)
+                    waiting.append(found[run])
+        return sorted(found.values(), key=lambda each: (each.run.view.time or "", each.run.view.ref))
+
+
+def read_life(session: Session, root: NodeView, moment: Moment = NOW) -> Life:
+    """Return the life of `root`, which is a model version or an endpoint revision, as of `moment`."""
+    graph = Graph(session.catalog, [root], moment)
+    endpoint = deployment = model = training = None
+    if root.kind == "endpoint":
+        endpoint = graph.know(root.id)
+        deployed = graph.sources(root.id, "deployed")
+        if deployed:
+            deployment = graph.step(max(deployed, key=lambda run: (graph.views[run].time or "", run)))
+            models = deployment.inputs("model")
+            model = graph.know(models[0].view.id) if models else None
+    elif root.kind == "model":
+        model = graph.know(root.id)
+    if model is not None:
+        run = graph.producer(model.view.id, model.view.time)
+        training = None if run is None else graph.step(run)
+    return Life(
+        root=root,
+        model=model,
+        endpoint=endpoint,
+        processing=() if training is None else tuple(graph.processing(training)),
+        training=training,
+        deployment=deployment,
+        facts={node: tuple(facts) for node, facts in graph.facts.items()},
+        views=graph.views,
+    )
