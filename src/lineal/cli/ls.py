@@ -8,7 +8,7 @@ from rich.table import Table
 
 from lineal.cli import options
 from lineal.cli.opening import opened, read_moment
-from lineal.cli.terminal import Terminal, moment, short
+from lineal.cli.terminal import Terminal, moment, short, shorten
 from lineal.errors import BadRef
 
 
@@ -46,7 +46,7 @@ def ls(
             name = view.ref if "@sha256:" not in view.ref else view.ref.split("@")[0]
             row = (
                 name,
-                view.version or "-",
+                shorten(view.version),
                 short(view.digest),
                 moment(view.time),
                 view.actor or "-",

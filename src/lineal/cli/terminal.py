@@ -79,3 +79,9 @@ def short(digest: str | None) -> str:
 def moment(text: str | None) -> str:
     """Return a canonical moment to the second for people; ``-`` for none."""
     return "-" if text is None else f"{text[:10]} {text[11:19]}Z"
+
+
+def shorten(version: str | None) -> str:
+    """Return a version for people: a commit by its first 12 digits; ``-`` for none."""
+    commit, plus, rest = (version or "-").partition("+")
+    return f"{commit[:12]}{plus}{rest}"

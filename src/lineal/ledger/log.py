@@ -110,7 +110,7 @@ def open_ledger(home: Home, database: Database, clock: Clock) -> Ledger:
     Raises `NotALedger`, `NewerFormat`, `InconsistentStore`, `BadSignature` and `StoreError` branches.
     """
     home.check()
-    key = _read_public_key(home)
+    key = read_public_key(home)
     with database.reading() as connection:
         properties = read_properties(connection)
     _check_properties(properties, key)
@@ -123,7 +123,8 @@ def open_ledger(home: Home, database: Database, clock: Clock) -> Ledger:
     return Ledger(home, database, key, signer, clock, unsigned=unsigned)
 
 
-def _read_public_key(home: Home) -> VerifyingKey:
+def read_public_key(home: Home) -> VerifyingKey:
+    """Return the verifying key of the ledger in `home`; raise `InconsistentStore` or `StoreError`."""
     try:
         return VerifyingKey.parse(home.public_key_file.read_text(encoding="utf-8").strip())
     except (BadInput, UnicodeDecodeError) as error:
@@ -155,12 +156,13 @@ def create_ledger(home: Home, origin: str, clock: Clock, connect: Callable[[Home
         _lay_out(staged, signer)
         database = connect(staged)
         try:
-            _create_tables(database, signer.verifying_key, clock())
+            now = clock()
+            _create_tables(database, signer.verifying_key, now)
         except BaseException:
             database.close()
             raise
         with Ledger(staged, database, signer.verifying_key, signer, clock) as ledger:
-            ledger.append([_created(signer.verifying_key, clock())])
+            ledger.append([_created(signer.verifying_key, now)])
         staged.root.rename(home.root)
         _sync(home.root.parent)
     except OSError as error:
