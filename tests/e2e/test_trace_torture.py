@@ -1,4 +1,4 @@
-"""Programs that do everything at once, or go on when they should not: nothing is lost, nothing of ours is in the way."""
+"""Programs that do everything at once, or go on when they should not: nothing is lost, nothing is in the way."""
 
 import os
 import pty
@@ -393,3 +393,24 @@ def test_another_root_is_seen_from_ours(tmp_path: Path, kernel: str) -> None:
     assert outcome.exit_status == 0
     assert set(below(outcome, tmp_path)) == {b"jail/made", b"jail/also"}
     assert outcome.trace.complete
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+def test_mounts_of_its_own_are_told_from_ours(tmp_path: Path, kernel: str) -> None:
+    (tmp_path / "hidden").mkdir()
+    (tmp_path / "hidden" / "file").write_text("ours")
+    can = subprocess.run(["unshare", "-m", "mount", "-t", "tmpfs", "none", tmp_path / "hidden"], check=False)
+    if can.returncode != 0:
+        pytest.skip("mounts cannot be made here")
+    outcome = traced(["unshare", "-m", "sh", "-c", "cat absent; echo x > shared"], tmp_path, kernel)
+    assert set(below(outcome, tmp_path)) == {b"shared"}
+    assert outcome.trace.complete
+    outcome = traced(
+        ["unshare", "-m", "sh", "-c", "mount -t tmpfs none hidden; echo theirs > hidden/file; cp hidden/file shared"],
+        tmp_path,
+        kernel,
+    )
+    assert outcome.exit_status == 0
+    assert set(below(outcome, tmp_path)) == {b"shared"}  # the file of that name that we see is another
+    assert "hidden/file" in dict(outcome.trace.gaps)["capture.foreign_mounts"]
+    assert not outcome.trace.complete

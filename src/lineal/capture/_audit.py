@@ -5,7 +5,7 @@ interpreter itself). What was written in the workspace is found by comparing two
 """
 
 # Paths are bytes throughout: pathlib refuses names that are not UTF-8.
-# ruff: noqa: PTH100, PTH108
+# ruff: noqa: PTH108
 
 import os
 import tempfile

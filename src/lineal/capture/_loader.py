@@ -32,7 +32,7 @@ def _interpreter(path: bytes) -> bytes:
             words = head[2:256].split(b"\n", 1)[0].split()
             return words[0] if words else b""
         return _elf_interpreter(fd, head) if head.startswith(b"\x7fELF") else b""
-    except (OSError, struct.error):
+    except (OSError, struct.error, IndexError, ValueError, OverflowError):  # not what it seemed to be
         return b""
     finally:
         os.close(fd)

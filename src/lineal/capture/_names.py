@@ -9,13 +9,14 @@ from lineal.core import path as paths
 
 def tidy(path: bytes) -> bytes:
     """Return an absolute path without ``.``, ``//`` and ``..``; what stands before ``..`` is followed if a symlink."""
-    if b"/." not in path and b"//" not in path:
+    if b"/." not in path and b"//" not in path and not path.endswith(b"/"):
         return path
     head = b""
     if b"/../" in path or path.endswith(b"/.."):
         cut = path.rindex(b"/..") + 3
         head, path = os.path.realpath(path[:cut]).rstrip(b"/"), path[cut:]
-    return head + b"/" + b"/".join(part for part in path.split(b"/") if part not in (b"", b"."))
+    rest = b"".join(b"/" + part for part in path.split(b"/") if part not in (b"", b"."))
+    return head + rest or b"/"
 
 
 def peer_name(raw: bytes) -> str:

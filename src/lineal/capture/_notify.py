@@ -91,11 +91,11 @@ class Notify:
 
     def ready(self, fd: int) -> bool:
         """Handle what `fd` was polled for; return False when nothing more will come from it."""
-        if fd == self._mounts:
+        try:
+            if fd == self.fd:
+                return self._serve()
             self._tracee.note_mounts()
             return True
-        try:
-            return self._serve()
         except Exception as error:  # noqa: BLE001 - a fault of ours must not stop the program
             self._tracee.gaps.note("capture.tracer_lost", f"{type(error).__name__}: {error}")
             if self._guardian is not None:

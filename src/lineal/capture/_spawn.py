@@ -1,7 +1,6 @@
 """Starting the program: one child held at a gate until tracing stands, its output passed through and copied."""
 
 # Paths are bytes throughout: pathlib refuses names that are not UTF-8.
-# ruff: noqa: PTH112
 
 import contextlib
 import errno

@@ -1,7 +1,6 @@
 """From the registers of a call about to be made to the event it means: paths read, made absolute, looked at."""
 
 # Paths are bytes throughout: pathlib refuses names that are not UTF-8.
-# ruff: noqa: PTH115, PTH116
 
 import os
 import struct
@@ -51,13 +50,11 @@ class Tracee:
                 flags = call.fixed if call.flags is None else args[call.flags] & 0xFFFFFFFF
                 return Event(thread, Op.OPEN, path, flags, self._look(path))
             return self._read_other(thread, call, args)
-        except FileNotFoundError:
-            return None  # the process or its directory is gone, and so is the call
-        except ProcessLookupError:
-            return None
-        except OSError as error:
-            self.gaps.note("capture.unreadable", f"process {thread}: {error.strerror or error}")
-            return None
+        except PermissionError:
+            self.gaps.note("capture.unreadable", f"process {thread}")
+        except OSError:
+            pass  # the process is gone, or gave an address where nothing is: the call comes to nothing
+        return None
 
     def apply(self, event: Event) -> None:
         """Take into account an event that is known to have been read from a live process."""
@@ -112,7 +109,10 @@ class Tracee:
             return None
         if path is None:  # linked from /proc/self/fd/N: a file without a name is given one
             return Event(thread, Op.SYMLINK, target, 0, self._look(target))
-        mark = os.lstat(path) if op is Op.RENAME else None
+        try:
+            mark = os.lstat(path) if op is Op.RENAME else None
+        except OSError:
+            return None  # there is nothing to rename
         return Event(thread, op, path, flags, self._look(path), target, self._look(target), mark)
 
     def _resolve(
@@ -153,14 +153,20 @@ class Tracee:
 
 
 def _same_place(thread: int, path: bytes) -> bool:
-    """Whether `path` names for us what it names for a process with mounts of its own: the file, or else its folder."""
-    for name in (path, os.path.dirname(path)):
+    """Whether `path` names for us what it names for a process with mounts of its own: the file, else its folder."""
+    while True:
         try:
-            theirs, ours = os.stat(b"/proc/%d/root" % thread + name), os.stat(name)
+            theirs = os.stat(b"/proc/%d/root" % thread + path)
         except OSError:
+            if path == b"/":
+                return False
+            path = os.path.dirname(path)
             continue
+        try:
+            ours = os.stat(path)
+        except OSError:
+            return False
         return (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino)
-    return False
 
 
 def _fuse_mounts() -> frozenset[bytes]:

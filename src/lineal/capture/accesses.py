@@ -6,7 +6,7 @@ created; a rename when the file is found at its new name; what a run created mus
 """
 
 # Paths are bytes throughout: pathlib refuses names that are not UTF-8.
-# ruff: noqa: PTH114, PTH115, PTH116
+# ruff: noqa: PTH114
 
 import fcntl
 import os

@@ -1,14 +1,17 @@
 """Put first on PYTHONPATH of a traced program: logs what its Python code opens, then gives way to the real module.
 
 It must never disturb the program: every failure is silent, nothing is imported that Python has not loaded itself, and
-the log is opened anew for each line, since a descriptor kept open could be closed and reused by the program.
+the log is opened anew for each line, since a descriptor kept open could be closed and reused by the program. No
+annotations: any Python that the program uses must be able to read it.
 """
+
+# mypy: ignore-errors
 
 import os
 import sys
 
 
-def _install() -> None:
+def _install():
     log = os.environb.get(b"LINEAL_AUDIT_LOG", b"")
     if not log:
         return
@@ -21,10 +24,10 @@ def _install() -> None:
     def name(path, folder=-1):
         if path is None or isinstance(path, int):
             return b""
-        path = fsencode(path)
-        if path.startswith(b"/") or not path:
-            return path
-        return join(readlink(b"/proc/self/fd/%d" % folder) if folder >= 0 else getcwd(), path)
+        raw = fsencode(path)
+        if raw.startswith(b"/") or not raw:
+            return raw
+        return join(readlink(b"/proc/self/fd/%d" % folder) if folder >= 0 else getcwd(), raw)
 
     def state(path):
         try:
@@ -92,14 +95,14 @@ def _install() -> None:
     sys.addaudithook(hook)
 
 
-def _give_way() -> None:
+def _give_way():
     here = os.path.dirname(__file__)
     sys.path[:] = [entry for entry in sys.path if entry != here]
     ours = sys.modules.pop("sitecustomize")
     try:
         import sitecustomize  # noqa: F401
     except ImportError as error:
-        if error.name != "sitecustomize":
+        if getattr(error, "name", "sitecustomize") != "sitecustomize":
             raise
         sys.modules["sitecustomize"] = ours  # the import under way expects to find it
 
