@@ -72,10 +72,11 @@ class LogFiles:
                     folder.rmdir()
 
     def tiles(self) -> Iterator[str]:
-        """Yield the path of every file under ``tile``."""
+        """Yield the path of every file under ``tile``, and of every link to a folder, which no publisher makes."""
         root = self.folder / "tile"
-        for folder, _, names in os.walk(root):
-            for name in names:
+        for folder, folders, names in os.walk(root):
+            links = [name for name in folders if (Path(folder) / name).is_symlink()]
+            for name in (*names, *links):
                 yield (Path(folder) / name).relative_to(self.folder).as_posix()
 
     def _replace(self, file: Path, data: bytes) -> None:

@@ -1,0 +1,61 @@
+"""The proof that an entry is in the signed log: small, and checked by anyone who has the log's key."""
+
+from dataclasses import dataclass
+
+from lineal.core.checkpoint import Checkpoint, open_checkpoint
+from lineal.core.merkle import HASH_SIZE, inclusion_proof, leaf_hash, verify_inclusion
+from lineal.core.note import Verifier
+from lineal.core.tile import Tile, hash_at_from_tiles, tile_path
+from lineal.errors import BadProof, InconsistentStore, UnknownRef
+from lineal.ledger.log import Ledger
+from lineal.ledger.log_files import LogFiles
+
+
+@dataclass(frozen=True, slots=True)
+class EntryProof:
+    """Entry `idx` with its bytes, its leaf hash, the audit path (RFC 6962 §2.1.1) and the checkpoint it leads to."""
+
+    idx: int
+    data: bytes
+    leaf: bytes
+    hashes: tuple[bytes, ...]
+    note: bytes
+
+
+def prove_entry(ledger: Ledger, idx: int) -> EntryProof:
+    """Return the verified proof that entry `idx` is in the log as published.
+
+    Raises `UnknownRef` for an entry that no published checkpoint covers, `IntegrityError` branches when the files or
+    the stored entry do not give the signed root.
+    """
+    note = ledger.files.read_checkpoint()
+    size = 0 if note is None else open_checkpoint(note, ledger.key).size
+    if note is None or not 0 <= idx < size:
+        raise UnknownRef(f"there is no entry {idx} in the published log of {size}", fix="Publish the log, then ask.")
+    data = ledger.reader.entry(idx).data
+    hashes = inclusion_proof(idx, size, hash_at_from_tiles(size, lambda tile: read_tile(ledger.files, tile)))
+    proof = EntryProof(idx, data, leaf_hash(data), hashes, note)
+    check_proof(proof, ledger.key)
+    return proof
+
+
+def check_proof(proof: EntryProof, key: Verifier) -> Checkpoint:
+    """Return the checkpoint, signed by `key`, of the log that `proof` shows to hold its entry.
+
+    Raises `Malformed`, `BadSignature` or `BadProof` when it does not.
+    """
+    checkpoint = open_checkpoint(proof.note, key)
+    if leaf_hash(proof.data) != proof.leaf:
+        raise BadProof(f"the leaf hash of entry {proof.idx} is not that of its bytes")
+    verify_inclusion(proof.idx, checkpoint.size, proof.leaf, proof.hashes, checkpoint.root)
+    return checkpoint
+
+
+def read_tile(files: LogFiles, tile: Tile) -> bytes:
+    """Return the bytes of `tile`, from the full tile if that has taken its place; raise `InconsistentStore`."""
+    data = files.read_tile(tile_path(tile.level, tile.index, tile.width))
+    if data is None:  # the full tile is written before its partial ones are removed
+        data = (files.read_tile(tile_path(tile.level, tile.index)) or b"")[: tile.width * HASH_SIZE]
+    if not data:
+        raise InconsistentStore(f"the published {tile_path(tile.level, tile.index, tile.width)} is missing")
+    return data
