@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from lineal import __version__
 from lineal.app.session import Session
 from lineal.catalog import project
 from lineal.core import timestamp
@@ -22,6 +23,7 @@ from lineal.ledger.home import NAME, Home, find_home
 from lineal.ledger.log import create_ledger, open_ledger
 from lineal.objects.store import ObjectStore
 
+_SOFTWARE: Final = f"lineal {__version__}"
 _POSTGRESQL: Final = ("postgresql://", "postgres://")
 _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -92,7 +94,7 @@ def create(settings: Settings, folder: Path, origin: str | None) -> Home:
     place = settings.ledger
     if place is not None and place.startswith(_POSTGRESQL):
         home = Home(settings.home or _home_for(place))
-        create_ledger(home, origin or _origin(folder), now, lambda _: Database.postgresql(place))
+        create_ledger(home, origin or _origin(folder), now, lambda _: Database.postgresql(place), software=_SOFTWARE)
         return home
     if place is not None:
         folder = Path(place).parent if Path(place).name == NAME else Path(place)
@@ -101,7 +103,13 @@ def create(settings: Settings, folder: Path, origin: str | None) -> Home:
     except OSError as error:
         raise ReadOnlyStore(f"cannot make {folder}: {error.strerror}") from error
     home = Home(folder.absolute() / NAME)
-    create_ledger(home, origin or _origin(folder), now, lambda made: Database.sqlite(made.ledger_file, create=True))
+    create_ledger(
+        home,
+        origin or _origin(folder),
+        now,
+        lambda made: Database.sqlite(made.ledger_file, create=True),
+        software=_SOFTWARE,
+    )
     return home
 
 

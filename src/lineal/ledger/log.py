@@ -8,7 +8,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from lineal import __version__
 from lineal.core.checkpoint import Checkpoint
 from lineal.core.event import SALT_SIZE, Event
 from lineal.core.observation import Observation
@@ -142,10 +141,12 @@ def _check_properties(properties: dict[str, str], key: VerifyingKey) -> None:
         raise InconsistentStore("the ledger's database and its verifying key are of different ledgers")
 
 
-def create_ledger(home: Home, origin: str, clock: Clock, connect: Callable[[Home], Database]) -> None:
+def create_ledger(
+    home: Home, origin: str, clock: Clock, connect: Callable[[Home], Database], *, software: str = "lineal"
+) -> None:
     """Make a ledger named `origin` in `home`; it appears whole or not at all.
 
-    `connect` gives the database for a home. Raises `AlreadyExists` if `home` is there, `BadInput` for an origin that
+    `connect` gives the database for a home; `software` says in entry 0 what made it. Raises `AlreadyExists` if `home` is there, `BadInput` for an origin that
     cannot be a key's name, `StoreError` branches when it cannot be written.
     """
     if home.root.exists():
@@ -162,7 +163,7 @@ def create_ledger(home: Home, origin: str, clock: Clock, connect: Callable[[Home
             database.close()
             raise
         with Ledger(staged, database, signer.verifying_key, signer, clock) as ledger:
-            ledger.append([_created(signer.verifying_key, now)])
+            ledger.append([_created(signer.verifying_key, now, software)])
         staged.root.rename(home.root)
         _sync(home.root.parent)
     except OSError as error:
@@ -191,9 +192,9 @@ def _create_tables(database: Database, key: VerifyingKey, now: str) -> None:
         create_rows(connection, properties, now)
 
 
-def _created(key: VerifyingKey, now: str) -> Event:
+def _created(key: VerifyingKey, now: str, software: str) -> Event:
     """Return entry 0: it commits the log to its own name and key."""
-    data = {"origin": key.name, "vkey": str(key), "format": tables.FORMAT, "software": f"lineal {__version__}"}
+    data = {"origin": key.name, "vkey": str(key), "format": tables.FORMAT, "software": software}
     said = Observation(type="ledger.created/1", time=now, actor=PRODUCER, basis="observed", data=data)
     return Event(
         id="created",
