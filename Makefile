@@ -1,0 +1,62 @@
+# `make demo` and `make test` need git, Python 3.11 or newer, and make; everything else is set up in .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(VENV)/bin/python -m uv
+# Tests run side by side; `make test JOBS=1` runs them one by one.
+JOBS ?= 2
+
+.PHONY: help setup demo test lint fix docs bench torture lock clean
+
+help:  ## what there is to make
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+# The lock files name versions and hashes, and no index: installs work behind any mirror that pip is set up for.
+$(VENV)/uv.stamp: requirements/uv.txt
+	$(PYTHON) -c 'import sys; sys.exit("Lineal needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	touch $@
+
+$(VENV)/demo.stamp: $(VENV)/uv.stamp requirements/demo.txt pyproject.toml
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/demo.txt
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	touch $@
+
+$(VENV)/dev.stamp: $(VENV)/demo.stamp requirements/dev.txt
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	touch $@
+
+setup: $(VENV)/dev.stamp  ## everything a developer needs, in .venv
+
+demo: $(VENV)/demo.stamp  ## the whole story on real data, in ./lineal-demo
+	$(BIN)/lineal demo
+
+test: $(VENV)/dev.stamp  ## all tests but the long ones
+	$(BIN)/python -m pytest -q -n $(JOBS) -m "not torture"
+
+torture: $(VENV)/dev.stamp  ## the long crash and load tests
+	$(BIN)/python -m pytest -q -m torture
+
+lint: $(VENV)/dev.stamp  ## formatting, style, types, floors
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fix: $(VENV)/dev.stamp  ## mend what the linters can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: $(VENV)/dev.stamp  ## the pages that are made from the code
+	$(BIN)/python scripts/make_docs.py
+
+bench: $(VENV)/dev.stamp  ## the benchmarks, side by side with the peers (long; installs them)
+	$(BIN)/python -m benchmarks
+
+lock: $(VENV)/uv.stamp  ## the lock files anew, from pyproject.toml
+	sh scripts/lock.sh "$(UV)"
+
+clean:  ## remove what was made here
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache lineal-demo

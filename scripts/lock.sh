@@ -1,0 +1,15 @@
+#!/bin/sh
+# Write requirements/*.txt: every version with its hashes, for every platform, and no index.
+set -eu
+uv=$1
+compile() {
+    out=$1
+    shift
+    # shellcheck disable=SC2086
+    $uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
+        --python-version 3.11 --output-file "requirements/$out" "$@"
+}
+mkdir -p requirements
+echo 'uv>=0.6,<1' | compile uv.txt -
+echo 'hatchling>=1.27,<2' | compile demo.txt pyproject.toml --extra demo -
+compile dev.txt --constraint requirements/demo.txt pyproject.toml --extra demo --extra postgres --group test --group lint
