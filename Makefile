@@ -3,7 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-UV := $(VENV)/bin/python -m uv
+# Certificates as the system trusts them: also behind an inspecting proxy.
+UV := $(VENV)/bin/python -m uv --system-certs
 # Tests run side by side; `make test JOBS=1` runs them one by one.
 JOBS ?= 2
 

@@ -11,5 +11,5 @@ compile() {
 }
 mkdir -p requirements
 echo 'uv>=0.6,<1' | compile uv.txt -
-echo 'hatchling>=1.27,<2' | compile demo.txt pyproject.toml --extra demo -
+printf 'hatchling>=1.27,<2\neditables>=0.5,<1\n' | compile demo.txt pyproject.toml --extra demo -
 compile dev.txt --constraint requirements/demo.txt pyproject.toml --extra demo --extra postgres --group test --group lint
