@@ -56,6 +56,11 @@ def below(outcome: Outcome, folder: Path) -> dict[bytes, Access]:
     return {a.path.removeprefix(prefix): a for a in outcome.trace.accesses if a.path.startswith(prefix)}
 
 
+def may(act: str) -> bool:
+    """Whether this user, here, may do `act` (a Python statement): root in a container may not do all."""
+    return subprocess.run([sys.executable, "-c", f"import os; {act}"], capture_output=True, check=False).returncode == 0
+
+
 def gaps(outcome: Outcome) -> set[str]:
     return {code for code, _ in outcome.trace.gaps}
 

@@ -210,6 +210,8 @@ def _execute(what: Command) -> None:
         except OSError as error:
             if error.errno == errno.ENOEXEC:  # a script without a #! line
                 os.execve(b"/bin/sh", (b"sh", program, *what.argv[1:]), what.env)  # noqa: S606
+            if b"/" not in what.argv[0] and not os.path.isfile(program):
+                continue  # a folder on PATH that we may not search, or one of that name
             status, reason = _FAILED_EXEC, os.fsencode(error.strerror or "cannot be executed")
             if error.errno != errno.EACCES:
                 break
