@@ -15,13 +15,15 @@ from lineal.ledger.database import Database
 
 _CHUNK: Final = 900
 _PREFIX_MIN: Final = 4
+_ADDED: Final = ("stored", "objects")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeView:
     """One artifact version, run or endpoint revision, as first recorded up to the moment asked about.
 
-    `ref` is what people type; `canonical` names it for ever. `detail` is what the first statement says of it.
+    `ref` is what people type; `canonical` names it for ever. `detail` is what the first statement says of it, with what
+    later ones put into the store; of a run, what the latest says.
     """
 
     id: int
@@ -171,20 +173,19 @@ class Catalog:
 def views(connection: sa.Connection, ids: Iterable[int], moment: Moment = NOW) -> dict[int, NodeView]:
     """Return the views of the nodes numbered `ids`, as recorded up to `moment`; in no particular order."""
     numbers = sorted(set(ids))
-    first: dict[int, Fact] = {}
-    version: dict[int, str] = {}
+    facts: dict[int, list[Fact]] = {}
     for fact in _facts(connection, numbers, moment):
-        first.setdefault(fact.node, fact)
-        if fact.version is not None:
-            version.setdefault(fact.node, fact.version)
+        facts.setdefault(fact.node, []).append(fact)
     found: dict[int, NodeView] = {}
     for part in _chunks(numbers):
         for row in connection.execute(sa.select(tables.node).where(tables.node.c.id.in_(part))):
-            found[row.id] = _view(row, first.get(row.id), version.get(row.id))
+            found[row.id] = _view(row, facts.get(row.id, []))
     return found
 
 
-def _view(row: Any, fact: Fact | None, version: str | None) -> NodeView:
+def _view(row: Any, facts: Sequence[Fact]) -> NodeView:
+    fact = facts[0] if facts else None
+    version = next((each.version for each in facts if each.version is not None), None)
     numbered = version is not None and version.isdecimal()
     return NodeView(
         id=row.id,
@@ -200,8 +201,18 @@ def _view(row: Any, fact: Fact | None, version: str | None) -> NodeView:
         basis=fact.basis if fact else None,
         type=fact.type if fact else None,
         idx=fact.idx if fact else None,
-        detail=fact.detail if fact else {},
+        detail=_detail(row.kind, facts),
     )
+
+
+def _detail(kind: str, facts: Sequence[Fact]) -> dict[str, Any]:
+    found: dict[str, Any] = dict(facts[0].detail) if facts else {}
+    for later in facts[1:]:
+        if kind == "run":
+            found.update(later.detail)
+        else:
+            found.update({key: later.detail[key] for key in _ADDED if key in later.detail and key not in found})
+    return found
 
 
 def _facts(connection: sa.Connection, ids: Sequence[int], moment: Moment) -> list[Fact]:
