@@ -159,7 +159,7 @@ def _capture(session: Session, started: Started, outcome: trace.Outcome, tails: 
         workspace=workspace,
         git=state,
         interpreter_prefixes=environment.prefixes,
-        ignore=(os.fsencode(session.ledger.home.root),),
+        ignore=(os.fsencode(session.ledger.home.root), *_own_logs()),
     )
     read = {each.path for each in accesses if each.read}
     written = {each.path for each in accesses if each.written}
@@ -191,6 +191,15 @@ def _capture(session: Session, started: Started, outcome: trace.Outcome, tails: 
             gaps=(*gaps, *plan.gaps, *environment.gaps),
         )
     return captured, files, code
+
+
+def _own_logs() -> list[bytes]:
+    """Return the file that our standard error goes to: a log of whoever called us, not an output of the command."""
+    try:
+        target = os.readlink(b"/proc/self/fd/2")
+    except OSError:
+        return []
+    return [target] if target.startswith(b"/") else []
 
 
 def _keep(batch: Batch, environment: Environment, files: Files) -> dict[str, Digest]:
