@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from lineal.app.card import Card, Row
 from lineal.app.lineage import Lineage
 from lineal.catalog.graph import FOREVER
 from lineal.catalog.reader import Fact, NodeView
@@ -56,4 +57,40 @@ def describe_lineage(found: Lineage) -> dict[str, Any]:
             {"source": names[source], "target": names[target], "type": kind} for source, target, kind in found.edges
         ],
         "gaps": [describe_gap(gap["code"], gap["explanation"], gap["about"]) for gap in found.gaps],
+    }
+
+
+def describe_card(card: Card) -> dict[str, Any]:
+    """Return a completeness card: ``ref digest complete rows findings``."""
+    return {
+        "ref": card.ref,
+        "digest": card.digest,
+        "complete": card.complete,
+        "rows": [describe_row(row) for row in card.rows],
+        "findings": [describe_finding(finding) for finding in card.findings],
+    }
+
+
+def describe_row(row: Row) -> dict[str, Any]:
+    """Return a row of a card: its fields (see `Row`) and whether it ``holds``; null is: does not apply."""
+    return {
+        "phase": row.phase,
+        "artifact": row.artifact,
+        "role": row.role,
+        "step": row.step,
+        "ref": row.ref,
+        "required": row.required,
+        "holds": row.holds,
+        "tracked": row.tracked,
+        "immutable": row.immutable,
+        "retrievable": row.retrievable,
+        "verified": row.verified,
+        "how": row.how,
+        "where": row.where,
+        "basis": row.basis,
+        "digest": row.digest,
+        "time": row.time,
+        "actor": row.actor,
+        "missing": row.missing,
+        "fill": row.fill,
     }
