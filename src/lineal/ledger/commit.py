@@ -4,19 +4,29 @@
 point leaves behind.
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from lineal.core.event import Event, encode_entry, statement_digest
+from lineal.core.event import SALT_SIZE, Event, decode_entry, encode_entry, statement_digest
 from lineal.core.merkle import Frontier, leaf_hash
-from lineal.errors import ClaimTaken, EventConflict, InconsistentStore, LinealError, UsageError
+from lineal.errors import (
+    BadInput,
+    ClaimTaken,
+    EventConflict,
+    InconsistentStore,
+    IntegrityError,
+    LinealError,
+    UsageError,
+)
 from lineal.ledger import tables
 from lineal.ledger.database import Database
 
 _CHUNK: Final = 400
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +63,17 @@ def prepare(event: Event, log: str) -> Prepared:
     if event.log != log:
         raise UsageError(f"an event made for the log {event.log!r} was sent to {log!r}; it was not recorded")
     statement = event.statement()
-    digest = bytes.fromhex(statement_digest(statement))
-    encode_entry(statement, event.said)  # refuses what would be too large while nothing is locked
-    return Prepared(statement, digest, event.salt, event.body)
+    try:
+        decode_entry(encode_entry(statement, event.said))  # what could not be read back must not be written
+    except IntegrityError as error:
+        raise BadInput(f"{error.message}; the event was not recorded") from error
+    if len(event.salt) != SALT_SIZE or (event.prev is not None and _DIGEST.fullmatch(event.prev) is None):
+        raise BadInput("the salt of an event has 32 bytes and `prev` 64 hex digits; the event was not recorded")
+    if len(set(event.claims)) != len(event.claims):
+        raise BadInput("an event claims a name once; it was not recorded")
+    if any("\0" in text for text in (event.producer, event.id, *event.claims)):
+        raise BadInput("a name holds the character NUL, which not every database keeps; the event was not recorded")
+    return Prepared(statement, bytes.fromhex(statement_digest(statement)), event.salt, event.body)
 
 
 def commit_batch(database: Database, groups: Sequence[Group], clock: Callable[[], str]) -> list[Outcome]:

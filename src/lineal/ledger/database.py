@@ -16,6 +16,7 @@ from lineal.errors import InconsistentStore, ReadOnlyStore, StoreError, StoreFul
 
 _WRITE: Final = {"lineal_write": True}
 _BUSY_MS: Final = 60_000
+_AWAY: Final = ("08", "28", "3D", "57", "55000")  # SQLSTATE: connection, authorization, no such database, shut down
 
 
 class Closeable(Protocol):
@@ -86,7 +87,7 @@ class Database:
             cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute(f"PRAGMA synchronous={'FULL' if self.durable else 'NORMAL'}")
         cursor.execute("PRAGMA trusted_schema=OFF")
-        cursor.execute("PRAGMA secure_delete=ON" if self.durable else "PRAGMA secure_delete=OFF")
+        cursor.execute("PRAGMA secure_delete=ON")
         cursor.close()
 
     @contextmanager
@@ -149,6 +150,8 @@ def _translated(error: BaseException) -> Exception:
         return ReadOnlyStore(f"the database refuses writing: {text}; nothing was recorded")
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or state.startswith("XX"):
         return InconsistentStore(f"the database file is damaged: {text}")
-    if name.startswith(("SQLITE_CANTOPEN", "SQLITE_BUSY", "SQLITE_LOCKED")) or state.startswith(("08", "57")):
+    # psycopg has no state for a server that cannot be reached, refuses a password, or hangs up.
+    lost = type(error).__name__ == "OperationalError" and not name and not state
+    if lost or name.startswith(("SQLITE_CANTOPEN", "SQLITE_BUSY", "SQLITE_LOCKED")) or state.startswith(_AWAY):
         return StoreUnavailable(f"the database cannot be used now: {text}")
     return StoreError(f"the database refused: {text}")

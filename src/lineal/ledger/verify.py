@@ -103,7 +103,7 @@ class _Verification:
             yield _fault(
                 "ledger.key", str(self.ledger.home.public_key_file), "it is not the key the ledger was opened with"
             )
-        self.properties = dict(self.connection.execute(_PROPERTIES).tuples().all())
+        self.properties = {row[0]: row[1] for row in self.connection.execute(_PROPERTIES)}
         wanted = {"format": str(tables.FORMAT), "origin": self.ledger.origin, "vkey": str(self.ledger.key)}
         for name in sorted({*wanted, "created", *map(str, self.properties)}):
             found = self.properties.get(name)
