@@ -5,13 +5,35 @@ from typing import Any, Final
 
 import typer
 
-from lineal.cli import check, impact, init, log, ls, rebuild, run, show, snapshot, trace, verify
+from lineal.cli import (
+    add,
+    approve,
+    check,
+    deploy,
+    erase,
+    impact,
+    init,
+    log,
+    ls,
+    rebuild,
+    register,
+    retire,
+    run,
+    show,
+    snapshot,
+    trace,
+    verify,
+)
 
 _PANELS: Final[tuple[tuple[str, dict[str, Callable[..., Any]]], ...]] = (
-    ("Record", {"init": init.init, "run": run.run, "snapshot": snapshot.snapshot}),
+    ("Record", {"init": init.init, "run": run.run, "snapshot": snapshot.snapshot, "add": add.add}),
+    (
+        "Release",
+        {"register": register.register, "approve": approve.approve, "deploy": deploy.deploy, "retire": retire.retire},
+    ),
     ("Browse", {"ls": ls.ls, "show": show.show, "log": log.log}),
     ("Ask", {"trace": trace.trace, "impact": impact.impact}),
-    ("Prove", {"check": check.check, "verify": verify.verify, "rebuild": rebuild.rebuild}),
+    ("Prove", {"check": check.check, "verify": verify.verify, "rebuild": rebuild.rebuild, "erase": erase.erase}),
 )
 
 

@@ -42,7 +42,7 @@ def erase_bodies(ledger: Ledger, event: Event) -> Receipt:
         for start in range(0, len(entries), _CHUNK):
             part = entries[start : start + _CHUNK]
             connection.execute(tables.body.delete().where(tables.body.c.idx.in_(part)))
-    _scrub(ledger.database)
+    scrub(ledger.database)
     return receipt
 
 
@@ -61,7 +61,7 @@ def _entries_of(event: Event) -> Sequence[int]:
     return sorted(set(entries))
 
 
-def _scrub(database: Database) -> None:
+def scrub(database: Database) -> None:
     """Overwrite what the deletion left: SQLite's log of old pages, PostgreSQL's dead rows."""
     with translating():
         connection = database.engine.raw_connection()
