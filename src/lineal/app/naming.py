@@ -9,6 +9,7 @@ from lineal.catalog.reader import Catalog
 from lineal.core import path, ref
 from lineal.core.digest import Digest
 from lineal.errors import BadRef
+from lineal.ledger.home import NAME as HOME_NAME
 
 
 def parse_artifact(text: str, *kinds: str) -> ref.ArtifactRef:
@@ -32,10 +33,14 @@ def version_ref(artifact: ref.ArtifactRef, digest: Digest) -> str:
 
 
 def file_ref(session: Session, file: bytes, digest: Digest) -> str:
-    """Return the canonical reference of a file version: named from the ledger's folder if it lies below it."""
-    workspace = os.fsencode(session.ledger.home.root.parent)
+    """Return the canonical reference of a file version: named from the ledger's folder if it lies below it.
+
+    Files of a ledger that is not a folder of the project (PostgreSQL) have their absolute names.
+    """
+    home = session.ledger.home.root
+    workspace = os.fsencode(home.parent)
     absolute = os.path.normpath(os.path.join(os.fsencode(Path.cwd()), file))
-    inside = absolute.startswith(workspace + b"/")
+    inside = home.name == HOME_NAME and absolute.startswith(workspace + b"/")
     return f"file:{path.spell(absolute[len(workspace) + 1 :] if inside else absolute)}@{digest}"
 
 
