@@ -13,6 +13,7 @@ from lineal.core import ref
 from lineal.errors import AmbiguousRef, UnknownRef
 from lineal.ledger.database import Database
 
+RETIRED: Final = "endpoint.retired/1"
 _CHUNK: Final = 900
 _PREFIX_MIN: Final = 4
 _ADDED: Final = ("stored", "objects")
@@ -67,12 +68,16 @@ class Catalog:
     def resolve(self, text: str, moment: Moment = NOW) -> NodeView:
         """Return the one thing that `text` names; an artifact without a version means its latest one.
 
-        Raises `BadRef`, `UnknownRef` when nothing of that name is recorded by then, and `AmbiguousRef`.
+        An endpoint without a version means the revision that serves then. Raises `BadRef`, `UnknownRef` when nothing
+        of that name is recorded by then or nothing serves there, and `AmbiguousRef`.
         """
         named = ref.parse(text)
         with self.database.reading() as connection:
             found = views(connection, _candidates(connection, named, moment), moment)
-        return _choose(named, [view for view in found.values() if view.time is not None])
+            chosen = _choose(named, [view for view in found.values() if view.time is not None])
+            if isinstance(named, ref.ArtifactRef) and named.kind == "endpoint":
+                _refuse_retired(connection, chosen, moment)
+        return chosen
 
     def views(self, ids: Iterable[int], moment: Moment = NOW) -> dict[int, NodeView]:
         """Return the views of the nodes numbered `ids`."""
@@ -99,6 +104,13 @@ class Catalog:
         with self.database.reading() as connection:
             found = views(connection, connection.scalars(query).all(), moment)
         return sorted((view for view in found.values() if view.time is not None), key=_age)
+
+    def names(self, prefix: str, limit: int = 100) -> list[str]:
+        """Return the references that begin with `prefix`, for completion: artifacts, their versions, runs."""
+        with self.database.reading() as connection:
+            found = views(connection, _starting(connection, prefix))
+        names = {f"{view.kind}:{view.name}" for view in found.values()} | {view.ref for view in found.values()}
+        return sorted(names)[:limit]
 
     def facts(self, ids: Iterable[int], moment: Moment = NOW) -> list[Fact]:
         """Return what is said of the nodes numbered `ids`, oldest first."""
@@ -271,7 +283,7 @@ def _choose(named: ref.Ref, found: list[NodeView]) -> NodeView:
     if isinstance(named, ref.VersionRef) and named.version != "latest":
         found = _matching(named.version, found)
     elif isinstance(named, ref.ArtifactRef | ref.VersionRef) and found:
-        return max(found, key=_age)
+        return max(found, key=_start if named.kind == "endpoint" else _age)
     if isinstance(named, ref.RunRef):
         exact = [view for view in found if view.canonical == str(named)]
         found = exact or found
@@ -282,6 +294,15 @@ def _choose(named: ref.Ref, found: list[NodeView]) -> NodeView:
             f"{named} names {len(found)} things: " + ", ".join(view.ref for view in sorted(found, key=_age)[:8])
         )
     return found[0]
+
+
+def _refuse_retired(connection: sa.Connection, revision: NodeView, moment: Moment) -> None:
+    for fact in _facts(connection, [revision.id], moment):
+        if fact.type == RETIRED:
+            raise UnknownRef(
+                f"nothing serves at endpoint:{revision.name}: {fact.actor} retired it at {fact.time}",
+                fix=f"{revision.ref} served last; --at asks about an earlier moment.",
+            )
 
 
 def _matching(version: str, found: list[NodeView]) -> list[NodeView]:
@@ -301,6 +322,10 @@ def _matching(version: str, found: list[NodeView]) -> list[NodeView]:
 def _age(view: NodeView) -> tuple[int, str, int]:
     number = int(view.version) if view.version is not None and view.version.isdecimal() else 0
     return number, view.time or "", view.id
+
+
+def _start(view: NodeView) -> tuple[str, tuple[int, str, int]]:
+    return view.time or "", _age(view)
 
 
 def _select_in(connection: sa.Connection, wanted: Any, column: Any, values: Sequence[str]) -> list[int]:

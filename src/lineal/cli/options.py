@@ -5,6 +5,19 @@ from typing import Annotated
 
 import typer
 
+
+def complete_ref(incomplete: str) -> list[str]:
+    """Return the recorded references that begin with `incomplete`, for the shell; none when there is no ledger."""
+    from lineal.cli.opening import opened
+    from lineal.errors import LinealError
+
+    try:
+        with opened(None) as session:
+            return session.catalog.names(incomplete)
+    except LinealError:
+        return []
+
+
 Ledger = Annotated[
     str | None,
     typer.Option(
@@ -44,6 +57,7 @@ RefArgument = Annotated[
         metavar="REF",
         help="kind:name, kind:name@version, run:ID, or any foreign name seen: an ARN, a URI, a commit, a digest.",
         show_default=False,
+        autocompletion=complete_ref,
     ),
 ]
 PathArgument = Annotated[Path, typer.Argument(metavar="PATH", help="A file or folder.", show_default=False)]
