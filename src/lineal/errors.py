@@ -226,6 +226,13 @@ class SourceError(LinealError):
     fix = "Check the source named in the message, then run the command again."
 
 
+class NotServing(SourceError):
+    """A server that was to be deployed did not start, or does not answer; nothing was recorded."""
+
+    code = "source.not_serving"
+    fix = "Start the server by hand to see what it lacks, then deploy again."
+
+
 class ReproductionDiffers(LinealError):
     """The model was made again and is not the same."""
 

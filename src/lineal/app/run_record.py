@@ -1,6 +1,7 @@
 """The statement that a run makes when it has ended."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -57,7 +58,8 @@ def observe(
     run = f"run:{started.id}"
     nodes = [Node(ref=run, basis="observed", detail=_detail(started, outcome, captured, files, code))]
     used = list(files.used)
-    for node in (_environment_node(captured), _container_node(captured), code.node):
+    environment = environment_node(captured.environment, captured.objects)
+    for node in (environment, _container_node(captured), code.node):
         if node is not None:
             nodes.append(node)
             used.append(node.ref)
@@ -140,14 +142,14 @@ def guess_activity(files: Files, captured: Captured) -> str:
     return "data processing" if endings & _DATA_ENDINGS else "run"
 
 
-def _environment_node(captured: Captured) -> Node:
-    environment = captured.environment
+def environment_node(environment: Environment, objects: Mapping[str, Digest]) -> Node:
+    """Return the node of an environment; its lock file is the one of `objects` called ``pylock``."""
     interpreter = environment.interpreter
     name = environment.system.id if interpreter is None else "python"
     version = None if interpreter is None else interpreter.version
     detail = environment.describe()
-    if "pylock" in captured.objects:
-        detail["objects"] = {"pylock": str(captured.objects["pylock"])}
+    if "pylock" in objects:
+        detail["objects"] = {"pylock": str(objects["pylock"])}
     return Node(
         ref=f"environment:{paths.spell(os.fsencode(name))}@{environment.digest}",
         basis="observed",

@@ -1,0 +1,57 @@
+"""The revisions of an endpoint: what served from when to when, and the processes that were started for them."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from lineal.app import serving
+from lineal.catalog.graph import NOW, Moment
+from lineal.catalog.reader import RETIRED, Catalog, Fact, NodeView
+
+DEPLOYED: Final = "endpoint.deployed/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """What an endpoint served from `valid_from` until just before `valid_to` (None: it still does)."""
+
+    revision: NodeView
+    valid_from: str
+    valid_to: str | None
+
+
+def serving_intervals(catalog: Catalog, name: str, moment: Moment = NOW) -> list[Interval]:
+    """Return every revision of the endpoint `name` with the time it served, oldest first, as known at `moment`.
+
+    A revision ends when the next one begins, or when it is retired.
+    """
+    views = sorted(catalog.of_artifact("endpoint", name, moment), key=lambda view: (view.time or "", view.id))
+    ends: dict[int, str] = {}
+    for fact in catalog.facts([view.id for view in views], moment):
+        if fact.type == RETIRED:
+            ends.setdefault(fact.node, fact.time)
+    starts = [view.time or "" for view in views]
+    found: list[Interval] = []
+    for place, view in enumerate(views):
+        end = [each for each in (ends.get(view.id), *starts[place + 1 : place + 2]) if each is not None]
+        found.append(Interval(revision=view, valid_from=starts[place], valid_to=min(end, default=None)))
+    return found
+
+
+def current(catalog: Catalog, name: str, moment: Moment = NOW) -> NodeView | None:
+    """Return the revision that serves at `moment`, None when none does."""
+    last = serving_intervals(catalog, name, moment)[-1:]
+    return last[0].revision if last and last[0].valid_to is None else None
+
+
+def deployment(catalog: Catalog, revision: NodeView, moment: Moment = NOW) -> dict[str, Any]:
+    """Return what was recorded of a revision when it was deployed."""
+    facts: list[Fact] = catalog.facts([revision.id], moment)
+    return next((fact.detail for fact in facts if fact.type == DEPLOYED), {})
+
+
+def end_process(catalog: Catalog, revision: NodeView) -> bool:
+    """End the process that was started for `revision`, if it is still that very one; return whether it was."""
+    process = deployment(catalog, revision).get("process")
+    if not isinstance(process, dict):
+        return False
+    return serving.end(serving.Process(pid=int(process["pid"]), mark=str(process["mark"])))

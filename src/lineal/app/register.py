@@ -1,0 +1,218 @@
+"""Register a model version."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from lineal.app.naming import next_number, parse_artifact, version_ref
+from lineal.app.registry import REGISTERED, runs_behind, stated
+from lineal.app.session import Session
+from lineal.app.snapshot import MAX_MEMBERS
+from lineal.capture.metrics import read_metrics_file
+from lineal.catalog.reader import Catalog, NodeView
+from lineal.core import path as paths
+from lineal.core.digest import Digest
+from lineal.core.edge import Edge
+from lineal.core.observation import Gap, Node, Observation
+from lineal.core.ref import ArtifactRef
+from lineal.datasets import manifest
+from lineal.datasets.snapshot import snapshot as take
+from lineal.errors import AlreadyExists, BadInput
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """What a person says of a model when registering it; `origin` is the run that made it (``run:ID``)."""
+
+    intended_use: str | None = None
+    owner: str | None = None
+    risk_tier: str | None = None
+    restrictions: str | None = None
+    review_due: str | None = None
+    metrics: Path | None = None
+    origin: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A new model version, the runs known to have made it, its metrics, and the gaps."""
+
+    version: NodeView
+    runs: tuple[NodeView, ...]
+    metrics: dict[str, Any]
+    gaps: tuple[Gap, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Content:
+    digest: Digest
+    detail: dict[str, Any]
+    members: tuple[tuple[Digest, str], ...] = ()
+    gaps: tuple[tuple[str, str], ...] = ()
+
+
+def register(
+    session: Session,
+    name: str,
+    source: Path,
+    card: Card,
+    *,
+    os_user: str,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Registered:
+    """Record the file or folder at `source` as the next version of the model `name` (``model:NAME``), and keep it.
+
+    A file's identity is its own SHA-256, a folder's that of its manifest. Metrics are those of the file that `card`
+    names, else of the run that made the model. Raises `BadRef`, `BadInput`, `UnknownRef` for an origin not on record,
+    `AlreadyExists` when this content is a version of the model already, and the store's errors.
+    """
+    artifact = parse_artifact(name, "model")
+    _check_date(card.review_due)
+    given = None if card.metrics is None else read_metrics_file(card.metrics).describe()
+    origin = None if card.origin is None else _origin(session, card.origin)
+    content = _keep(session, source, on_progress)
+    canonical = version_ref(artifact, content.digest)
+    happened = session.clock()
+
+    def observe() -> Observation:
+        catalog = session.catalog
+        _refuse_known(catalog, canonical)
+        edges = _likenesses(catalog, canonical, content)
+        runs = _runs(catalog, edges, origin)
+        if origin is not None and all(run.id != origin.id for run in runs):
+            edges.append(Edge(origin.canonical, canonical, "generated"))
+            runs.append(origin)
+        detail = {**content.detail, **_describe(card), **_metrics(catalog, given, runs), "os_user": os_user}
+        return _observation(session, artifact, content, happened, edges, detail, known=bool(runs))
+
+    session.say_numbered(observe)
+    catalog = session.catalog
+    version = catalog.resolve(canonical)
+    said = stated(catalog, version)
+    gaps = [] if version.idx is None else catalog.gaps([version.idx])
+    return Registered(
+        version,
+        tuple(runs_behind(catalog, version)),
+        said.get("metrics", {}),
+        tuple(Gap(gap["code"], gap["explanation"], gap["about"]) for gap in gaps),
+    )
+
+
+def _observation(
+    session: Session,
+    artifact: ArtifactRef,
+    content: _Content,
+    happened: str,
+    edges: list[Edge],
+    detail: dict[str, Any],
+    *,
+    known: bool,
+) -> Observation:
+    canonical = version_ref(artifact, content.digest)
+    label = f"{artifact}@{next_number(session.catalog, artifact)}"
+    gaps = [Gap(code, explanation, canonical) for code, explanation in content.gaps]
+    if not known:
+        gaps.append(Gap("registry.unknown_origin", "no recorded run is known to have made this model", canonical))
+    return Observation(
+        type=REGISTERED,
+        time=happened,
+        actor=session.actor,
+        basis="verified",
+        nodes=(
+            Node(
+                ref=canonical,
+                basis="verified",
+                version=label.rpartition("@")[2],
+                digest=content.digest,
+                detail=detail,
+                members=content.members,
+            ),
+        ),
+        edges=tuple(edges),
+        gaps=tuple(gaps),
+        data={"os_user": detail["os_user"]},
+        subject=(canonical, label),
+        claims=(label, f"{REGISTERED} {canonical}"),
+    )
+
+
+def _check_date(text: str | None) -> None:
+    try:
+        if text is not None:
+            date.fromisoformat(text)
+    except ValueError as error:
+        raise BadInput(f"not a date: {text!r}", fix="Write it as 2027-03-31.") from error
+
+
+def _origin(session: Session, text: str) -> NodeView:
+    view = session.catalog.resolve(text)
+    if view.kind != "run":
+        raise BadInput(f"{view.ref} is not a run", fix="Name the run that made the model: `lineal ls run` lists them.")
+    return view
+
+
+def _keep(session: Session, source: Path, on_progress: Callable[[int, int], None] | None) -> _Content:
+    """Put the model into the store and return its identity."""
+    place = paths.spell(bytes(source.absolute()))
+    if not source.is_dir():
+        stored = session.objects.put_file(source)
+        return _Content(digest=stored.digest, detail={"path": place, "bytes": stored.size, "stored": "object"})
+    taken = take(source, session.objects, on_progress=on_progress)
+    found = manifest.load(taken.digest, session.objects)
+    members: tuple[tuple[Digest, str], ...] = ()
+    if found.count <= MAX_MEMBERS:
+        entries = manifest.entries(found, session.objects)
+        members = tuple((entry.digest, paths.spell(entry.path)) for entry in entries if entry.size)
+    detail = {"path": place, "bytes": taken.bytes, "files": taken.files, "stored": "dataset"}
+    return _Content(digest=taken.digest, detail=detail, members=members, gaps=taken.gaps)
+
+
+def _refuse_known(catalog: Catalog, canonical: str) -> None:
+    known = catalog.find([canonical]).get(canonical)
+    if known is not None and known.version is not None:
+        raise AlreadyExists(
+            f"this content is registered already as {known.ref}, by {known.actor}",
+            fix=f"Use {known.ref}, or register under another name.",
+        )
+
+
+def _likenesses(catalog: Catalog, canonical: str, content: _Content) -> list[Edge]:
+    """Return an edge from each recorded file or dataset with the same bytes, and from each file inside a folder."""
+    own = catalog.with_digests([str(content.digest)]).get(str(content.digest), [])
+    same = {view.canonical for view in own if view.kind in {"file", "dataset"}}
+    inside = catalog.with_digests([str(digest) for digest, _ in content.members])
+    parts = {view.canonical for views in inside.values() for view in views if view.kind == "file"}
+    return [Edge(each, canonical, "same_as") for each in sorted(same)] + [
+        Edge(each, canonical, "derived_from") for each in sorted(parts - same)
+    ]
+
+
+def _runs(catalog: Catalog, edges: list[Edge], origin: NodeView | None) -> list[NodeView]:
+    """Return the runs that made the sources of `edges`; of several, `origin` or else the latest comes last."""
+    sources = catalog.find([edge.source for edge in edges])
+    found = {run.id: run for view in sources.values() for run in runs_behind(catalog, view)}
+    last = -1 if origin is None else origin.id
+    return sorted(found.values(), key=lambda run: (run.id == last, run.time or "", run.id))
+
+
+def _describe(card: Card) -> dict[str, Any]:
+    said = {
+        "intended_use": card.intended_use,
+        "owner": card.owner,
+        "risk_tier": card.risk_tier,
+        "restrictions": card.restrictions,
+        "review_due": card.review_due,
+    }
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def _metrics(catalog: Catalog, given: dict[str, Any] | None, runs: list[NodeView]) -> dict[str, Any]:
+    if given is not None:
+        return {"metrics": given, "metrics_from": "file"}
+    for run in reversed(runs):
+        metrics = stated(catalog, run).get("metrics")
+        if metrics:
+            return {"metrics": metrics, "metrics_from": run.canonical}
+    return {}
