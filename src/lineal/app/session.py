@@ -9,7 +9,7 @@ from typing import Final, Self
 
 from lineal.catalog import project
 from lineal.catalog.reader import Catalog
-from lineal.core.event import SALT_SIZE, Event, statement_digest
+from lineal.core.event import SALT_SIZE, Event
 from lineal.core.observation import Gap, Observation
 from lineal.errors import ClaimTaken
 from lineal.ledger.commit import Receipt
@@ -76,7 +76,7 @@ class Session:
             receipts = (append or self.ledger.append)(events)
             if events:
                 self._seq += len(events)
-                self._prev = statement_digest(events[-1].statement())
+                self._prev = events[-1].digest()
             return receipts
 
     def say_numbered(self, make: Callable[[], Observation]) -> Receipt:
@@ -113,7 +113,7 @@ class Session:
                 salt=secrets.token_bytes(SALT_SIZE),
                 body=body.body(),
             )
-            prev = statement_digest(event.statement())
+            prev = event.digest()
             head = ""
             yield event
 

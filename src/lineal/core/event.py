@@ -5,7 +5,7 @@ erased later while every proof still verifies. The *entry* is the statement and 
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from lineal.core import canonical, timestamp
@@ -50,6 +50,7 @@ class Event:
     claims: tuple[str, ...]
     salt: bytes
     body: bytes
+    _said: bytes = field(default=b"", init=False, repr=False, compare=False)
 
     def statement(self) -> dict[str, Any]:
         """Return the statement as a document; raise `TooLarge` for a body over `MAX_BODY`."""
@@ -72,17 +73,36 @@ class Event:
         }
 
 
+    def encode(self) -> bytes:
+        """Return the canonical bytes of the statement, made once; raises what `statement` and the encoder raise."""
+        if not self._said:
+            object.__setattr__(self, "_said", canonical.encode(self.statement()))
+        return self._said
+
+    def digest(self) -> str:
+        """Return the lowercase hex SHA-256 of the canonical bytes of the statement."""
+        return hashlib.sha256(self.encode()).hexdigest()
+
+
 def statement_digest(statement: dict[str, Any]) -> str:
     """Return the lowercase hex SHA-256 of the canonical bytes of `statement` (without ``taken``)."""
     return hashlib.sha256(canonical.encode(statement)).hexdigest()
 
 
 def encode_entry(statement: dict[str, Any], taken: str) -> bytes:
-    """Return the entry bytes: `statement` with the moment at which the ledger took it.
+    """Return the entry bytes: `statement` with the moment at which the ledger took it; raises what `stamp` raises."""
+    return stamp(canonical.encode(statement), taken)
+
+
+def stamp(said: bytes, taken: str) -> bytes:
+    """Return the entry bytes of the statement whose canonical bytes are `said`: with the moment ``taken`` in it.
 
     Raises `TooLarge` when they would be over `MAX_ENTRY`.
     """
-    entry = canonical.encode({**statement, "taken": taken})
+    # Nothing is encoded again: in the order of keys ``taken`` stands before ``time``, the last key of that name, and
+    # no text in a document can hold these bytes, since quotes inside of texts are escaped.
+    before, mark, after = said.rpartition(b',"time":')
+    entry = b"".join((before, b',"taken":', canonical.encode(taken), mark, after))
     if len(entry) > MAX_ENTRY:
         raise TooLarge(f"an entry of {len(entry)} bytes: the limit is {MAX_ENTRY}; name fewer subjects")
     return entry
@@ -99,11 +119,12 @@ def decode_entry(data: bytes) -> tuple[dict[str, Any], str]:
     if entry["v"] != 1:
         raise IntegrityError(f"an entry of version {entry['v']!r}, which this Lineal does not know")
     taken = entry.pop("taken")
-    _check_entry(entry, taken)
+    check_entry(entry, taken)
     return entry, taken
 
 
-def _check_entry(entry: dict[str, Any], taken: object) -> None:
+def check_entry(entry: dict[str, Any], taken: object) -> None:
+    """Raise `IntegrityError` unless the statement `entry`, taken at `taken`, has values that an entry can have."""
     texts = (taken, *(entry[name] for name in ("id", "type", "log", "producer", "time", "said", "basis")))
     lists = (entry["subject"], entry["claims"])
     if not all(isinstance(text, str) for text in texts):

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from lineal.core.event import SALT_SIZE, Event, decode_entry, encode_entry, statement_digest
+from lineal.core.event import SALT_SIZE, Event, check_entry, stamp
 from lineal.core.merkle import Frontier, leaf_hash
 from lineal.errors import (
     BadInput,
@@ -39,9 +39,10 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """An event made ready for the commit: its statement, the digest of that, and what the statement commits to."""
+    """An event made ready for the commit: its statement, the bytes and digest of that, and what it commits to."""
 
     statement: dict[str, Any]
+    said: bytes
     digest: bytes
     salt: bytes
     body: bytes
@@ -64,7 +65,8 @@ def prepare(event: Event, log: str) -> Prepared:
         raise UsageError(f"an event made for the log {event.log!r} was sent to {log!r}; it was not recorded")
     statement = event.statement()
     try:
-        decode_entry(encode_entry(statement, event.said))  # what could not be read back must not be written
+        check_entry(statement, event.said)  # what could not be read back must not be written
+        stamp(event.encode(), event.said)  # nor what would be too large
     except IntegrityError as error:
         raise BadInput(f"{error.message}; the event was not recorded") from error
     if len(event.salt) != SALT_SIZE or (event.prev is not None and _DIGEST.fullmatch(event.prev) is None):
@@ -73,7 +75,7 @@ def prepare(event: Event, log: str) -> Prepared:
         raise BadInput("an event claims a name once; it was not recorded")
     if any("\0" in text for text in (event.producer, event.id, *event.claims)):
         raise BadInput("a name holds the character NUL, which not every database keeps; the event was not recorded")
-    return Prepared(statement, bytes.fromhex(statement_digest(statement)), event.salt, event.body)
+    return Prepared(statement, event.encode(), bytes.fromhex(event.digest()), event.salt, event.body)
 
 
 def commit_batch(database: Database, groups: Sequence[Group], clock: Callable[[], str]) -> list[Outcome]:
@@ -202,7 +204,7 @@ def _insert(
     bodies: list[dict[str, Any]] = []
     claims: list[dict[str, Any]] = []
     for idx, item in fresh:
-        data = encode_entry(item.statement, taken)
+        data = stamp(item.said, taken)
         producer, name = item.key
         entries.append(
             {

@@ -72,8 +72,7 @@ class Spool:
 
 
 def _encode(item: Prepared) -> bytes:
-    statement = canonical.encode(item.statement)
-    return _LENGTHS.pack(len(statement), len(item.body)) + statement + item.salt + item.body
+    return _LENGTHS.pack(len(item.said), len(item.body)) + item.said + item.salt + item.body
 
 
 def _decode(data: bytes) -> Iterator[Prepared]:
@@ -91,7 +90,7 @@ def _decode(data: bytes) -> Iterator[Prepared]:
         except (LinealError, TypeError, KeyError):
             return
         salt, body = data[at + size : at + size + SALT_SIZE], data[at + size + SALT_SIZE : end]
-        yield Prepared(statement, bytes.fromhex(statement_digest(statement)), salt, body)
+        yield Prepared(statement, data[at : at + size], bytes.fromhex(statement_digest(statement)), salt, body)
         at = end
 
 
