@@ -10,13 +10,13 @@ from lineal.cli import (
     approve,
     check,
     deploy,
+    diff,
     erase,
     impact,
     init,
     log,
     ls,
     rebuild,
-    register,
     retire,
     run,
     show,
@@ -24,15 +24,21 @@ from lineal.cli import (
     trace,
     verify,
 )
+from lineal.cli import register as registration
 
 _PANELS: Final[tuple[tuple[str, dict[str, Callable[..., Any]]], ...]] = (
     ("Record", {"init": init.init, "run": run.run, "snapshot": snapshot.snapshot, "add": add.add}),
     (
         "Release",
-        {"register": register.register, "approve": approve.approve, "deploy": deploy.deploy, "retire": retire.retire},
+        {
+            "register": registration.register,
+            "approve": approve.approve,
+            "deploy": deploy.deploy,
+            "retire": retire.retire,
+        },
     ),
     ("Browse", {"ls": ls.ls, "show": show.show, "log": log.log}),
-    ("Ask", {"trace": trace.trace, "impact": impact.impact}),
+    ("Ask", {"trace": trace.trace, "impact": impact.impact, "diff": diff.diff}),
     ("Prove", {"check": check.check, "verify": verify.verify, "rebuild": rebuild.rebuild, "erase": erase.erase}),
 )
 

@@ -3,6 +3,8 @@
 from typing import Any
 
 from lineal.app.card import Card, Row
+from lineal.app.comparison import Comparison, Section
+from lineal.app.diff import Difference
 from lineal.app.lineage import Lineage
 from lineal.catalog.graph import FOREVER
 from lineal.catalog.reader import Fact, NodeView
@@ -93,4 +95,41 @@ def describe_row(row: Row) -> dict[str, Any]:
         "actor": row.actor,
         "missing": row.missing,
         "fill": row.fill,
+    }
+
+
+def describe_difference(found: Difference) -> dict[str, Any]:
+    """Return a difference: the nodes ``old`` and ``new``, and their comparison (see `describe_comparison`)."""
+    return {
+        "old": describe_node(found.old.view),
+        "new": describe_node(found.new.view),
+        **describe_comparison(found.comparison),
+    }
+
+
+def describe_comparison(found: Comparison) -> dict[str, Any]:
+    """Return a comparison: ``name a b differs sections steps``; ``a`` or ``b`` is null for a step of one side only."""
+    return {
+        "name": found.name,
+        "a": found.a,
+        "b": found.b,
+        "differs": found.differs,
+        "sections": [_describe_section(section) for section in found.sections],
+        "steps": [describe_comparison(step) for step in found.steps],
+    }
+
+
+def _describe_section(section: Section) -> dict[str, Any]:
+    changes = [
+        {"name": each.name, "change": each.kind, "old": each.old, "new": each.new, "delta": each.delta}
+        for each in section.changes
+    ]
+    return {
+        "name": section.name,
+        "added": section.added,
+        "removed": section.removed,
+        "changed": section.changed,
+        "same": section.same,
+        "changes": changes,
+        "note": section.note,
     }

@@ -1,0 +1,38 @@
+"""`lineal diff`."""
+
+from typing import Annotated
+
+import typer
+
+from lineal.cli import options
+from lineal.cli.opening import opened, read_moment
+from lineal.cli.terminal import Terminal
+
+
+def diff(
+    old: Annotated[str, typer.Argument(metavar="REF", help="The version or run before.", show_default=False)],
+    new: Annotated[str, typer.Argument(metavar="REF", help="The version or run after.", show_default=False)],
+    at: options.At = None,
+    known: options.Known = None,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 1 if they differ.")] = False,
+    ledger: options.Ledger = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Which inputs, files, parameters, packages, metrics and commits differ between two versions or runs.
+
+    Behind models, datasets and endpoints, the runs that made them are compared, too.
+
+    Examples: `lineal diff model:risk@1 model:risk@2` · `lineal diff run:train-1f0c run:train-77ab` ·
+    `lineal diff dataset:raw@1 dataset:raw --json` · `lineal diff endpoint:scorer@1 endpoint:scorer@2 --exit-code`
+    """
+    from lineal.app.diff import diff as ask
+    from lineal.cli.diff_picture import print_comparison
+    from lineal.wire.documents import describe_difference
+
+    terminal = Terminal(as_json=as_json, quiet=quiet)
+    with opened(ledger) as session:
+        found = ask(session, old, new, read_moment(at, known))
+    terminal.emit(describe_difference(found), lambda out: print_comparison(found.comparison, out))
+    if exit_code and found.comparison.differs:
+        raise typer.Exit(1)
