@@ -10,7 +10,6 @@ from lineal.errors import ReadOnlyStore, StoreError, StoreUnavailable
 from lineal.ledger.database import Database
 from lineal.ledger.verify import verify_ledger
 
-
 pytestmark = pytest.mark.parametrize("place", ["postgresql"], indirect=True)
 
 

@@ -35,6 +35,8 @@ def fold(rows: Rows, idx: int, statement: dict[str, Any], taken: str, body: byte
     if body is not None:
         try:
             document = canonical.parse(body)  # type: ignore[assignment]
+            if b"\\u0000" in body:
+                document = _without_nul(document)
             _fold_body(rows, stated, statement, document)
         except (LinealError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise IntegrityError(f"the body of entry {idx} is not one that Lineal writes: {error!r}") from error
@@ -51,6 +53,17 @@ def fold(rows: Rows, idx: int, statement: dict[str, Any], taken: str, body: byte
             "erased": body is None,
         }
     )
+
+
+def _without_nul(value: Any) -> Any:
+    """Return `value` with U+FFFD for every NUL in its texts: PostgreSQL keeps no NUL, and every catalog is the same."""
+    if isinstance(value, str):
+        return value.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    if isinstance(value, list):
+        return [_without_nul(item) for item in value]
+    if isinstance(value, dict):
+        return {_without_nul(name): _without_nul(item) for name, item in value.items()}
+    return value
 
 
 def _fold_body(rows: Rows, stated: dict[str, Any], statement: dict[str, Any], document: dict[str, Any]) -> None:

@@ -13,6 +13,9 @@ FORMAT: Final = 1
 
 metadata: Final = MetaData()
 
+# Text is ordered by its bytes on every database: ranges of prefixes and fingerprints depend on it.
+_TEXT: Final = Text().with_variant(Text(collation="C"), "postgresql")
+
 # How far the catalog has followed the ledger. One row.
 cursor: Final = Table(
     "catalog_cursor",
@@ -28,10 +31,10 @@ node: Final = Table(
     "catalog_node",
     metadata,
     Column("id", BigInteger, primary_key=True, autoincrement=False),
-    Column("ref", Text, nullable=False, unique=True),
-    Column("kind", Text, nullable=False),
-    Column("name", Text, nullable=False),
-    Column("digest", Text, nullable=True),
+    Column("ref", _TEXT, nullable=False, unique=True),
+    Column("kind", _TEXT, nullable=False),
+    Column("name", _TEXT, nullable=False),
+    Column("digest", _TEXT, nullable=True),
     Index("catalog_node_kind_name", "kind", "name"),
     Index("catalog_node_digest", "digest"),
 )
@@ -42,15 +45,15 @@ fact: Final = Table(
     metadata,
     Column("node", BigInteger, primary_key=True, autoincrement=False),
     Column("idx", BigInteger, primary_key=True, autoincrement=False),
-    Column("type", Text, nullable=False),
-    Column("time", Text, nullable=False),
-    Column("taken", Text, nullable=False),
-    Column("event", Text, nullable=False),
-    Column("actor", Text, nullable=False),
-    Column("basis", Text, nullable=False),
-    Column("version", Text, nullable=True),
-    Column("digest", Text, nullable=True),
-    Column("detail", Text, nullable=False),
+    Column("type", _TEXT, nullable=False),
+    Column("time", _TEXT, nullable=False),
+    Column("taken", _TEXT, nullable=False),
+    Column("event", _TEXT, nullable=False),
+    Column("actor", _TEXT, nullable=False),
+    Column("basis", _TEXT, nullable=False),
+    Column("version", _TEXT, nullable=True),
+    Column("digest", _TEXT, nullable=True),
+    Column("detail", _TEXT, nullable=False),
     Index("catalog_fact_idx", "idx"),
     Index("catalog_fact_type_time", "type", "time"),
     sqlite_with_rowid=False,
@@ -61,11 +64,11 @@ edge: Final = Table(
     metadata,
     Column("source", BigInteger, primary_key=True, autoincrement=False),
     Column("target", BigInteger, primary_key=True, autoincrement=False),
-    Column("type", Text, primary_key=True),
+    Column("type", _TEXT, primary_key=True),
     Column("idx", BigInteger, primary_key=True, autoincrement=False),
-    Column("time", Text, nullable=False),
-    Column("taken", Text, nullable=False),
-    Column("basis", Text, nullable=False),
+    Column("time", _TEXT, nullable=False),
+    Column("taken", _TEXT, nullable=False),
+    Column("basis", _TEXT, nullable=False),
     Index("catalog_edge_back", "target", "source", "type", "idx", "time", "taken"),
     sqlite_with_rowid=False,
 )
@@ -74,11 +77,11 @@ edge: Final = Table(
 alias: Final = Table(
     "catalog_alias",
     metadata,
-    Column("alias", Text, primary_key=True),
+    Column("alias", _TEXT, primary_key=True),
     Column("node", BigInteger, primary_key=True, autoincrement=False),
     Column("idx", BigInteger, primary_key=True, autoincrement=False),
-    Column("time", Text, nullable=False),
-    Column("taken", Text, nullable=False),
+    Column("time", _TEXT, nullable=False),
+    Column("taken", _TEXT, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -86,12 +89,12 @@ alias: Final = Table(
 member: Final = Table(
     "catalog_member",
     metadata,
-    Column("digest", Text, primary_key=True),
+    Column("digest", _TEXT, primary_key=True),
     Column("node", BigInteger, primary_key=True, autoincrement=False),
-    Column("path", Text, primary_key=True),
+    Column("path", _TEXT, primary_key=True),
     Column("idx", BigInteger, primary_key=True, autoincrement=False),
-    Column("time", Text, nullable=False),
-    Column("taken", Text, nullable=False),
+    Column("time", _TEXT, nullable=False),
+    Column("taken", _TEXT, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -100,11 +103,11 @@ gap: Final = Table(
     metadata,
     Column("idx", BigInteger, primary_key=True, autoincrement=False),
     Column("n", Integer, primary_key=True, autoincrement=False),
-    Column("code", Text, nullable=False),
-    Column("explanation", Text, nullable=False),
-    Column("about", Text, nullable=True),
-    Column("time", Text, nullable=False),
-    Column("taken", Text, nullable=False),
+    Column("code", _TEXT, nullable=False),
+    Column("explanation", _TEXT, nullable=False),
+    Column("about", _TEXT, nullable=True),
+    Column("time", _TEXT, nullable=False),
+    Column("taken", _TEXT, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -113,15 +116,15 @@ event: Final = Table(
     "catalog_event",
     metadata,
     Column("idx", BigInteger, primary_key=True, autoincrement=False),
-    Column("id", Text, nullable=False),
-    Column("type", Text, nullable=False),
-    Column("producer", Text, nullable=False),
+    Column("id", _TEXT, nullable=False),
+    Column("type", _TEXT, nullable=False),
+    Column("producer", _TEXT, nullable=False),
     Column("seq", BigInteger, nullable=False),
-    Column("time", Text, nullable=False),
-    Column("said", Text, nullable=False),
-    Column("taken", Text, nullable=False),
-    Column("basis", Text, nullable=False),
-    Column("actor", Text, nullable=True),
+    Column("time", _TEXT, nullable=False),
+    Column("said", _TEXT, nullable=False),
+    Column("taken", _TEXT, nullable=False),
+    Column("basis", _TEXT, nullable=False),
+    Column("actor", _TEXT, nullable=True),
     Column("erased", Boolean, nullable=False),
     Index("catalog_event_id", "id"),
 )
