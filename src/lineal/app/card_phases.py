@@ -127,42 +127,55 @@ class _Composer:
     def _model(self, phase: str, step: Step | None = None) -> Row:
         model = self.life.model
         if model is None:
-            fill = f"lineal deploy model:NAME@VERSION {artifact_of(self.life.root.ref)}"
-            return absent(phase, "model", "no registered model is recorded behind it", fill, step)
+            return absent(phase, "model", "no registered model is recorded behind it", self._deploy(), step)
         return self._rows.content(phase, "model", step or self.life.training, model, fill=register_again(model))
 
     def _deployment(self) -> Iterator[Row]:
         phase, life, step = PHASES[2], self.life, self.life.deployment
         if life.endpoint is None:
-            name = life.root.ref
-            if self.deployed_as:
-                how = "deployed as " + ", ".join(self.deployed_as)
-                yield Row(phase=phase, artifact="endpoint configuration", required=False, how=how)
-            else:
-                fill = f"lineal deploy {name} endpoint:NAME"
-                row = absent(phase, "endpoint configuration", "not deployed", fill, None)
-                yield replace(row, required=False)
+            yield self._undeployed(phase)
             yield self._approval(phase, required=False)
             return
-        yield self._model(phase, step)
         if step is None:
-            fill = f"lineal deploy model:NAME@VERSION {artifact_of(life.root.ref)}"
-            yield absent(phase, "run", "no deployment is recorded", fill, None)
+            for artifact in ("code", "environment", "run"):
+                yield absent(phase, artifact, "no deployment is recorded", self._deploy(), None)
         else:
-            for known in step.inputs("code", "container", "environment"):
-                yield self._rows.content(phase, known.view.kind, step, known, required=known.view.kind != "environment")
+            yield from self._surroundings(phase, step)
             yield self._rows.recorded(phase, "run", step, step.run, step.run.detail, step.entry)
+        yield self._model(phase, step)
         yield self._approval(phase, required=True)
         yield self._configuration(phase, step, life.endpoint)
 
+    def _surroundings(self, phase: str, step: Step) -> Iterator[Row]:
+        """Yield the code that serves and what it serves in; an image holds both."""
+        containers = step.inputs("container")
+        if step.inputs("code") or not containers:
+            row = self._code(phase, step, self._deploy())
+            yield replace(row, required=not containers)
+        yield from self._environment(phase, step, self._deploy())
+
+    def _undeployed(self, phase: str) -> Row:
+        artifact = "endpoint configuration"
+        if self.deployed_as:
+            how = "deployed as " + ", ".join(self.deployed_as)
+            return Row(phase=phase, artifact=artifact, required=False, how=how)
+        return replace(absent(phase, artifact, "not deployed", self._deploy(), None), required=False)
+
+    def _deploy(self) -> str:
+        """Return the command that deploys the model on record."""
+        life = self.life
+        endpoint = "endpoint:NAME" if life.endpoint is None else artifact_of(life.endpoint.view.ref)
+        model = "model:NAME@VERSION" if life.model is None else life.model.view.ref
+        return f"lineal deploy {endpoint} {model} -- python serve.py {{model}} {{port}}"
+
     def _configuration(self, phase: str, step: Step | None, endpoint: Known) -> Row:
-        config = {
-            name: endpoint.detail[name] for name in ("model", "url", "command", "config") if name in endpoint.detail
-        }
-        if not config:
-            fill = f"lineal deploy model:NAME@VERSION {artifact_of(endpoint.view.ref)}"
-            return absent(phase, "endpoint configuration", "what it serves with is not recorded", fill, step)
-        return self._rows.recorded(phase, "endpoint configuration", step, endpoint, config, endpoint.view.idx)
+        artifact, config = "endpoint configuration", endpoint.detail.get("configuration")
+        if not isinstance(config, dict):
+            return absent(phase, artifact, "what it serves with is not recorded", self._deploy(), step)
+        row = self._rows.recorded(phase, artifact, step, endpoint, config, endpoint.view.idx)
+        if row.digest == endpoint.view.digest or endpoint.view.digest is None:
+            return row
+        return replace(row, verified=False, missing=f"its digest is recorded as {endpoint.view.digest}")
 
     def _approval(self, phase: str, *, required: bool) -> Row:
         model = self.life.model

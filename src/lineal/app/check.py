@@ -5,6 +5,7 @@ from typing import Final
 
 from lineal.app.card import Card
 from lineal.app.card_phases import compose, decided
+from lineal.app.endpoints import current
 from lineal.app.life import Life, read_life
 from lineal.app.registry import APPROVED, REGISTERED, REJECTED
 from lineal.app.session import Session
@@ -16,7 +17,6 @@ from lineal.errors import BadRef
 
 CHECKED: Final = ("model", "endpoint")
 MAX_NAMED: Final = 5
-_RETIRED: Final = "endpoint.retired/1"
 
 
 def check(
@@ -42,13 +42,12 @@ def check_all(
     """Yield the card of every endpoint that serves at `moment` and of the latest version of every model."""
     witness = Witness(session, deep=deep, on_progress=on_progress)
     catalog = session.catalog
-    for kind in ("endpoint", "model"):
-        latest = {view.name: view for view in sorted(catalog.all_nodes(kind, moment), key=_number)}
-        said = catalog.facts([view.id for view in latest.values()], moment)
-        retired = {fact.node for fact in said if fact.type == _RETIRED}
-        for name in sorted(latest):
-            if latest[name].id not in retired:
-                yield _check(session, latest[name], moment, witness)
+    endpoints = sorted({view.name for view in catalog.all_nodes("endpoint", moment)})
+    serving = [current(catalog, name, moment) for name in endpoints]
+    models = {view.name: view for view in sorted(catalog.all_nodes("model", moment), key=_number)}
+    for view in (*serving, *(models[name] for name in sorted(models))):
+        if view is not None:
+            yield _check(session, view, moment, witness)
 
 
 def _number(view: NodeView) -> tuple[int, str, int]:
@@ -99,7 +98,10 @@ def _find_approval(life: Life) -> Iterator[Finding]:
             explanation = f"approved by {last.actor} at {last.time}, after the deployment at {until}"
             yield Finding(code="approval.late", about=about, explanation=explanation)
         else:
-            yield Finding(code="approval.missing", about=about, explanation="deployed without a recorded approval")
+            reason = life.endpoint.detail.get("unapproved") if life.endpoint is not None else None
+            why = f": {reason['reason']}" if isinstance(reason, dict) and "reason" in reason else ""
+            explanation = f"deployed without a recorded approval{why}"
+            yield Finding(code="approval.missing", about=about, explanation=explanation)
     if decision is not None and decision.type == REJECTED:
         explanation = f"rejected by {decision.actor} at {decision.time}" + (
             " and deployed nevertheless" if until else ""
@@ -119,17 +121,17 @@ def _find_approval(life: Life) -> Iterator[Finding]:
 def _find_served(life: Life) -> Iterator[Finding]:
     if life.endpoint is None:
         return
-    about, match = life.endpoint.view.ref, life.endpoint.detail.get("served_digest_match")
-    if match is False:
+    about, answer = life.endpoint.view.ref, life.endpoint.detail.get("model_check", "not asked")
+    if answer in {"not asked", "not stated"}:
+        explanation = f"whether the endpoint serves these very bytes is not known: {answer}"
+        yield Finding(code="endpoint.digest_unknown", about=about, explanation=explanation, failed=False)
+    elif answer != "match":
         explanation = "what the endpoint says it serves is not the digest of the model deployed to it"
         yield Finding(code="endpoint.digest_mismatch", about=about, explanation=explanation)
-    elif match is None:
-        explanation = "the endpoint was not asked which model it serves, or did not say"
-        yield Finding(code="endpoint.digest_unknown", about=about, explanation=explanation, failed=False)
 
 
 def _find_gaps(session: Session, life: Life) -> Iterator[Finding]:
-    """Find runs that failed or were seen in part, and the gaps that they recorded, each kind once."""
+    """Find runs that failed or were seen in part, and the gaps that they recorded."""
     for step in life.steps:
         about, detail = step.run.view.ref, step.run.detail
         if detail.get("exit_status") not in (None, 0):
@@ -138,14 +140,22 @@ def _find_gaps(session: Session, life: Life) -> Iterator[Finding]:
         if detail.get("complete") is False:
             explanation = f"capture by {detail.get('mechanism', 'an unknown mechanism')} does not see everything"
             yield Finding(code="run.incomplete", about=about, explanation=explanation, failed=False)
+    yield from _find_recorded_gaps(session, life)
+
+
+def _find_recorded_gaps(session: Session, life: Life) -> Iterator[Finding]:
+    """Find the gaps that the runs recorded; what several could not see for one reason is one finding."""
     entries = {step.entry: step.run.view.ref for step in life.steps if step.entry is not None}
-    grouped: dict[tuple[int, str, str], list[str]] = {}
+    grouped: dict[tuple[str, str], dict[str, list[str]]] = {}
     for gap in session.catalog.gaps(list(entries)):
-        grouped.setdefault((gap["idx"], gap["code"], gap["explanation"]), []).append(gap["about"] or "")
-    for (entry, code, explanation), abouts in grouped.items():
-        others = sorted({about for about in abouts if about and about != entries[entry]})
+        run = entries[gap["idx"]]
+        abouts = grouped.setdefault((gap["code"], gap["explanation"]), {}).setdefault(run, [])
+        if gap["about"] and gap["about"] != run:
+            abouts.append(gap["about"])
+    for (code, explanation), runs in grouped.items():
+        others = sorted({about for abouts in runs.values() for about in abouts})
         text = f"{explanation}: {_some(others)}" if others else explanation
-        yield Finding(code=f"gap.{code}", about=entries[entry], explanation=text, failed=False)
+        yield Finding(code=f"gap.{code}", about=_some(list(runs)), explanation=text, failed=False)
 
 
 def _some(names: list[str]) -> str:

@@ -1,5 +1,8 @@
 """The completeness card for a terminal."""
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -10,7 +13,7 @@ from lineal.cli.terminal import moment, short
 _GLYPHS = {True: "✓", False: "✗", None: "–"}  # noqa: RUF001  # an en dash on purpose
 _PLAIN = {True: "yes", False: "NO", None: "-"}
 _STYLES = {True: "green", False: "bold red", None: "dim"}
-_QUESTIONS = ("TRACKED", "FIXED", "HERE", "VERIFIED")
+_WIDE = 150
 
 
 def _marks(out: Console) -> dict[bool | None, str]:
@@ -25,63 +28,86 @@ def _marks(out: Console) -> dict[bool | None, str]:
 def print_card(card: Card, out: Console) -> None:
     """Print the card as a table, phase by phase, with what is missing and the command that fills it."""
     marks = _marks(out)
-    dash = "-" if marks is _PLAIN else "·"
     out.print(f"[bold]completeness of {escape(card.ref)}[/]  [dim]{short(card.digest) if card.digest else ''}[/]")
     for phase in PHASES:
         rows = [row for row in card.rows if row.phase == phase]
         if rows:
             out.print(f"\n[bold]{phase}[/]")
-            out.print(_table(rows, marks, dash))
-    missing = [row for row in card.rows if row.missing is not None]
-    if missing:
-        out.print("\n[bold]missing[/]")
-    for row in missing:
-        mark = f"[bold red]{marks[False]}[/]" if row.failed else f"[dim]{marks[None]}[/]"
-        out.print(f"  {mark} {row.phase}, {row.artifact}: {escape(row.missing or '')}")
-        if row.fill is not None:
-            out.print(f"      [cyan]{escape(row.fill)}[/]")
+            out.print(_table(rows, marks, wide=not out.is_terminal or out.width >= _WIDE))
+    _print_missing(card.rows, marks, out)
     if card.findings:
         out.print("\n[bold]findings[/]")
     for finding in card.findings:
         mark = f"[bold red]{marks[False]}[/]" if finding.failed else "[yellow]![/]"
         out.print(f"  {mark} {escape(finding.about)}: {escape(finding.explanation)} [dim]{finding.code}[/]")
+    if any(not row.required for row in card.rows):
+        out.print("\n[dim]* not required[/]")
     out.print("\n" + verdict(card))
+
+
+def _print_missing(rows: Iterable[Row], marks: dict[bool | None, str], out: Console) -> None:
+    """Print what is missing: artifacts that lack the same thing, filled by the same command, together."""
+    grouped: dict[tuple[str, str, str | None, bool], list[str]] = {}
+    for row in rows:
+        if row.missing is not None:
+            grouped.setdefault((row.phase, row.missing, row.fill, row.failed), []).append(row.artifact)
+    if grouped:
+        out.print("\n[bold]missing[/]")
+    for (phase, why, fill, failed), artifacts in grouped.items():
+        mark = f"[bold red]{marks[False]}[/]" if failed else f"[dim]{marks[None]}[/]"
+        out.print(f"  {mark} {phase}, {', '.join(dict.fromkeys(artifacts))}: {escape(why)}")
+        if fill is not None:
+            out.print(f"      [cyan]{escape(fill)}[/]")
 
 
 def verdict(card: Card) -> str:
     """Return one line that says whether the card is complete, as markup."""
     required = [row for row in card.rows if row.required]
-    held = sum(row.holds for row in required)
+    held = f"{escape(card.ref)}: {sum(row.holds for row in required)} of {len(required)} required rows hold"
     if card.complete:
-        return f"[bold green]complete[/]: {escape(card.ref)}: {held} of {len(required)} required rows hold"
-    count = card.failures
-    failures = f"{count} failure{'s' if count > 1 else ''}"
-    return f"[bold red]incomplete[/]: {escape(card.ref)}: {held} of {len(required)} required rows hold, {failures}"
+        return f"[bold green]complete[/]: {held}"
+    return f"[bold red]incomplete[/]: {held}, {card.failures} failure{'s' if card.failures > 1 else ''}"
 
 
-def _table(rows: list[Row], marks: dict[bool | None, str], dash: str) -> Table:
+def _table(rows: list[Row], marks: dict[bool | None, str], *, wide: bool) -> Table:
+    """Return the rows as a table; on a narrow terminal the evidence stands below the reference."""
     table = Table(box=None, pad_edge=True, header_style="dim")
-    table.add_column("ARTIFACT", no_wrap=True)
-    table.add_column("REF", overflow="fold")
-    for title in _QUESTIONS:
+    table.add_column("ARTIFACT", no_wrap=wide, overflow="fold", max_width=None if wide else 16)
+    for title in ("TRACKED", "FIXED", "HERE", "VERIFIED"):
         table.add_column(title, justify="center", no_wrap=True)
-    table.add_column("BY", overflow="fold")
-    for title in ("DIGEST", "BASIS", "TIME"):
-        table.add_column(title, no_wrap=True)
-    table.add_column("ACTOR", overflow="fold")
-    for row in rows:
+    for title in ("REF", "BY", "DIGEST", "BASIS", "TIME", "ACTOR") if wide else ("EVIDENCE",):
+        table.add_column(title, no_wrap=title in {"DIGEST", "BASIS", "TIME"}, overflow="fold")
+    for row in _merged(rows):
         answers = (row.tracked, row.immutable, row.retrievable, row.verified)
-        table.add_row(
-            row.artifact + (f" ({row.role})" if row.role else "") + ("" if row.required else " *"),
+        evidence: tuple[str, ...] = (
             escape(_name(row)),
-            *(f"[{_STYLES[answer]}]{marks[answer]}[/]" for answer in answers),
-            escape(row.how or "").replace("·", dash),
+            escape(row.how or "-"),
             short(row.digest),
             row.basis or "-",
             moment(row.time),
             escape(row.actor or "-"),
         )
+        if not wide:
+            evidence = (evidence[0] + f"\n[dim]{' '.join(part for part in evidence[1:] if part != '-')}[/]",)
+        role = f" ({row.role})" if row.role else ""
+        table.add_row(
+            f"{row.artifact}{role}{'' if row.required else ' *'}",
+            *(f"[{_STYLES[answer]}]{marks[answer]}[/]" for answer in answers),
+            *evidence,
+        )
     return table
+
+
+def _merged(rows: list[Row]) -> list[Row]:
+    """Return `rows` with those that do not apply, for one reason, as one."""
+    found: list[Row] = []
+    for row in rows:
+        before = found[-1] if found else None
+        if before is not None and row.tracked is None and before.tracked is None and row.how == before.how:
+            found[-1] = replace(before, artifact=f"{before.artifact}, {row.artifact}")
+        else:
+            found.append(row)
+    return found
 
 
 def _name(row: Row) -> str:

@@ -39,7 +39,7 @@ def print_comparison(found: Comparison, out: Console, indent: str = "") -> None:
 
 
 def _count(section: Section) -> str:
-    return section.name if section.same is None or section.same < 2 else f"{section.same:,} {section.name}"
+    return section.name if section.same is None else f"{section.name} ({section.same:,})"
 
 
 def _print_section(section: Section, out: Console, indent: str, arrow: str) -> None:

@@ -21,19 +21,26 @@ def show(
 ) -> None:
     """Everything recorded of one thing: its statements, what it is joined with, its gaps.
 
+    Of a model or endpoint the completeness card, too (see `lineal check`).
+
     Examples: `lineal show model:risk@1` · `lineal show run:train-1f0c` · `lineal show endpoint:scorer --at 2026-03-03`
     """
+    from lineal.app.check import CHECKED, check
     from lineal.app.listing import show as look
-    from lineal.wire.documents import describe_fact, describe_gap, describe_node
+    from lineal.cli.card_picture import print_card
+    from lineal.wire.documents import describe_card, describe_fact, describe_gap, describe_node
 
     terminal = Terminal(as_json=as_json, quiet=quiet)
+    then = read_moment(at, known)
     with opened(ledger) as session:
-        found = look(session, ref, read_moment(at, known))
+        found = look(session, ref, then)
+        card = check(session, found.view.canonical, then) if found.view.kind in CHECKED else None
     document = {
         "node": describe_node(found.view),
         "statements": [describe_fact(fact) for fact in found.facts],
         "edges": [{"source": source, "target": target, "type": kind} for source, target, kind in found.edges],
         "gaps": [describe_gap(gap["code"], gap["explanation"], gap["about"]) for gap in found.gaps],
+        "card": None if card is None else describe_card(card),
     }
 
     def render(out: Console) -> None:
@@ -48,6 +55,9 @@ def show(
             out.print(f"  {escape(source)} [dim]--{kind}-->[/] {escape(target)}")
         for gap in found.gaps:
             out.print(f"[yellow]gap[/] {escape(gap['explanation'])} [dim]{gap['code']}[/]")
+        if card is not None:
+            out.print()
+            print_card(card, out)
 
     terminal.emit(document, render)
 
