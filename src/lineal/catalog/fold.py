@@ -4,12 +4,13 @@ Rows depend on nothing but the entry itself, so the same events make the same ro
 """
 
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from lineal.core import canonical, ref
 from lineal.errors import IntegrityError, LinealError
 
-_STATED: Final = ("idx", "time", "taken")
+Table = dict[tuple[Any, ...], tuple[Any, ...]]
+"""Rows of one table in the order of its columns: the primary key, and the rest."""
 
 
 @dataclass(slots=True)
@@ -17,12 +18,12 @@ class Rows:
     """The rows that entries give, with nodes named by reference where the tables have a number."""
 
     refs: dict[str, None] = field(default_factory=dict)
-    facts: list[dict[str, Any]] = field(default_factory=list)
-    edges: list[dict[str, Any]] = field(default_factory=list)
-    aliases: list[dict[str, Any]] = field(default_factory=list)
-    members: list[dict[str, Any]] = field(default_factory=list)
-    gaps: list[dict[str, Any]] = field(default_factory=list)
-    events: list[dict[str, Any]] = field(default_factory=list)
+    facts: Table = field(default_factory=dict)
+    edges: Table = field(default_factory=dict)
+    aliases: Table = field(default_factory=dict)
+    members: Table = field(default_factory=dict)
+    gaps: Table = field(default_factory=dict)
+    events: Table = field(default_factory=dict)
 
 
 def fold(rows: Rows, idx: int, statement: dict[str, Any], taken: str, body: bytes | None) -> None:
@@ -30,29 +31,18 @@ def fold(rows: Rows, idx: int, statement: dict[str, Any], taken: str, body: byte
 
     Raises `IntegrityError` for a body that no writer of ours could have made.
     """
-    stated = {"idx": idx, "time": statement["time"], "taken": taken}
     document: dict[str, Any] = {}
     if body is not None:
         try:
             document = canonical.parse(body)  # type: ignore[assignment]
             if b"\\u0000" in body:
                 document = _without_nul(document)
-            _fold_body(rows, stated, statement, document)
+            _fold_body(rows, idx, statement, taken, document)
         except (LinealError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise IntegrityError(f"the body of entry {idx} is not one that Lineal writes: {error!r}") from error
-    rows.events.append(
-        {
-            **stated,
-            "id": statement["id"],
-            "type": statement["type"],
-            "producer": statement["producer"],
-            "seq": statement["seq"],
-            "said": statement["said"],
-            "basis": statement["basis"],
-            "actor": document.get("actor"),
-            "erased": body is None,
-        }
-    )
+    said = statement
+    told = (said["id"], said["type"], said["producer"], said["seq"], said["time"], said["said"], taken, said["basis"])
+    rows.events[(idx,)] = (*told, document.get("actor"), body is None)
 
 
 def _without_nul(value: Any) -> Any:
@@ -66,41 +56,31 @@ def _without_nul(value: Any) -> Any:
     return value
 
 
-def _fold_body(rows: Rows, stated: dict[str, Any], statement: dict[str, Any], document: dict[str, Any]) -> None:
+def _fold_body(rows: Rows, idx: int, statement: dict[str, Any], taken: str, document: dict[str, Any]) -> None:
+    time, basis, actor = statement["time"], statement["basis"], document["actor"]
+    when = (time, taken)
+    told = (statement["type"], time, taken, f"{statement['producer']}/{statement['id']}", actor)
     for item in document["nodes"]:
         named = item["ref"]
         rows.refs.setdefault(named)
-        rows.facts.append(
-            {
-                **stated,
-                "node": named,
-                "type": statement["type"],
-                "event": f"{statement['producer']}/{statement['id']}",
-                "actor": document["actor"],
-                "basis": item["basis"],
-                "version": item.get("version"),
-                "digest": item.get("digest"),
-                "detail": canonical.encode(item.get("detail", {})).decode(),
-            }
-        )
-        rows.aliases.extend({**stated, "alias": alias, "node": named} for alias in item.get("aliases", ()))
-        rows.members.extend(
-            {**stated, "digest": digest, "node": named, "path": path} for digest, path in item.get("members", ())
-        )
+        detail = canonical.encode(item["detail"]).decode() if "detail" in item else "{}"
+        stated = (*told, item["basis"], item.get("version"), item.get("digest"), detail)
+        rows.facts.setdefault((named, idx), stated)  # of what an entry says twice, the first holds
+        for alias in item.get("aliases", ()):
+            rows.aliases[alias, named, idx] = when
+        for digest, path in item.get("members", ()):
+            rows.members[digest, named, path, idx] = when
     for source, target, kind in document["edges"]:
         rows.refs.setdefault(source)
         rows.refs.setdefault(target)
-        rows.edges.append({**stated, "source": source, "target": target, "type": kind, "basis": statement["basis"]})
-    rows.gaps.extend(
-        {**stated, "n": n, "code": gap["code"], "explanation": gap["explanation"], "about": gap.get("about")}
-        for n, gap in enumerate(document["gaps"])
-    )
+        rows.edges[source, target, kind, idx] = (*when, basis)
+    for n, gap in enumerate(document["gaps"]):
+        rows.gaps[idx, n] = (gap["code"], gap["explanation"], gap.get("about"), *when)
 
 
-def describe_ref(text: str) -> dict[str, Any]:
-    """Return kind, name and digest of the node with the canonical reference `text`."""
+def describe_ref(text: str) -> tuple[str, str, str, str | None]:
+    """Return reference, kind, name and digest of the node with the canonical reference `text`."""
     named = ref.parse_node(text)
     if isinstance(named, ref.RunRef):
-        return {"ref": text, "kind": "run", "name": named.id, "digest": None}
-    digest = named.version if named.version.startswith("sha256:") else None
-    return {"ref": text, "kind": named.kind, "name": named.name, "digest": digest}
+        return text, "run", named.id, None
+    return text, named.kind, named.name, named.version if named.version.startswith("sha256:") else None

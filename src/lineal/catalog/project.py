@@ -2,14 +2,14 @@
 
 import hashlib
 from collections.abc import Callable, Iterable
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import sqlalchemy as sa
 
 from lineal.catalog import tables
 from lineal.catalog.fold import Rows, describe_ref, fold
 from lineal.errors import InconsistentStore, NewerFormat
-from lineal.ledger.database import Database
+from lineal.ledger.database import Database, insert_rows
 from lineal.ledger.reader import Entry
 
 _STEP: Final = 2000
@@ -76,20 +76,16 @@ def _fold_step(connection: sa.Connection, entries: Iterable[Entry], count: int) 
         statement, taken, body = entry.checked()
         fold(rows, entry.idx, statement, taken, body)
     numbers = _number(connection, list(rows.refs), count)
-    for row in (*rows.facts, *rows.aliases, *rows.members):
-        row["node"] = numbers[row["node"]]
-    for row in rows.edges:
-        row["source"], row["target"] = numbers[row["source"]], numbers[row["target"]]
-    for table, items in (
-        (tables.fact, _once(rows.facts, "node", "idx")),
-        (tables.edge, _once(rows.edges, "source", "target", "type", "idx")),
-        (tables.alias, _once(rows.aliases, "alias", "node", "idx")),
-        (tables.member, _once(rows.members, "digest", "node", "path", "idx")),
-        (tables.gap, rows.gaps),
-        (tables.event, rows.events),
-    ):
-        if items:
-            connection.execute(table.insert(), items)
+    facts = [(numbers[node], *key, *rest) for (node, *key), rest in rows.facts.items()]
+    edges = [(numbers[source], numbers[target], *key, *rest) for (source, target, *key), rest in rows.edges.items()]
+    aliases = [(alias, numbers[node], *key, *rest) for (alias, node, *key), rest in rows.aliases.items()]
+    members = [(digest, numbers[node], *key, *rest) for (digest, node, *key), rest in rows.members.items()]
+    insert_rows(connection, tables.fact, facts)
+    insert_rows(connection, tables.edge, edges)
+    insert_rows(connection, tables.alias, aliases)
+    insert_rows(connection, tables.member, members)
+    insert_rows(connection, tables.gap, [key + rest for key, rest in rows.gaps.items()])
+    insert_rows(connection, tables.event, [key + rest for key, rest in rows.events.items()])
     return max(count, *numbers.values()) if numbers else count
 
 
@@ -103,17 +99,8 @@ def _number(connection: sa.Connection, refs: list[str], count: int) -> dict[str,
         numbers.update((row.ref, row.id) for row in connection.execute(query))
     new = [text for text in refs if text not in numbers]
     numbers.update((text, number) for number, text in enumerate(new, count + 1))
-    if new:
-        connection.execute(tables.node.insert(), [{"id": numbers[text], **describe_ref(text)} for text in new])
+    insert_rows(connection, tables.node, [(numbers[text], *describe_ref(text)) for text in new])
     return numbers
-
-
-def _once(items: list[dict[str, Any]], *key: str) -> list[dict[str, Any]]:
-    """Return `items` without those that repeat the key of an earlier one of the same entry."""
-    found: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for item in items:
-        found.setdefault(tuple(item[name] for name in key), item)
-    return list(found.values())
 
 
 def drop(database: Database) -> None:

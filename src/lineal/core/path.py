@@ -23,6 +23,8 @@ def spell(raw: bytes) -> str:
 
 def unspell(text: str) -> bytes:
     """Return the path that `text` spells; raise `BadRef` if `text` is not what `spell` writes."""
+    if text.isascii() and _ESCAPED.search(text) is None:
+        return text.encode("ascii")
     try:
         raw = re.sub(_ESCAPE, lambda match: chr(0xDC00 + int(match[1], 16)), text)
         data = b"".join(

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from lineal.core import path
@@ -101,6 +102,7 @@ def _parse_artifact(kind: str, rest: str) -> ArtifactRef | VersionRef:
     return VersionRef(kind, name, version)
 
 
+@lru_cache(maxsize=4096)
 def parse_node(text: str) -> VersionRef | RunRef:
     """Return the reference of one recorded thing in its canonical spelling; raise `BadRef` for any other.
 

@@ -23,7 +23,7 @@ from lineal.errors import (
     UsageError,
 )
 from lineal.ledger import tables
-from lineal.ledger.database import Database
+from lineal.ledger.database import Database, insert_rows
 
 _CHUNK: Final = 400
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
@@ -200,30 +200,21 @@ def _claims(connection: sa.Connection, batch: Sequence[Prepared]) -> set[str]:
 def _insert(
     connection: sa.Connection, fresh: Sequence[tuple[int, Prepared]], frontier: Frontier, taken: str
 ) -> Frontier:
-    entries: list[dict[str, Any]] = []
-    bodies: list[dict[str, Any]] = []
-    claims: list[dict[str, Any]] = []
+    entries: list[tuple[Any, ...]] = []
+    bodies: list[tuple[int, bytes, bytes]] = []
+    claims: list[tuple[str, int]] = []
+    leaves: list[bytes] = []
     for idx, item in fresh:
         data = stamp(item.said, taken)
         producer, name = item.key
-        entries.append(
-            {
-                "idx": idx,
-                "producer": producer,
-                "id": name,
-                "seq": item.statement["seq"],
-                "statement": item.digest,
-                "leaf": leaf_hash(data),
-                "bytes": data,
-            }
-        )
-        bodies.append({"idx": idx, "salt": item.salt, "bytes": item.body})
-        claims.extend({"name": claim, "idx": idx} for claim in item.statement["claims"])
-    connection.execute(tables.entry.insert(), entries)
-    connection.execute(tables.body.insert(), bodies)
-    if claims:
-        connection.execute(tables.claim.insert(), claims)
-    return frontier.extend(row["leaf"] for row in entries)
+        leaves.append(leaf_hash(data))
+        entries.append((idx, producer, name, item.statement["seq"], item.digest, leaves[-1], data))
+        bodies.append((idx, item.salt, item.body))
+        claims.extend((claim, idx) for claim in item.statement["claims"])
+    insert_rows(connection, tables.entry, entries)
+    insert_rows(connection, tables.body, bodies)
+    insert_rows(connection, tables.claim, claims)
+    return frontier.extend(leaves)
 
 
 def _chunks(items: Sequence[Any]) -> Iterable[Sequence[Any]]:
