@@ -119,6 +119,13 @@ class CheckFailed(LinealError):
     fix = "The rows marked as missing name the command that fills them."
 
 
+class DemoFailed(LinealError):
+    """A step of the demo did not end as it must; what it printed says why."""
+
+    code = "demo.failed"
+    fix = "Read what the step printed, and run the demo again in a new folder."
+
+
 class IntegrityError(LinealError):
     """A digest, signature or proof does not hold. Nothing was repaired, hidden or deleted."""
 

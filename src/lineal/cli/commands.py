@@ -9,6 +9,7 @@ from lineal.cli import (
     add,
     approve,
     check,
+    demo,
     deploy,
     diff,
     erase,
@@ -27,7 +28,7 @@ from lineal.cli import (
 from lineal.cli import register as registration
 
 _PANELS: Final[tuple[tuple[str, dict[str, Callable[..., Any]]], ...]] = (
-    ("Record", {"init": init.init, "run": run.run, "snapshot": snapshot.snapshot, "add": add.add}),
+    ("Record", {"init": init.init, "demo": demo.demo, "run": run.run, "snapshot": snapshot.snapshot, "add": add.add}),
     (
         "Release",
         {
