@@ -9,7 +9,6 @@ import sqlalchemy as sa
 from lineal.core.event import check_body, decode_entry
 from lineal.core.merkle import Frontier
 from lineal.errors import InconsistentStore, UnknownRef
-from lineal.ledger import tables
 from lineal.ledger.database import Database
 
 _PAGE: Final = 2000
@@ -58,27 +57,42 @@ class SignedRow:
 
 def read_head(connection: sa.Connection) -> Head:
     """Return the head of the log; raise `InconsistentStore` if it contradicts itself."""
-    row = connection.execute(sa.select(tables.head)).one_or_none()
+    row = connection.execute(_HEAD).one_or_none()
     if row is None:
         raise InconsistentStore("the ledger has no head row")
-    frontier = Frontier.decode(bytes(row.frontier))
-    if frontier.size != row.size or frontier.root() != bytes(row.root):
+    size, root, stored, taken = row
+    _check_types("the head of the ledger", (size, int), (root, bytes), (stored, bytes), (taken, str))
+    frontier = Frontier.decode(stored)
+    if frontier.size != size or frontier.root() != root:
         raise InconsistentStore("the head of the ledger contradicts itself")
-    return Head(row.size, bytes(row.root), frontier, row.taken)
+    return Head(size, root, frontier, taken)
 
 
 def read_properties(connection: sa.Connection) -> dict[str, str]:
     """Return the rows of the table `ledger`: format, origin, vkey, created."""
-    return {row.name: row.value for row in connection.execute(sa.select(tables.ledger))}
+    found: dict[str, str] = {}
+    for name, value in connection.execute(_PROPERTIES):
+        _check_types("a property of the ledger", (name, str), (value, str))
+        found[name] = value
+    return found
 
 
 def read_signed(connection: sa.Connection, size: int | None = None) -> SignedRow | None:
     """Return the checkpoint of `size` entries, or the latest; None if there is none."""
-    query = sa.select(tables.checkpoint).order_by(tables.checkpoint.c.size.desc()).limit(1)
-    if size is not None:
-        query = query.where(tables.checkpoint.c.size == size)
+    query = _LAST_SIGNED if size is None else _SIGNED_AT.bindparams(size=size)
     row = connection.execute(query).one_or_none()
-    return None if row is None else SignedRow(row.size, row.note.encode(), bytes(row.frontier))
+    return None if row is None else _signed(*row)
+
+
+def _signed(size: object, note: object, frontier: object) -> SignedRow:
+    _check_types(f"the checkpoint of {size} entries", (size, int), (note, str), (frontier, bytes))
+    return SignedRow(size, note.encode(), frontier)  # type: ignore[arg-type,attr-defined]
+
+
+def _check_types(about: str, *values: tuple[object, type]) -> None:
+    """Raise `InconsistentStore` for a value of the wrong type, which SQLite stores in any column."""
+    if any(type(value) is not kind for value, kind in values):
+        raise InconsistentStore(f"{about} holds a value of the wrong type")
 
 
 class Reader:
@@ -106,6 +120,7 @@ class Reader:
             for idx, row in zip(range(low, high), rows, strict=False):
                 if row[0] != idx:
                     raise InconsistentStore(f"entry {idx} is missing from the database")
+                _check_types(f"entry {idx}", (row[1], bytes), (row[2] or b"", bytes), (row[3] or b"", bytes))
                 yield Entry(*row)
             if len(rows) != high - low:
                 raise InconsistentStore(f"entry {low + len(rows)} is missing from the database")
@@ -122,23 +137,24 @@ class Reader:
         for low in range(start, end, _PAGE):
             with self.database.reading() as connection:
                 rows = connection.execute(_BYTES, {"low": low, "high": min(low + _PAGE, end)}).all()
-            for row in rows:
-                yield row[0], row[1]
+            for idx, data in rows:
+                _check_types(f"entry {idx}", (data, bytes))
+                yield idx, data
 
     def signed(self) -> list[SignedRow]:
         """Return every checkpoint, smallest first."""
         with self.database.reading() as connection:
-            rows = connection.execute(sa.select(tables.checkpoint).order_by(tables.checkpoint.c.size))
-            return [SignedRow(row.size, row.note.encode(), bytes(row.frontier)) for row in rows]
+            return [_signed(*row) for row in connection.execute(_EVERY_SIGNED)]
 
 
-_entry = tables.entry.c
-_body = tables.body.c
-_RANGE: Final = (_entry.idx >= sa.bindparam("low")) & (_entry.idx < sa.bindparam("high"))
-_ENTRIES: Final = (
-    sa.select(_entry.idx, _entry.bytes, _body.salt, _body.bytes)
-    .select_from(tables.entry.outerjoin(tables.body, _entry.idx == _body.idx))
-    .where(_RANGE)
-    .order_by(_entry.idx)
+# Plain SQL: rows come as the driver gives them, so that their types can be checked.
+_HEAD: Final = sa.text("SELECT size, root, frontier, taken FROM head")
+_PROPERTIES: Final = sa.text("SELECT name, value FROM ledger")
+_EVERY_SIGNED: Final = sa.text("SELECT size, note, frontier FROM checkpoint ORDER BY size")
+_LAST_SIGNED: Final = sa.text("SELECT size, note, frontier FROM checkpoint ORDER BY size DESC LIMIT 1")
+_SIGNED_AT: Final = sa.text("SELECT size, note, frontier FROM checkpoint WHERE size = :size")
+_ENTRIES: Final = sa.text(
+    "SELECT entry.idx, entry.bytes, body.salt, body.bytes FROM entry LEFT JOIN body ON entry.idx = body.idx "
+    "WHERE entry.idx >= :low AND entry.idx < :high ORDER BY entry.idx"
 )
-_BYTES: Final = sa.select(_entry.idx, _entry.bytes).where(_RANGE).order_by(_entry.idx)
+_BYTES: Final = sa.text("SELECT idx, bytes FROM entry WHERE idx >= :low AND idx < :high ORDER BY idx")

@@ -89,7 +89,7 @@ class _Verification:
                     yield from stage()
             except LinealError as error:
                 yield _fault("ledger.unreadable", about, f"cannot be read on: {error.message}")
-            except (OSError, ValueError, TypeError, OverflowError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever damage makes of a value, it is a finding
                 yield _fault("ledger.unreadable", about, f"cannot be read on: {error!r}")
 
     def _schema(self) -> Iterator[Finding]:
