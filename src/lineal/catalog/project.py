@@ -9,11 +9,11 @@ import sqlalchemy as sa
 from lineal.catalog import tables
 from lineal.catalog.fold import Rows, describe_ref, fold
 from lineal.errors import InconsistentStore, NewerFormat
-from lineal.ledger.database import Database, insert_rows
+from lineal.ledger.database import Database, insert_rows, select_in
 from lineal.ledger.reader import Entry
 
 _STEP: Final = 2000
-_CHUNK: Final = 500
+_NUMBERS: Final = "SELECT ref, id FROM catalog_node WHERE ref IN ({})"
 
 
 class EntrySource(Protocol):
@@ -91,12 +91,7 @@ def _fold_step(connection: sa.Connection, entries: Iterable[Entry], count: int) 
 
 def _number(connection: sa.Connection, refs: list[str], count: int) -> dict[str, int]:
     """Return the number of each reference; new ones get the next numbers in order of appearance."""
-    numbers: dict[str, int] = {}
-    for start in range(0, len(refs), _CHUNK):
-        query = sa.select(tables.node.c.ref, tables.node.c.id).where(
-            tables.node.c.ref.in_(refs[start : start + _CHUNK])
-        )
-        numbers.update((row.ref, row.id) for row in connection.execute(query))
+    numbers: dict[str, int] = {row[0]: row[1] for row in select_in(connection, _NUMBERS, refs)}
     new = [text for text in refs if text not in numbers]
     numbers.update((text, number) for number, text in enumerate(new, count + 1))
     insert_rows(connection, tables.node, [(numbers[text], *describe_ref(text)) for text in new])

@@ -15,7 +15,7 @@ def spell(moment: datetime) -> str:
     """Return `moment` (aware) as ``2026-11-23T10:32:11.123456Z``; raise `BadTime` if it has no time zone."""
     if moment.tzinfo is None:
         raise BadTime(f"a moment without a time zone: {moment}")
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def check(text: str) -> str:

@@ -5,7 +5,7 @@ point leaves behind.
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,9 +23,11 @@ from lineal.errors import (
     UsageError,
 )
 from lineal.ledger import tables
-from lineal.ledger.database import Database, insert_rows
+from lineal.ledger.database import Database, insert_rows, select_in
 
-_CHUNK: Final = 400
+_SAME_ID: Final = "SELECT id, seq, idx, statement FROM entry WHERE producer = ? AND id IN ({})"
+_SAME_SEQ: Final = "SELECT id, seq, idx, statement FROM entry WHERE producer = ? AND seq IN ({})"
+_CLAIMED: Final = "SELECT name FROM claim WHERE name IN ({})"
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -171,30 +173,23 @@ def _refusal(item: Prepared, differs: bool, *seen: _Seen) -> LinealError | None:
 def _known(
     connection: sa.Connection, batch: Sequence[Prepared]
 ) -> tuple[dict[tuple[str, str], tuple[int, bytes]], set[tuple[str, int]]]:
-    entry = tables.entry.c
     known: dict[tuple[str, str], tuple[int, bytes]] = {}
     used: set[tuple[str, int]] = set()
     by_producer: dict[str, list[Prepared]] = {}
     for item in batch:
         by_producer.setdefault(item.key[0], []).append(item)
     for producer, items in by_producer.items():
-        for part in _chunks(items):
-            same = entry.id.in_([item.key[1] for item in part]) | entry.seq.in_(
-                [item.statement["seq"] for item in part]
-            )
-            query = sa.select(entry.id, entry.seq, entry.idx, entry.statement).where(entry.producer == producer, same)
-            for row in connection.execute(query):
-                known[producer, row.id] = (row.idx, bytes(row.statement))
-                used.add((producer, row.seq))
+        names, numbers = [item.key[1] for item in items], [item.statement["seq"] for item in items]
+        for query, values in ((_SAME_ID, names), (_SAME_SEQ, numbers)):
+            for name, seq, idx, statement in select_in(connection, query, values, producer):
+                known[producer, name] = (idx, bytes(statement))
+                used.add((producer, seq))
     return known, used
 
 
 def _claims(connection: sa.Connection, batch: Sequence[Prepared]) -> set[str]:
     names = [name for item in batch for name in item.statement["claims"]]
-    found: set[str] = set()
-    for part in _chunks(names):
-        found.update(connection.scalars(sa.select(tables.claim.c.name).where(tables.claim.c.name.in_(part))))
-    return found
+    return {row[0] for row in select_in(connection, _CLAIMED, names)}
 
 
 def _insert(
@@ -215,10 +210,6 @@ def _insert(
     insert_rows(connection, tables.body, bodies)
     insert_rows(connection, tables.claim, claims)
     return frontier.extend(leaves)
-
-
-def _chunks(items: Sequence[Any]) -> Iterable[Sequence[Any]]:
-    return (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))
 
 
 def create_rows(connection: sa.Connection, properties: dict[str, str], taken: str) -> None:
