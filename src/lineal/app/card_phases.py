@@ -182,7 +182,7 @@ class _Composer:
         until = None if self.life.endpoint is None else self.life.endpoint.view.time
         decision = decided(self.life, until)
         name = "model:NAME@VERSION" if model is None else model.view.ref
-        fill = f"lineal approve {name} --reason '…' --as SOMEONE-ELSE"
+        fill = f"lineal approve {name} --reason TEXT --as SOMEBODY"
         if model is None or decision is None or decision.type != APPROVED:
             rejected = decision is not None
             why = "the model was rejected" if rejected else "no approval before the deployment is recorded"
@@ -208,4 +208,4 @@ def _absent_work(phase: str, why: str, fill: str) -> Iterator[Row]:
 
 
 def _fill(name: str) -> str:
-    return f"lineal run --name {name} -- python {name}.py …"
+    return f"lineal run --name {name} -- python {name}.py"

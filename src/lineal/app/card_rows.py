@@ -109,7 +109,7 @@ def fixed_code(detail: dict[str, Any]) -> tuple[str, bool]:
 def run_again(step: Step, more: str = "") -> str:
     """Return the command that runs `step` again on record."""
     argv = step.run.detail.get("argv")
-    words = " ".join(argv) if isinstance(argv, list) and argv else "COMMAND …"
+    words = " ".join(argv) if isinstance(argv, list) and argv else "COMMAND"
     return " ".join(filter(None, ("lineal run --name", step.name, more, "--", words)))
 
 

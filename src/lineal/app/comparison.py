@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, localcontext
 from typing import Any, Final
 
 from lineal.core import canonical
@@ -117,8 +117,9 @@ def _text(value: Any) -> str:
 def _delta(old: Any, new: Any) -> str | None:
     """Return new - old of two decimal texts with its sign; None if they are not finite numbers."""
     try:
-        found = Decimal(str(new)) - Decimal(str(old))
-    except InvalidOperation:
+        with localcontext(prec=60):
+            found = Decimal(str(new)) - Decimal(str(old))
+    except ArithmeticError:  # not numbers at all, or too far apart
         return None
     if not found.is_finite() or abs(found.adjusted()) > 40:
         return None
