@@ -21,13 +21,24 @@ COLOURS = {
     "endpoint": "bold red",
 }
 
+_SHOWN = 4
+
 
 def label(view: NodeView) -> str:
     """Return what stands for a node in a picture, as plain text."""
     name = view.ref.split("@sha256:")[0] if "@sha256:" in view.ref else view.ref
     extra = f" {view.version[:15]}" if view.version and not view.version.isdecimal() else ""
     activity = f" ({view.detail['activity']})" if view.kind == "run" and "activity" in view.detail else ""
-    return f"{name}{extra}{activity}"
+    return f"{name}{extra}{activity}{_parameters(view)}"
+
+
+def _parameters(view: NodeView) -> str:
+    """Return the first few hyper-parameters of a run."""
+    given = view.detail.get("parameters") or {}
+    shown = [f"{name}={each['value']}" for name, each in list(given.items())[:_SHOWN]]
+    if len(given) > _SHOWN:
+        shown.append(f"and {len(given) - _SHOWN} more")
+    return f" {', '.join(shown)}" if shown else ""
 
 
 def _line(view: NodeView, edge: str | None, again: bool) -> str:
