@@ -57,25 +57,41 @@ def _without_nul(value: Any) -> Any:
 
 
 def _fold_body(rows: Rows, idx: int, statement: dict[str, Any], taken: str, document: dict[str, Any]) -> None:
-    time, basis, actor = statement["time"], statement["basis"], document["actor"]
+    time, basis, actor = statement["time"], statement["basis"], _text(document["actor"])
     when = (time, taken)
     told = (statement["type"], time, taken, f"{statement['producer']}/{statement['id']}", actor)
     for item in document["nodes"]:
-        named = item["ref"]
-        rows.refs.setdefault(named)
+        named = _name(rows, item["ref"])
         detail = canonical.encode(item["detail"]).decode() if "detail" in item else "{}"
-        stated = (*told, item["basis"], item.get("version"), item.get("digest"), detail)
+        version, digest = _text_or_none(item.get("version")), _text_or_none(item.get("digest"))
+        stated = (*told, _text(item["basis"]), version, digest, detail)
         rows.facts.setdefault((named, idx), stated)  # of what an entry says twice, the first holds
         for alias in item.get("aliases", ()):
-            rows.aliases[alias, named, idx] = when
+            rows.aliases[_text(alias), named, idx] = when
         for digest, path in item.get("members", ()):
-            rows.members[digest, named, path, idx] = when
+            rows.members[_text(digest), named, _text(path), idx] = when
     for source, target, kind in document["edges"]:
-        rows.refs.setdefault(source)
-        rows.refs.setdefault(target)
-        rows.edges[source, target, kind, idx] = (*when, basis)
+        rows.edges[_name(rows, source), _name(rows, target), _text(kind), idx] = (*when, basis)
     for n, gap in enumerate(document["gaps"]):
-        rows.gaps[idx, n] = (gap["code"], gap["explanation"], gap.get("about"), *when)
+        about = _text_or_none(gap.get("about"))
+        rows.gaps[idx, n] = (_text(gap["code"]), _text(gap["explanation"]), about, *when)
+
+
+def _text(value: Any) -> str:
+    if type(value) is not str:
+        raise TypeError(f"not text: {value!r}")
+    return value
+
+
+def _text_or_none(value: Any) -> str | None:
+    return None if value is None else _text(value)
+
+
+def _name(rows: Rows, text: str) -> str:
+    if text not in rows.refs:
+        ref.parse_node(text)
+        rows.refs[text] = None
+    return text
 
 
 def describe_ref(text: str) -> tuple[str, str, str, str | None]:
