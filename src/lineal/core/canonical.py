@@ -6,6 +6,7 @@ implementation of RFC 8785 gives the same bytes. Decoding refuses whatever the e
 """
 
 import json
+from collections.abc import Iterable
 from typing import Final
 
 from lineal.errors import NotCanonical
@@ -14,54 +15,48 @@ MAX_DEPTH: Final = 32
 _LIMIT: Final = 2**53
 
 
-def _prepare(value: object, depth: int) -> object:
-    """Return `value` checked, with the keys of every object in UTF-16 order (RFC 8785, 3.2.3)."""
+def _check(value: object, depth: int) -> bool:
+    """Refuse what has no canonical spelling; return whether the keys in `value` are all ASCII."""
     kind = type(value)
-    if kind is str:
-        if not value.isascii():  # type: ignore[attr-defined]
-            _refuse_surrogates(value)  # type: ignore[arg-type]
-        return value
+    if kind is str or kind is bool or value is None:
+        return True
     if kind is int:
         if not -_LIMIT < value < _LIMIT:  # type: ignore[operator]
             raise NotCanonical(f"integer out of range: {value}")
-        return value
-    if value is None or kind is bool:
-        return value
+        return True
+    if kind is not dict and kind is not list and kind is not tuple:
+        raise NotCanonical(f"not allowed in a canonical document: {kind.__name__}")
     if depth >= MAX_DEPTH:
         raise NotCanonical(f"nested deeper than {MAX_DEPTH} levels")
+    plain = True
+    items: Iterable[object] = value  # type: ignore[assignment]
     if kind is dict:
-        return _prepare_object(value, depth)  # type: ignore[arg-type]
-    if kind is list or kind is tuple:
-        return [_prepare(item, depth + 1) for item in value]  # type: ignore[attr-defined]
-    raise NotCanonical(f"not allowed in a canonical document: {kind.__name__}")
+        for key in value:  # type: ignore[attr-defined]
+            if type(key) is not str:
+                raise NotCanonical(f"object key is not text: {key!r}")
+        plain = "".join(value).isascii()  # type: ignore[arg-type]
+        items = value.values()  # type: ignore[attr-defined]
+    for item in items:
+        if type(item) is not str and not _check(item, depth + 1):  # most are text: no call for those
+            plain = False
+    return plain
 
 
-def _prepare_object(value: dict[object, object], depth: int) -> dict[str, object]:
-    keys: list[str] = []
-    ascii_only = True
-    for key in value:
-        if type(key) is not str:
-            raise NotCanonical(f"object key is not text: {key!r}")
-        if not key.isascii():
-            _refuse_surrogates(key)
-            ascii_only = False
-        keys.append(key)
-    keys.sort(key=None if ascii_only else _utf16)
-    return {key: _prepare(value[key], depth + 1) for key in keys}
+def _order(value: object) -> object:
+    """Return `value` with the keys of every object in UTF-16 order (RFC 8785, 3.2.3)."""
+    if isinstance(value, dict):
+        return {key: _order(value[key]) for key in sorted(value, key=_utf16)}
+    return [_order(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _utf16(text: str) -> bytes:
-    return text.encode("utf-16-be")
-
-
-def _refuse_surrogates(text: str) -> None:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise NotCanonical("text holds a lone surrogate: it is not valid Unicode") from error
+    return text.encode("utf-16-be", "surrogatepass")
 
 
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False)
+_SORTING: Final = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False, sort_keys=True
+)
 
 
 def encode(value: object) -> bytes:
@@ -70,7 +65,12 @@ def encode(value: object) -> bytes:
     Raises `NotCanonical` for floats, integers of 2^53 or more, keys that are not text, lone surrogates, values that
     are not JSON, and nesting deeper than `MAX_DEPTH`.
     """
-    return _ENCODER.encode(_prepare(value, 0)).encode("utf-8")
+    # For ASCII keys, the order of code points, which the encoder sorts by itself, is UTF-16 order.
+    text = _SORTING.encode(value) if _check(value, 0) else _ENCODER.encode(_order(value))
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise NotCanonical("text holds a lone surrogate: it is not valid Unicode") from error
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -20,6 +20,7 @@ SALT_SIZE: Final = 32
 _FIELDS: Final = frozenset(
     "v id type log producer seq prev time said taken basis subject claims payload".split()  # noqa: SIM905
 )
+_TEXTS: Final = ("id", "type", "log", "producer", "time", "said", "basis")
 
 
 def commitment(salt: bytes, body: bytes) -> str:
@@ -71,7 +72,6 @@ class Event:
             "claims": list(self.claims),
             "payload": {"media": MEDIA, "size": len(self.body), "commit": commitment(self.salt, self.body)},
         }
-
 
     def encode(self) -> bytes:
         """Return the canonical bytes of the statement, made once; raises what `statement` and the encoder raise."""
@@ -125,16 +125,16 @@ def decode_entry(data: bytes) -> tuple[dict[str, Any], str]:
 
 def check_entry(entry: dict[str, Any], taken: object) -> None:
     """Raise `IntegrityError` unless the statement `entry`, taken at `taken`, has values that an entry can have."""
-    texts = (taken, *(entry[name] for name in ("id", "type", "log", "producer", "time", "said", "basis")))
-    lists = (entry["subject"], entry["claims"])
-    if not all(isinstance(text, str) for text in texts):
+    if set(map(type, (taken, *map(entry.__getitem__, _TEXTS)))) != {str}:
         raise IntegrityError("not the bytes of an entry: a field is not text")
-    if not all(isinstance(items, list) and all(isinstance(item, str) for item in items) for items in lists):
+    if any(
+        type(items) is not list or not set(map(type, items)) <= {str} for items in (entry["subject"], entry["claims"])
+    ):
         raise IntegrityError("not the bytes of an entry: subject or claims is not a list of texts")
     payload = entry["payload"]
     if not isinstance(payload, dict) or payload.keys() != {"media", "size", "commit"}:
         raise IntegrityError("not the bytes of an entry: its payload is not one")
-    if not isinstance(entry["seq"], int) or entry["seq"] < 0 or entry["basis"] not in BASES:
+    if type(entry["seq"]) is not int or entry["seq"] < 0 or entry["basis"] not in BASES:
         raise IntegrityError("not the bytes of an entry: bad sequence number or basis")
     try:
         for moment in (taken, entry["time"], entry["said"]):

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from lineal.errors import BadTime
@@ -18,6 +19,7 @@ def spell(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
+@lru_cache(maxsize=1024)
 def check(text: str) -> str:
     """Return `text` if it is a moment in its canonical spelling; raise `BadTime` otherwise."""
     if _CANONICAL.fullmatch(text) is None:
