@@ -233,6 +233,28 @@ def test_a_damaged_object_is_found_and_a_lost_one_is_missing(team: Team) -> None
     assert failed(card_of(team)) == {("training", "model"), ("deployment", "model")}
 
 
+def test_what_a_run_printed_must_still_be_there(team: Team) -> None:
+    raw, pickle = team.dataset("raw", {"a.csv": b"1"}), team.file("model.pkl", b"model")
+    printed = team.session.objects.put_bytes(b"epoch 1")
+    used = [raw, team.code({"train.py": b"t"}), team.environment()]
+    team.run("train", used, [pickle], objects={"stdout": str(printed)})
+    team.register(pickle, 1)
+    found = row(card_of(team, "model:risk@1"), "training", "run")
+    assert (found.retrievable, found.verified) == (True, True)
+    (loose,) = team.session.objects.root.rglob(printed.hex[2:])
+    loose.unlink()
+    found = row(card_of(team, "model:risk@1"), "training", "run")
+    assert (found.retrievable, found.failed, found.missing) == (False, True, f"{printed} is not in the object store")
+
+
+def test_a_gap_of_the_registry_is_told(team: Team) -> None:
+    pickle = team.file("model.pkl", b"model")
+    model = team.register(pickle, 1)
+    team.say("model.approved/1", [model], by="bob", gaps=[Gap("registry.one_account", "one account", model.ref)])
+    findings = card_of(team, "model:risk@1").findings
+    assert [(each.code, each.about) for each in findings] == [("gap.registry.one_account", "model:risk@1")]
+
+
 def test_what_is_not_signed_is_not_verified(team: Team) -> None:
     team.cycle(1)
     pickle = team.file("other.pkl", b"other")

@@ -5,7 +5,7 @@ from typing import Any
 
 from lineal.app.card import Row
 from lineal.app.life import Known, Step
-from lineal.app.witness import Witness
+from lineal.app.witness import NOTHING, Witness
 from lineal.core import canonical
 from lineal.core.digest import Digest
 
@@ -58,18 +58,23 @@ class RowMaker:
         entry: int | None,
         how: str | None = None,
     ) -> Row:
-        """Return the row of something that stands in the log itself; its digest is that of its canonical bytes."""
+        """Return the row of something that stands in the log itself; its digest is that of its canonical bytes.
+
+        Of a run, what it printed and the table of its files are looked for, too.
+        """
         unproved = self._witness.prove(entry)
+        kept = self._witness.show(known) if artifact == "run" else NOTHING
+        missing = unproved or kept.against
         return Row(
             **_row(phase, artifact, step, known, role=None, required=True),
             digest=str(Digest.of(canonical.encode(content))),
             immutable=True,
-            retrievable=unproved is None or "erased" not in unproved,
-            verified=unproved is None,
+            retrievable=kept.retrievable is not False and (unproved is None or "erased" not in unproved),
+            verified=False if unproved else kept.verified if kept.retrievable is not None else True,
             how=how or f"entry {entry}",
             where=f"entry {entry} of the log",
-            missing=unproved,
-            fill=None if unproved is None else "lineal verify",
+            missing=missing,
+            fill=None if missing is None else "lineal verify",
         )
 
 

@@ -144,8 +144,11 @@ def _find_gaps(session: Session, life: Life) -> Iterator[Finding]:
 
 
 def _find_recorded_gaps(session: Session, life: Life) -> Iterator[Finding]:
-    """Find the gaps that the runs recorded; what several could not see for one reason is one finding."""
+    """Find the gaps that the runs and the registry recorded; what several have for one reason is one finding."""
     entries = {step.entry: step.run.view.ref for step in life.steps if step.entry is not None}
+    if life.model is not None:
+        said = life.statements(life.model, REGISTERED, APPROVED, REJECTED)
+        entries |= {fact.idx: life.model.view.ref for fact in said}
     grouped: dict[tuple[str, str], dict[str, list[str]]] = {}
     for gap in session.catalog.gaps(list(entries)):
         run = entries[gap["idx"]]

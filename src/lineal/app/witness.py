@@ -16,7 +16,7 @@ from lineal.core.digest import Digest
 from lineal.core.event import check_body
 from lineal.datasets import manifest
 from lineal.datasets.manifest import Entry
-from lineal.errors import IntegrityError, LinealError, StoreError
+from lineal.errors import BadRef, IntegrityError, LinealError, StoreError
 from lineal.ledger.verify import prove_entry
 
 MAX_BYTES: Final = 1 << 30
@@ -36,6 +36,9 @@ class Shown:
     verified: bool | None
     where: str | None = None
     against: str | None = None
+
+
+NOTHING: Final = Shown(retrievable=None, verified=None)
 
 
 class Witness:
@@ -77,12 +80,12 @@ class Witness:
     def show(self, known: Known) -> Shown:
         """Return what can be shown of the bytes of `known`: from the object store first, then where it was found."""
         view, detail = known.view, known.detail
-        if view.kind == "environment":
+        if view.kind in {"environment", "run"}:
             return self._show_objects(known)
-        if view.digest is None or view.kind in {"container", "run", "endpoint"}:
-            return Shown(retrievable=None, verified=None)
+        if view.digest is None or view.kind in {"container", "endpoint"}:
+            return NOTHING
         digest = Digest.parse(view.digest)
-        place = paths.unspell(detail["path"]) if isinstance(detail.get("path"), str) else None
+        place = _read_place(detail)
         if detail.get("stored") in {"dataset", "manifest"} or view.kind in {"dataset", "code"}:
             found = self._show_tree(digest, place)
             return self._or_commit(found, detail) if view.kind == "code" and not found.retrievable else found
@@ -93,6 +96,8 @@ class Witness:
         objects = promised(known.view) | {
             role: Digest.parse(text) for role, text in known.detail.get("objects", {}).items()
         }
+        if not objects and known.view.kind == "run":
+            return NOTHING
         if not objects:
             return Shown(retrievable=False, verified=None, against="no lock file of its packages is kept")
         return _together(self._show_bytes(digest, None, None, link=False) for digest in objects.values())
@@ -161,6 +166,14 @@ class Witness:
         if not place.is_dir() or not run_program(command, cwd=place, env=os.environ, timeout=_GIT_SECONDS).ok:
             return found
         return Shown(retrievable=True, verified=found.verified, where=f"commit in {folder}", against=found.against)
+
+
+def _read_place(detail: dict[str, Any]) -> bytes | None:
+    """Return the path where the bytes were when they were recorded; None if there is none that can be read."""
+    try:
+        return paths.unspell(str(detail["path"])) if detail.get("path") else None
+    except BadRef:
+        return None
 
 
 def _place_of(entry: Entry, place: bytes | None, is_file: bool) -> bytes | None:
