@@ -2,8 +2,10 @@
 
 import io
 import shutil
+import sqlite3
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -264,6 +266,23 @@ def test_what_is_not_signed_is_not_verified(team: Team) -> None:
     assert row(unsigned, "training", "run").verified is False
     assert row(unsigned, "training", "model").fill == "lineal verify"
     assert row(card_of(team, "model:risk@2"), "training", "run").verified is True
+
+
+@pytest.mark.parametrize("table", ["entry", "body"])
+def test_a_changed_entry_is_not_verified_though_the_catalog_stands(team: Team, table: str) -> None:
+    team.cycle(1)
+    assert card_of(team).complete  # the catalog has followed the log by now, and will not read it again
+    run = team.session.catalog.resolve("run:train-1")
+    entry = max(fact.idx for fact in team.session.catalog.facts([run.id]))
+    with closing(sqlite3.connect(team.session.ledger.home.ledger_file)) as connection, connection:
+        query = f"SELECT bytes FROM {table} WHERE idx = ?"
+        ((content,),) = connection.execute(query, (entry,)).fetchall()
+        changed = bytes(content).replace(b'"', b"'", 1)
+        assert connection.execute(f"UPDATE {table} SET bytes = ? WHERE idx = ?", (changed, entry)).rowcount == 1
+    card = check(team.session, ENDPOINT)
+    assert not card.complete
+    found = row(card, "training", "run")
+    assert (found.tracked, found.verified, found.fill) == (True, False, "lineal verify")
 
 
 def test_bytes_over_the_limit_are_read_only_when_asked(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
