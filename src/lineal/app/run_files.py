@@ -54,7 +54,13 @@ def read_files(session: Session, batch: Batch, plan: Plan, options: RunOptions) 
         if record.status != "ok":
             explanation = record.reason or f"{record.role} without a digest: {record.status}"
             files.gaps.append(Gap(f"run.file.{record.status}", explanation, paths.spell(record.path)))
-    del files.gaps[MAX_SINGLE:]
+    for given in options.outputs:
+        if not os.path.lexists(given):
+            missing = paths.spell(os.path.abspath(os.fsencode(given)))
+            files.gaps.append(Gap("run.output_missing", "the command did not leave this output", missing))
+    more = len(files.gaps) - MAX_SINGLE
+    if more > 0:
+        files.gaps[MAX_SINGLE:] = [Gap("run.more_gaps", f"{more} more files have a gap: see the object `files`")]
     return files
 
 
@@ -108,8 +114,13 @@ def _match_inputs(session: Session, batch: Batch, files: Files) -> None:
     holders = session.catalog.holders([str(record.digest) for record in rest if record.size])
     single: list[FileRecord] = []
     for record in rest:
+        same = known.get(str(record.digest), ())
         held = [view for view, _ in holders.get(str(record.digest), ()) if view.kind == "dataset"]
-        models = [view for view in known.get(str(record.digest), ()) if view.kind == "model"]
+        if record.digest is not None and file_ref(session, record.path, record.digest) in {
+            view.canonical for view in same
+        }:
+            held = []  # this very file is on record, perhaps with the run that made it: that says more than equal bytes
+        models = [view for view in same if view.kind == "model"]
         files.used.extend(view.canonical for view in (*held[:1], *models[:1]))
         if not held:
             single.append(record)

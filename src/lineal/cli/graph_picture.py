@@ -22,6 +22,7 @@ COLOURS = {
 }
 
 _SHOWN = 4
+_LONGEST = 24
 
 
 def label(view: NodeView) -> str:
@@ -35,9 +36,11 @@ def label(view: NodeView) -> str:
 def _parameters(view: NodeView) -> str:
     """Return the first few hyper-parameters of a run."""
     given = view.detail.get("parameters") or {}
-    shown = [f"{name}={each['value']}" for name, each in list(given.items())[:_SHOWN]]
-    if len(given) > _SHOWN:
-        shown.append(f"and {len(given) - _SHOWN} more")
+    short = {name: each["value"] for name, each in given.items() if isinstance(each["value"], str)}
+    short = {name: value for name, value in short.items() if len(value) <= _LONGEST}
+    shown = [f"{name}={value}" for name, value in list(short.items())[:_SHOWN]]
+    if len(given) > len(shown):
+        shown.append(f"… {len(given)} parameters")
     return f" {', '.join(shown)}" if shown else ""
 
 
