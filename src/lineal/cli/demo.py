@@ -60,6 +60,9 @@ def _ending_servers(folder: Path) -> Iterator[None]:
         before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         yield
+    except KeyboardInterrupt:
+        sys.stderr.write("lineal: the demo was stopped and its servers are ended; run it again to begin anew\n")
+        raise
     finally:
         _end_servers(folder)
         if before is not None:

@@ -20,9 +20,9 @@ CHECKER: Final = "bo@demo.example"
 def tell(shell: Shell, table: Table) -> str:
     """Make the project and live both cycles; return a moment before the second deployment."""
     shell.say("[bold]1. A project in git, real data, plain scripts: no Lineal import in any of them[/]")
+    table.write_probes(Path("probes.json"))
     make_project(shell)
     rows = table.write(Path("data/raw.csv"), FIRST_ROWS)
-    table.write_probes(Path("probes.json"))
     shell.console.print(f"prepare.py train.py serve.py params.yaml · data/raw.csv: the first {rows} tumours")
     shell.lineal("init")
     _live(shell, 1)
