@@ -25,6 +25,8 @@ from lineal.errors import (
 from lineal.ledger import tables
 from lineal.ledger.database import Database, insert_rows, select_in
 
+_HEAD: Final = sa.select(tables.head).with_for_update()
+_MOVE: Final = tables.head.update().where(tables.head.c.id == 1, tables.head.c.size == sa.bindparam("before"))
 _SAME_ID: Final = "SELECT id, seq, idx, statement FROM entry WHERE producer = ? AND id IN ({})"
 _SAME_SEQ: Final = "SELECT id, seq, idx, statement FROM entry WHERE producer = ? AND seq IN ({})"
 _CLAIMED: Final = "SELECT name FROM claim WHERE name IN ({})"
@@ -89,7 +91,7 @@ def commit_batch(database: Database, groups: Sequence[Group], clock: Callable[[]
     """
     with database.writing() as connection:
         # 1. Win the head. Crash here -> nothing happened.
-        head = connection.execute(sa.select(tables.head).with_for_update()).one_or_none()
+        head = connection.execute(_HEAD).one_or_none()
         if head is None:
             raise InconsistentStore("the ledger has no head row")
         # 2. Tell new events from known ones and from those that contradict the log.
@@ -100,9 +102,14 @@ def commit_batch(database: Database, groups: Sequence[Group], clock: Callable[[]
         # 3. Stage entries, bodies, claims and the new head. Crash here -> the database rolls all of it back.
         frontier = _insert(connection, fresh, Frontier.decode(bytes(head.frontier)), taken)
         moved = connection.execute(
-            tables.head.update()
-            .where(tables.head.c.id == 1, tables.head.c.size == head.size)
-            .values(size=frontier.size, root=frontier.root(), frontier=frontier.encode(), taken=taken)
+            _MOVE,
+            {
+                "before": head.size,
+                "size": frontier.size,
+                "root": frontier.root(),
+                "frontier": frontier.encode(),
+                "taken": taken,
+            },
         )
         if moved.rowcount != 1:
             raise InconsistentStore("the head of the ledger moved under its lock")
