@@ -229,6 +229,16 @@ def test_a_server_that_runs_already_is_deployed_by_its_address(place: Place) -> 
         server.wait()
 
 
+def test_of_two_deployments_at_the_same_time_one_server_is_left(place: Place) -> None:
+    server = (sys.executable, "serve.py", "{model}", "{port}")
+    command = [sys.executable, "-m", "lineal", "deploy", "endpoint:scorer", "model:risk@1", "--json", "--", *server]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    made = sorted((json.loads(each.communicate()[0]) for each in both), key=lambda each: each["revision"]["ref"])
+    assert [each["revision"]["ref"] for each in made] == ["endpoint:scorer@1", "endpoint:scorer@2"]
+    assert place.running() == [made[1]["pid"]]
+    assert made[1]["replaced"] == "endpoint:scorer@1"
+
+
 def test_a_folder_is_restored_for_the_server(place: Place) -> None:
     (place.root / "export").mkdir()
     (place.root / "export" / "a.bin").write_bytes(b"a")

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from lineal.app import probe as probing
 from lineal.app import serving
 from lineal.app.deploy_record import Deployment, observe
-from lineal.app.endpoints import current, end_process
+from lineal.app.endpoints import end_replaced, serving_intervals
 from lineal.app.naming import new_run_id, parse_artifact
 from lineal.app.registry import Approval, approval_of, registered_model, stated
 from lineal.app.session import Session
@@ -78,14 +78,15 @@ def deploy(session: Session, endpoint: str, model: str, options: DeployOptions, 
             process = _start(session, artifact, version, options, deployment)
         if deployment.url is not None:
             _examine(deployment, probes)
-        before = current(session.catalog, artifact.name)
         session.say_numbered(lambda: observe(session, deployment))
     except BaseException:
         if process is not None:
             serving.end(process)
         raise
-    ended = before is not None and end_process(session.catalog, before)
-    revision = session.catalog.resolve(str(artifact))
+    catalog = session.catalog
+    revision = catalog.resolve(deployment.revision)
+    before = [each.revision for each in serving_intervals(catalog, artifact.name) if each.valid_to == revision.time]
+    ended = end_replaced(catalog, artifact.name)
     return Deployed(
         revision=revision,
         model=version,
@@ -94,8 +95,8 @@ def deploy(session: Session, endpoint: str, model: str, options: DeployOptions, 
         pid=None if process is None else process.pid,
         probes=tuple(deployment.exchanges),
         model_check=deployment.model_check,
-        replaced=before,
-        ended=ended,
+        replaced=before[-1] if before else None,
+        ended=bool(ended),
         gaps=tuple(deployment.gaps),
     )
 
@@ -168,7 +169,7 @@ def _start(
     output = folder / f"{deployment.run}.log"
     process = serving.start(words, output)
     try:
-        serving.wait_until(lambda: probing.answers(url), process, output, timeout=options.wait)
+        serving.wait_until(lambda left: probing.answers(url, timeout=left), process, output, timeout=options.wait)
         if not serving.is_running(process):
             raise BadInput("the server ended right after it answered; nothing was recorded")
     except BaseException:
@@ -182,8 +183,9 @@ def _start(
 def _fetch(session: Session, version: NodeView, folder: Path) -> Path:
     """Write the model's bytes, checked, below `folder` and return where they stand."""
     digest = Digest.parse(version.digest or "")
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     target = folder / digest.hex
-    target.mkdir(parents=True, exist_ok=True)
+    target.mkdir(exist_ok=True)
     said = stated(session.catalog, version)
     if said.get("stored") == "dataset":
         restore(digest, session.objects, target, force=True)

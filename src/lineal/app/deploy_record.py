@@ -44,6 +44,7 @@ class Deployment:
     model_check: str = "not asked"
     exchanges: list[dict[str, Any]] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
+    revision: str = ""
     surroundings: "tuple[tuple[Node, ...], tuple[Gap, ...]] | None" = None
 
 
@@ -51,6 +52,7 @@ def observe(session: Session, deployment: Deployment) -> Observation:
     """Return the observation ``endpoint.deployed/1``: the revision, the run that deployed it, and what it used."""
     number = next_number(session.catalog, deployment.artifact)
     endpoint = f"{deployment.artifact}@{number}"
+    deployment.revision = endpoint
     run = f"run:{deployment.run}"
     command = redact_argv(deployment.command)[0]
     configuration = _configuration(deployment, command)

@@ -1,7 +1,7 @@
 """The revisions of an endpoint: what served from when to when, and the processes that were started for them."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from lineal.app import serving
 from lineal.catalog.graph import NOW, Moment
@@ -43,15 +43,20 @@ def current(catalog: Catalog, name: str, moment: Moment = NOW) -> NodeView | Non
     return last[0].revision if last and last[0].valid_to is None else None
 
 
-def deployment(catalog: Catalog, revision: NodeView, moment: Moment = NOW) -> dict[str, Any]:
-    """Return what was recorded of a revision when it was deployed."""
-    facts: list[Fact] = catalog.facts([revision.id], moment)
-    return next((fact.detail for fact in facts if fact.type == DEPLOYED), {})
-
-
 def end_process(catalog: Catalog, revision: NodeView) -> bool:
     """End the process that was started for `revision`, if it is still that very one; return whether it was."""
-    process = deployment(catalog, revision).get("process")
-    if not isinstance(process, dict):
-        return False
-    return serving.end(serving.Process(pid=int(process["pid"]), mark=str(process["mark"])))
+    return bool(_end(catalog.facts([revision.id])))
+
+
+def end_replaced(catalog: Catalog, name: str) -> int:
+    """End the processes of every revision of an endpoint that serves no more; return how many were still running.
+
+    Of all of them: two deployments at the same time know nothing of each other.
+    """
+    over = [each.revision.id for each in serving_intervals(catalog, name) if each.valid_to is not None]
+    return _end(catalog.facts(over))
+
+
+def _end(facts: list[Fact]) -> int:
+    found = [fact.detail["process"] for fact in facts if fact.type == DEPLOYED and "process" in fact.detail]
+    return sum(serving.end(serving.Process(pid=each["pid"], mark=each["mark"])) for each in found)

@@ -81,13 +81,13 @@ def check_url(url: str) -> str:
     return url.rstrip("/")
 
 
-def ask(url: str, probe: Probe) -> Response:
-    """Send one request and return the response, whatever its status; raise `NotServing` when none comes."""
+def ask(url: str, probe: Probe, *, timeout: float = _TIMEOUT) -> Response:
+    """Send one request and return the response, whatever its status; raise `NotServing` when none comes in time."""
     request = urllib.request.Request(  # noqa: S310  # check_url has seen the scheme
         url + probe.path, data=probe.body or None, method=probe.method, headers={"Content-Type": "application/json"}
     )
     try:
-        with _opener(url).open(request, timeout=_TIMEOUT) as response:
+        with _opener(url).open(request, timeout=timeout) as response:
             body = response.read(LARGEST + 1)
             status, header = int(response.status), response.headers.get("X-Model-Digest")
     except (OSError, http.client.HTTPException, ValueError) as error:
@@ -112,10 +112,10 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def answers(url: str) -> bool:
-    """Return whether anything at all answers at `url`."""
+def answers(url: str, *, timeout: float = _TIMEOUT) -> bool:
+    """Return whether anything at all answers at `url` within `timeout` seconds."""
     try:
-        ask(url, _ROOT)
+        ask(url, _ROOT, timeout=timeout)
     except NotServing:
         return False
     return True

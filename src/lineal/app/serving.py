@@ -50,10 +50,13 @@ def start(command: Sequence[str], output: Path) -> Process:
     return Process(pid=child.pid, mark=_mark(child.pid) or "")
 
 
-def wait_until(ready: Callable[[], bool], process: Process, output: Path, *, timeout: float) -> None:
-    """Wait until `ready`; raise `NotServing` with the end of `output` when `process` ends or `timeout` seconds pass."""
+def wait_until(ready: Callable[[float], bool], process: Process, output: Path, *, timeout: float) -> None:
+    """Wait until `ready`, which may take the seconds it is given.
+
+    Raises `NotServing` with the end of `output` when `process` ends or `timeout` seconds pass.
+    """
     deadline = time.monotonic() + timeout
-    while not ready():
+    while not ready(max(0.1, deadline - time.monotonic())):
         if not is_running(process):
             raise NotServing(f"the server ended before it answered; nothing was recorded{_tail(output)}")
         if time.monotonic() > deadline:

@@ -55,15 +55,17 @@ class Shell:
                 os.environ.pop("LINEAL_LEDGER", None)
         self._hold(status, expect, words)
 
-    def git(self, *words: str, said: str | None = None) -> None:
-        """Run git with an identity of its own and nothing of the user's settings; `said` is printed for it."""
-        if said is not None:
-            self._show("git", *shlex.split(said))
+    def git(self, *words: str, shown: bool = False) -> None:
+        """Run git with an identity of its own and nothing of the user's settings; `shown` prints it and its output."""
+        if shown:
+            self._show("git", *words)
         identity = ("-c", "user.name=Ana", "-c", "user.email=ana@demo.example", "-c", "init.defaultBranch=main")
         environment = {name: value for name, value in os.environ.items() if name not in _GIT_PLACES} | _GIT
         done = subprocess.run(["git", *identity, *words], env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             raise DemoFailed(f"git {words[0]} failed: {done.stderr.strip()}")
+        if shown:
+            self.stream.write(done.stdout)
 
     def _show(self, *words: str) -> None:
         self.console.print(f"\n[bold green]$[/] [bold]{escape(shlex.join(words))}[/]")

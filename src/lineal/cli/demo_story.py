@@ -29,9 +29,8 @@ def tell(shell: Shell, table: Table) -> str:
     at = _moment_after_now()
 
     shell.say("[bold]4. A second cycle: more data, another commit, and one edit that nobody committed[/]")
-    rows = table.write(Path("data/raw.csv"))
+    shell.console.print(f"data/raw.csv: now {table.write(Path('data/raw.csv'))} tumours")
     _change_code(shell)
-    shell.console.print(f"data/raw.csv: now {rows} tumours · params.yaml: C 0.1 · train.py: edited, not committed")
     _wait_for(at)
     _live(shell, 2)
     return at
@@ -69,10 +68,11 @@ def _live(shell: Shell, version: int) -> None:
 def _change_code(shell: Shell) -> None:
     params = Path("params.yaml")
     params.write_text(params.read_text(encoding="utf-8").replace("C: 1.0", "C: 0.1"), encoding="utf-8")
-    shell.git("commit", "--quiet", "--all", "--message", "Regularise more", said="commit --all -m 'Regularise more'")
+    shell.git("commit", "--all", "--message", "Regularise more", shown=True)
     train = Path("train.py")
     code = train.read_text(encoding="utf-8")
     train.write_text(code.replace("max_iter=params", 'class_weight="balanced", max_iter=params'), encoding="utf-8")
+    shell.git("diff", "--unified=0", "train.py", shown=True)
 
 
 def ask(shell: Shell, at: str, *, again: bool = False) -> None:
