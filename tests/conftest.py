@@ -1,5 +1,7 @@
 """Fixtures for every suite. What they make stands in `kit`, which child processes can import too."""
 
+import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +10,17 @@ import pytest
 from kit import make_home, open_at
 from lineal.ledger.home import Home
 from lineal.ledger.log import Ledger
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory, where the system has one: for tests that write much and ask nothing of a disk."""
+    shared = Path("/dev/shm")
+    if not os.access(shared, os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(prefix="lineal-", dir=shared) as folder:
+        yield Path(folder)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +40,13 @@ def open_at(home: Home, clock: Callable[[], str] = now, *, read_only: bool = Fal
 
 
 class Speaker:
-    """A producer that numbers and chains what it says, for the log named `log`."""
+    """A producer that numbers and chains what it says, for the log named `log`.
 
-    def __init__(self, producer: str = "p", log: str = LOG) -> None:
+    With a `moment` it says all of it then, and with salts that depend on its words: the same bytes in every process.
+    """
+
+    def __init__(self, producer: str = "p", log: str = LOG, moment: str | None = None) -> None:
+        self.moment = moment
         self.producer = producer
         self.log = log
         self.seq = 0
@@ -49,7 +54,8 @@ class Speaker:
 
     def says(self, *, claims: Iterable[str] = (), name: str | None = None, **said: Any) -> Event:
         """Return the next statement; `said` are fields of its `Observation`."""
-        said = {"type": "test.said/1", "time": now(), "actor": "tester", "basis": "claimed", **said}
+        moment = self.moment or now()
+        said = {"type": "test.said/1", "time": moment, "actor": "tester", "basis": "claimed", **said}
         observation = Observation(**said)
         event = Event(
             id=name if name is not None else f"{self.producer}-{self.seq}",
@@ -59,16 +65,19 @@ class Speaker:
             seq=self.seq,
             prev=self.prev,
             time=observation.time,
-            said=now(),
+            said=moment,
             basis=observation.basis,
             subject=observation.subject,
             claims=tuple(claims),
-            salt=secrets.token_bytes(SALT_SIZE),
+            salt=secrets.token_bytes(SALT_SIZE) if self.moment is None else self._salt(),
             body=observation.body(),
         )
         self.seq += 1
         self.prev = statement_digest(event.statement())
         return event
+
+    def _salt(self) -> bytes:
+        return sha256(f"{self.producer} {self.seq}".encode()).digest()
 
     def many(self, count: int) -> list[Event]:
         return [self.says(data={"n": number}) for number in range(count)]

@@ -21,7 +21,8 @@ from lineal.core.event import SALT_SIZE, decode_entry, encode_entry, statement_d
 from lineal.errors import LinealError, ReadOnlyStore, StoreError, StoreFull
 from lineal.ledger.commit import Group, Prepared
 
-_LENGTHS: Final = struct.Struct(">II")
+_COUNT: Final = struct.Struct(">I")  # the events of a group, before them
+_LENGTHS: Final = struct.Struct(">II")  # the lengths of statement and body, before each event
 _MAX_FILES: Final = 256
 
 
@@ -53,7 +54,7 @@ class Spool:
         name = f"{os.getpid()}-{id(self):x}-{self._counter}"
         with _translating(self.folder):
             staged = self.folder / f"{name}.tmp"
-            staged.write_bytes(b"".join(_encode(item) for item in group))
+            staged.write_bytes(_encode(group))
             return staged.rename(self.folder / f"{name}.batch")
 
     def waiting(self) -> dict[Path, list[Prepared]]:
@@ -62,36 +63,42 @@ class Spool:
         with _translating(self.folder):
             for file in sorted(self.folder.glob("*.batch"))[:_MAX_FILES]:
                 with contextlib.suppress(FileNotFoundError):
-                    found[file] = list(_decode(file.read_bytes()))
+                    found[file] = _decode(file.read_bytes())
         return found
 
     def settle(self, files: Sequence[Path]) -> None:
         """Remove `files`, whose groups are durable in the log or about to be committed by their owner."""
-        for file in files:
-            file.unlink(missing_ok=True)
+        with _translating(self.folder):
+            for file in files:
+                file.unlink(missing_ok=True)
 
 
-def _encode(item: Prepared) -> bytes:
-    return _LENGTHS.pack(len(item.said), len(item.body)) + item.said + item.salt + item.body
+def _encode(group: Group) -> bytes:
+    parts = [_COUNT.pack(len(group))]
+    for item in group:
+        parts += (_LENGTHS.pack(len(item.said), len(item.body)), item.said, item.salt, item.body)
+    return b"".join(parts)
 
 
-def _decode(data: bytes) -> Iterator[Prepared]:
-    """Yield the events of a spool file, up to where a power loss may have cut it: none of them was acknowledged."""
-    at = 0
-    while at + _LENGTHS.size <= len(data):
-        size, body_size = _LENGTHS.unpack_from(data, at)
-        at += _LENGTHS.size
-        end = at + size + SALT_SIZE + body_size
-        if end > len(data):
-            return
-        try:
-            said = canonical.decode(data[at : at + size])
-            statement, _ = decode_entry(encode_entry(said, said["said"]))  # type: ignore[arg-type,index]
-        except (LinealError, TypeError, KeyError):
-            return
-        salt, body = data[at + size : at + size + SALT_SIZE], data[at + size + SALT_SIZE : end]
-        yield Prepared(statement, data[at : at + size], bytes.fromhex(statement_digest(statement)), salt, body)
-        at = end
+def _decode(data: bytes) -> list[Prepared]:
+    """Return the group in a spool file; none of it where a power loss has cut the file: nothing was acknowledged."""
+    group: list[Prepared] = []
+    try:
+        (count,) = _COUNT.unpack_from(data)
+        at = _COUNT.size
+        for _ in range(count):
+            size, body_size = _LENGTHS.unpack_from(data, at)
+            said_at, salt_at = at + _LENGTHS.size, at + _LENGTHS.size + size
+            body_at = salt_at + SALT_SIZE
+            at = body_at + body_size
+            said = data[said_at:salt_at]
+            spoken = canonical.decode(said)
+            statement, _ = decode_entry(encode_entry(spoken, spoken["said"]))  # type: ignore[arg-type,index]
+            digest = bytes.fromhex(statement_digest(statement))
+            group.append(Prepared(statement, said, digest, data[salt_at:body_at], data[body_at:at]))
+    except (struct.error, LinealError, TypeError, KeyError):
+        return []
+    return group if at == len(data) else []
 
 
 @contextmanager

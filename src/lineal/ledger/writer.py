@@ -64,6 +64,11 @@ class Writer:
             if not isinstance(error, StoreFull | StoreUnavailable | ReadOnlyStore):
                 self._broken = error
             outcomes = [error] * len(together)
+        except BaseException:
+            # Interrupted: whoever waits for this commit is told, and finds out by sending again.
+            for request in together:
+                request.outcome = StoreUnavailable("the commit was interrupted; it may have been recorded")
+            raise
         for request, outcome in zip(together, outcomes, strict=True):
             request.outcome = outcome
 
