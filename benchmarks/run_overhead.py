@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import random
 import shutil
 import subprocess
@@ -128,13 +127,10 @@ def measure_case(case: Case, lineal: Path, environment: Mapping[str, str], repea
 
 
 def count_inputs(lineal: Path, case: Case, environment: Mapping[str, str]) -> int:
-    """How many files and datasets the ledger says the output descends from; 0 if it cannot say."""
-    done = _run_quietly([str(lineal), "trace", f"file:{case.output}", "--json"], case.folder, environment)
-    try:
-        nodes = json.loads(done.stdout)["nodes"]
-    except (ValueError, KeyError):
-        return 0
-    return sum(node["kind"] in ("file", "dataset") for node in nodes) - 1  # the output is one of them
+    """How many input files the ledger lists, with their right digests, for the run that made the output; else 0."""
+    command = [str(lineal.parent / "python"), "-m", "benchmarks.recorded_inputs", str(case.folder), case.output]
+    done = _run_quietly(command, ROOT.parent, environment)
+    return int(done.stdout) if done.returncode == 0 else 0
 
 
 def _digest(path: Path) -> str:
