@@ -185,7 +185,8 @@ A gap is recorded in the ledger: what a source could not see, and why. What thos
 [capture.md](capture.md) and [capture-record.md](capture-record.md)."""
 _FINDINGS: Final = """\
 A finding is what `verify` or `check` concluded. It fails the command unless its field `failed` is false. Beside these,
-a finding can have the code of an [error](errors.md)."""
+a finding can have the code of an [error](errors.md); `check` repeats the gaps of a model's life as `gap.CODE`,
+which fail nothing."""
 
 
 def codes_page() -> str:

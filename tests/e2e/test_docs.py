@@ -15,6 +15,7 @@ import pytest
 from lineal import errors
 from lineal.core.edge import EDGE_RULES
 from lineal.core.ref import KINDS
+from lineal.ledger import tables
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -113,6 +114,7 @@ def test_the_commands_of_a_page_do_what_it_says(page: Path, tmp_path: Path) -> N
 def test_the_python_of_a_page_runs(page: Path, tmp_path: Path) -> None:
     shutil.copytree(DOCS / "howto" / "first-model", tmp_path / "work")
     environment = _environment(tmp_path)
+    subprocess.run(["lineal", "init"], env=environment, cwd=tmp_path / "work", check=True, timeout=60)
     for text in _blocks(page, "python"):
         subprocess.run([sys.executable, "-c", text], env=environment, cwd=tmp_path / "work", check=True, timeout=60)
 
@@ -160,6 +162,13 @@ def test_no_event_type_is_documented_that_does_not_exist() -> None:
     page = (DOCS / "format.md").read_text("utf-8")
     told = set(re.findall(r"^\| `([A-Za-z_.]+/\d+)` \|", page, re.MULTILINE))
     assert told - set(_script("code_words").event_types()) == set()
+
+
+def test_every_column_of_the_ledger_is_documented() -> None:
+    page = (DOCS / "format.md").read_text("utf-8")
+    for table in tables.metadata.tables.values():
+        part = page.partition(f"**`{table.name}`**")[2].partition("\n**`")[0]
+        assert [column.name for column in table.columns if f"`{column.name}`" not in part] == [], table.name
 
 
 @pytest.mark.parametrize("name", EDGE_RULES)

@@ -1,0 +1,143 @@
+"""The documents of `--json`, against the page that describes them."""
+
+import contextlib
+import io
+import json
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lineal.cli.main import run
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGE = (DOCS / "json.md").read_text("utf-8")
+NODE = ["ref", "kind", "name", "version", "digest", "time", "actor", "basis"]
+_OPEN = {"detail", "metrics"}  # what stands below is not of the wire: the words of those who recorded it
+
+
+def _told(command: str) -> list[set[str]]:
+    """Return the sets of fields that the table gives for `command`: one for each way to call it."""
+    row = re.search(rf"^\| `{command}` \| (.*) \|$", PAGE, re.MULTILINE)
+    assert row is not None, command
+    return [set(re.findall(r"`(\w+)`", part)) for part in row[1].split(";")]
+
+
+def _keys(value: Any) -> set[str]:
+    if isinstance(value, list):
+        return {key for item in value for key in _keys(item)}
+    if not isinstance(value, dict):
+        return set()
+    return set(value) | {key for name, item in value.items() if name not in _OPEN for key in _keys(item)}
+
+
+@pytest.fixture(scope="module")
+def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Return what every command printed, by a name for each way to call it."""
+    work = tmp_path_factory.mktemp("json") / "scorer"
+    shutil.copytree(DOCS / "howto" / "first-model", work)
+    found: dict[str, Any] = {}
+
+    def say(*words: str, name: str | None = None) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(work)
+            patch.setenv("LINEAL_ACTOR", "ana@bank.example")
+            patch.delenv("LINEAL_LEDGER", raising=False)
+            if words[0] in {"run", "deploy"}:
+                command = [sys.executable, "-m", "lineal", *words]
+                printed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+            else:
+                with contextlib.redirect_stdout(io.StringIO()) as sink:
+                    status = run(list(words))
+                printed = sink.getvalue()
+                assert status == (2 if name == "error" else 0), printed
+        lines = printed.strip().splitlines()
+        found[name or words[0]] = json.loads(lines[-1] if words[0] == "run" else printed)
+
+    server = [sys.executable, "serve.py", "{model}", "{port}"]
+    say("init", "--json")
+    say("snapshot", "dataset:raw", "data/raw.csv", "--json")
+    say("run", "--json", "--", sys.executable, "prepare.py")
+    say("run", "--json", "--", sys.executable, "train.py")
+    say("add", "container", "scorer", f"example.com/scorer@sha256:{'ab' * 32}", "--json")
+    say("register", "model:scorer", "model.json", "--json")
+    say("approve", "model:scorer@1", "--as", "bo@bank.example", "--reason", "measured", "--json")
+    say("deploy", "endpoint:scorer", "model:scorer@1", "--json", "--probe", "probes.json", "--", *server)
+    try:
+        say("check", "endpoint:scorer", "--json")
+        say("check", "--json", name="check all")
+        for command in ("show", "trace"):
+            say(command, "endpoint:scorer", "--json")
+    finally:
+        say("retire", "endpoint:scorer", "--reason", "over", "--json")
+    (work / "params.json").write_text('{"rate": 0.5, "seed": 7, "steps": 90}')
+    say("run", "--json", "--", sys.executable, "train.py")
+    say("register", "model:scorer", "model.json", "--json", name="register again")
+    say("diff", "model:scorer@1", "model:scorer@2", "--json")
+    say("impact", "dataset:raw", "--json")
+    say("ls", "--json")
+    say("log", "model:scorer@1", "--json")
+    with sqlite3.connect(work / ".lineal" / "ledger.db") as database:
+        rows = database.execute("SELECT entry.bytes, body.bytes FROM entry JOIN body USING (idx)").fetchall()
+    database.close()
+    found["ledger"] = [(json.loads(entry), json.loads(body)) for entry, body in rows]
+    say("erase", "1", "--reason", "asked for", "--yes", "--json")
+    say("verify", "--json")
+    say("rebuild", "--json")
+    say("show", "model:nothing", "--json", name="error")
+    return found
+
+
+COMMANDS = re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "demo"])
+def test_a_document_has_the_fields_told(command: str, documents: dict[str, Any]) -> None:
+    assert set(documents[command]) == _told(command)[0]
+
+
+def test_the_cards_of_everything_have_the_fields_told(documents: dict[str, Any]) -> None:
+    assert set(documents["check all"]) == _told("check")[1]
+    assert set(documents["check all"]["cards"][0]) == _told("check")[0]
+
+
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "demo"])
+def test_every_field_within_is_told(command: str, documents: dict[str, Any]) -> None:
+    told = set(re.findall(r"`(\w+)`", PAGE)) | set(re.findall(r'"(\w+)":', PAGE))
+    assert _keys(documents[command]) - told == set()
+
+
+@pytest.mark.parametrize("command", ["trace", "impact"])
+def test_lineage_is_exactly_as_told(command: str, documents: dict[str, Any]) -> None:
+    document = documents[command]
+    assert list(document) == ["root", "at", "nodes", "edges", "gaps"]
+    assert document["nodes"][0]["ref"] == document["root"]
+    assert all(list(node) == NODE for node in document["nodes"])
+    assert document["edges"]
+    assert all(list(edge) == ["source", "target", "type"] for edge in document["edges"])
+    known = {node["ref"] for node in document["nodes"]}
+    assert all({edge["source"], edge["target"]} <= known for edge in document["edges"])
+    assert all(list(gap) == ["code", "explanation", "about"] for gap in document["gaps"])
+
+
+def test_the_format_tells_every_field_of_entries_and_bodies(documents: dict[str, Any]) -> None:
+    page = (DOCS / "format.md").read_text("utf-8")
+    told = set(re.findall(r'[`"](\w+)[`"]', page))
+    for entry, body in documents["ledger"]:
+        kind = re.sub(r"^(file|container)(?=\.claimed)", "KIND", entry["type"])
+        row = re.search(rf"^\| `{re.escape(kind)}` \|.*$", page, re.MULTILINE)
+        assert row is not None, kind
+        assert set(entry) | set(entry["payload"]) | set(body) <= told
+        for node in body["nodes"]:
+            assert set(node) | set(node.get("detail", {})) <= told | {"gaps"}, (kind, node["ref"])
+
+
+def test_an_error_is_as_told(documents: dict[str, Any]) -> None:
+    assert list(documents["error"]) == ["error"]
+    assert set(documents["error"]["error"]) == {"code", "message", "fix"}
+    assert documents["error"]["error"]["code"] == "usage.unknown_ref"
