@@ -44,7 +44,7 @@ lint: $(VENV)/dev.stamp  ## formatting, style, types, floors
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 
 fix: $(VENV)/dev.stamp  ## mend what the linters can mend
 	$(BIN)/ruff format .

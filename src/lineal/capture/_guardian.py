@@ -78,7 +78,7 @@ def _guard(tracer: int, watch: int, streams: Sequence[Stream], listener: Listene
                 said = os.read(watch, 16) if fd == watch else b""
                 for stream in streams:
                     if b"%d" % stream.fd in said and stream.source in waiting:
-                        os.close(stream.source)
+                        _let_go(stream)
                         waiting.discard(stream.source)
                 watching = bool(said)
                 if listener is not None and listener.fd in waiting and (not said or TAKE_LISTENER in said):
@@ -95,7 +95,16 @@ def _guard(tracer: int, watch: int, streams: Sequence[Stream], listener: Listene
             if not more:
                 poll.unregister(fd)
                 waiting.discard(fd)
-                os.close(fd)
+                if fd in sources:
+                    _let_go(sources[fd])
+                else:
+                    os.close(fd)
+
+
+def _let_go(stream: Stream) -> None:
+    # Where it leads goes, too: whoever reads our output waits for its end.
+    os.close(stream.source)
+    os.close(stream.fd)
 
 
 def settle_down(name: bytes, tracer: int, kept: set[int]) -> int:

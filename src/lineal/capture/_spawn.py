@@ -31,7 +31,7 @@ _FAILED_EXEC: Final = 126
 _NOT_FOUND: Final = 127
 
 
-class Unavailable(Exception):  # noqa: N818 - not an error: the next way is tried
+class Unavailable(Exception):
     """This way of tracing cannot be had here; the message says why. Nothing was run."""
 
 

@@ -60,7 +60,8 @@ _SYSTEM: Final = (
 _NEVER: Final = (b"/proc", b"/sys", b"/dev")
 _HOME_CACHES: Final = (
     b"/.cache/pip/", b"/.cache/uv/", b"/.cache/matplotlib/", b"/.cache/fontconfig/", b"/.cache/pypoetry/",
-    b"/.config/", b"/.local/share/uv/", b"/.pyenv/", b"/.asdf/", b"/.local/share/mise/", b"/.ipython/", b"/.jupyter/", b"/.nv/", b"/.triton/cache/",
+    b"/.config/", b"/.local/share/uv/", b"/.pyenv/", b"/.asdf/", b"/.local/share/mise/",
+    b"/.ipython/", b"/.jupyter/", b"/.nv/", b"/.triton/cache/",
 )  # fmt: skip
 _PACKAGES: Final = frozenset({b"site-packages", b"dist-packages"})
 _IGNORED: Final = frozenset({b"__pycache__", b".git", b".lineal", b".ipynb_checkpoints"})

@@ -93,7 +93,7 @@ def hash_files(
 def _hash_file(each: PlannedFile, buffer: memoryview, postpone: int | None, largest: int | None) -> FileRecord | None:
     """Return the record of one file; None for a file of `postpone` bytes or more, which another thread will hash."""
     try:
-        facts = os.stat(each.path)  # noqa: PTH116  # byte paths
+        facts = os.stat(each.path)
         if not stat.S_ISREG(facts.st_mode):
             return FileRecord(path=each.path, role=each.role, status="special")
         if postpone is not None and facts.st_size >= postpone:
