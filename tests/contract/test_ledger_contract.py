@@ -32,6 +32,9 @@ from lineal.ledger import tables
 from lineal.ledger.commit import Receipt, commit_batch, prepare
 from lineal.ledger.erase import erase_bodies
 from lineal.ledger.log import Ledger
+from lineal.ledger.log_files import LogFiles
+from lineal.ledger.publish import check_start
+from lineal.ledger.reader import read_head
 from lineal.ledger.verify import audit_files, audit_log, check_proof, prove_entry, verify_ledger
 
 
@@ -357,6 +360,26 @@ def test_verifying_beside_writers_and_publishers_finds_nothing(ledger: Ledger, p
     finally:
         stop.set()
         writer.join()
+
+
+def test_opening_beside_a_publisher_is_no_rollback(ledger: Ledger, place: Place) -> None:
+    class Busy(LogFiles):
+        """Files that are published anew whenever the checkpoint has just been read, or is about to be."""
+
+        def read_checkpoint(self) -> bytes | None:
+            speaker = Speaker(f"busy-{ledger.reader.size()}")
+            ledger.append([speaker.says()])
+            ledger.publish()
+            found = super().read_checkpoint()
+            ledger.append([speaker.says()])
+            ledger.publish()
+            return found
+
+    database = place.connect()
+    assert check_start(database, Busy(ledger.home.log_folder), ledger.key) == 0
+    with database.reading() as connection:
+        assert read_head(connection).size == 3
+    database.close()
 
 
 def test_erased_bodies_are_gone_and_every_proof_holds(ledger: Ledger) -> None:
