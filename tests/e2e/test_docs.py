@@ -197,14 +197,14 @@ def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
         if target.startswith(("https://", "http://", "mailto:")):
             continue
-        name, _, anchor = target.partition("#")
+        name, _, fragment = target.partition("#")
         file = (page.parent / name).resolve() if name else page
-        if not file.exists() or (anchor and anchor not in _anchors(file)):
+        if not file.exists() or (fragment and fragment not in _headings(file)):
             dead.append(target)
     assert dead == []
 
 
-def _anchors(page: Path) -> set[str]:
+def _headings(page: Path) -> set[str]:
     text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
     titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
