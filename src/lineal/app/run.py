@@ -4,36 +4,38 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from lineal.app.naming import new_run_id
 from lineal.app.run_code import Code, read_code
-from lineal.app.run_files import Files, read_files
-from lineal.app.run_options import RunOptions
+from lineal.app.run_files import Files, plan_inputs, read_files
+from lineal.app.run_options import MECHANISMS, RunOptions
 from lineal.app.run_record import Captured, observe
 from lineal.app.session import Session
 from lineal.capture import trace
 from lineal.capture.ci import read_ci
 from lineal.capture.container import read_container
 from lineal.capture.environment import Environment, read_environment
-from lineal.capture.file_roles import classify
+from lineal.capture.file_roles import PlannedFile, classify
 from lineal.capture.git import read_git
 from lineal.capture.git_state import GitState
 from lineal.capture.host import read_host
-from lineal.capture.metrics import read_metrics
-from lineal.capture.parameters import read_parameter_file, read_parameters
+from lineal.capture.metrics import Metrics, read_metrics
+from lineal.capture.parameters import Parameters, read_parameter_file, read_parameters
 from lineal.capture.pylock import lock_text
-from lineal.capture.redaction import redact_argv, redact_bytes
-from lineal.capture.sagemaker import read_sagemaker
+from lineal.capture.redaction import clean, redact, redact_argv, redact_bytes
+from lineal.capture.sagemaker import SageMakerJob, read_sagemaker
 from lineal.capture.variables import read_variables
 from lineal.core import path as paths
 from lineal.core.digest import Digest
 from lineal.core.observation import Gap, Node, Observation
-from lineal.errors import BadInput
+from lineal.core.ref import parse
+from lineal.errors import BadInput, BadRef
 from lineal.objects.batch import Batch
 
 RUN_VARIABLE: Final = "LINEAL_RUN"
 _TAIL: Final = 64 * 1024
+_MAX_NAME: Final = 256
 
 
 @dataclass(slots=True)
@@ -48,12 +50,16 @@ class Tails:
         tail = self.kept.setdefault(descriptor, bytearray())
         self.seen[descriptor] = self.seen.get(descriptor, 0) + len(chunk)
         tail += chunk
-        if len(tail) > 2 * _TAIL:
-            del tail[:-_TAIL]
+        if len(tail) > 3 * _TAIL:
+            del tail[: -2 * _TAIL]
 
     def text(self, descriptor: int) -> bytes:
-        """Return the last 64 KiB printed there, with secrets cut out."""
-        return redact_bytes(bytes(self.kept.get(descriptor, b""))[-_TAIL:])[0]
+        """Return the last 64 KiB printed there, with secrets cut out: of more than that, so that none is halved."""
+        return redact_bytes(bytes(self.kept.get(descriptor, b"")))[0][-_TAIL:]
+
+    def ends_line(self, descriptor: int) -> bool:
+        """Return whether what was printed there, if anything, ended with a line end."""
+        return self.kept.get(descriptor, bytearray()).endswith(b"\n") or not self.seen.get(descriptor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +73,7 @@ class Started:
     environment: dict[str, str]
     options: RunOptions
     state: GitState | None
+    inputs: tuple[PlannedFile, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,17 @@ class Finished:
     outputs: int
     gaps: tuple[Gap, ...]
 
+    def describe(self) -> dict[str, Any]:
+        """Return what ``--json`` says of it."""
+        return {
+            "run": self.ref,
+            "exit_status": self.exit_status,
+            "mechanism": self.mechanism,
+            "inputs": self.inputs,
+            "outputs": self.outputs,
+            "gaps": [gap.describe() for gap in self.gaps],
+        }
+
 
 def start(session: Session, argv: Sequence[str], options: RunOptions) -> Started:
     """Put the beginning of a run on record, before anything of it happens.
@@ -90,20 +108,16 @@ def start(session: Session, argv: Sequence[str], options: RunOptions) -> Started
     if not argv:
         raise BadInput("there is no command to run", fix="Write it after --: lineal run -- python train.py")
     cwd = Path.cwd()
-    for given in (*options.inputs,):
-        if not given.exists():
-            raise BadInput(f"the input {given} is not there; nothing was run")
-    if options.parameters is not None:
-        read_parameter_file(cwd / options.parameters)  # a file named by hand must be readable before hours of work
+    _check(options, cwd)
     name = options.name or _name(argv)
     run = new_run_id(name)
     environment = {**os.environ, RUN_VARIABLE: run}
     ref = f"run:{run}"
     now = session.clock()
     detail = {"name": name, "argv": _spelled(argv), "cwd": paths.spell(os.fsencode(cwd)), "state": "started"}
-    parent = os.environ.get(RUN_VARIABLE)
-    if parent:
-        detail["parent"] = f"run:{parent}"
+    parent = _parent()
+    if parent is not None:
+        detail["parent"] = parent
     session.say(
         Observation(
             type="run.started/1",
@@ -115,7 +129,34 @@ def start(session: Session, argv: Sequence[str], options: RunOptions) -> Started
             subject=(ref,),
         )
     )
-    return Started(run, name, tuple(argv), cwd, environment, options, read_git(cwd))
+    inputs = plan_inputs(options.inputs)
+    return Started(run, name, tuple(argv), cwd, environment, options, read_git(cwd), inputs)
+
+
+def _check(options: RunOptions, cwd: Path) -> None:
+    """Raise `BadInput` for whatever can be known to be wrong before hours of work."""
+    for given in options.inputs:
+        if not given.exists():
+            raise BadInput(f"the input {clean(os.fspath(given))} is not there; nothing was run")
+    if options.parameters is not None:
+        read_parameter_file(cwd / options.parameters)
+    for mechanism in (options.mechanism, os.environ.get("LINEAL_TRACE") or "auto"):
+        if mechanism not in MECHANISMS:
+            raise BadInput(
+                f"no such way to trace: {mechanism!r}; nothing was run", fix=f"One of {', '.join(MECHANISMS)}."
+            )
+    for word in (options.name or "", options.activity or ""):
+        if not word.isprintable() or len(word) > _MAX_NAME:
+            raise BadInput(f"a name holds control characters or is over {_MAX_NAME} characters long; nothing was run")
+
+
+def _parent() -> str | None:
+    """Return the run that this one was started by, if the environment names one in earnest."""
+    try:
+        found = parse(f"run:{os.environ.get(RUN_VARIABLE, '')}")
+    except BadRef:
+        return None
+    return str(found)
 
 
 def execute(started: Started, tails: Tails) -> trace.Outcome:
@@ -166,18 +207,12 @@ def _capture(session: Session, started: Started, outcome: trace.Outcome, tails: 
     gaps: list[Gap] = [Gap(code, explanation) for code, explanation in outcome.trace.gaps]
     sagemaker = read_sagemaker(started.environment)
     with session.objects.batch() as batch:
-        files = read_files(session, batch, plan, started.options)
+        files = read_files(session, batch, plan, started.options, started.inputs)
         code = read_code(batch, state, started.cwd, plan)
         captured = Captured(
             environment=environment,
-            parameters=read_parameters(
-                started.argv,
-                cwd=started.cwd,
-                file=started.options.parameters,
-                read=read,
-                sagemaker=None if sagemaker is None else sagemaker.hyperparameters,
-            ),
-            metrics=read_metrics(started.cwd, file=_metrics_file(started, gaps), written=written),
+            parameters=_parameters(started, read, sagemaker, gaps),
+            metrics=_metrics(started, written, gaps),
             variables=read_variables(started.environment, extra=started.options.variables),
             container=read_container(started.environment),
             ci=read_ci(started.environment),
@@ -209,13 +244,31 @@ def _keep(batch: Batch, environment: Environment, files: Files) -> dict[str, Dig
     return found
 
 
-def _metrics_file(started: Started, gaps: list[Gap]) -> Path | None:
-    """Return the metrics file named by hand if the command left it; a gap otherwise: the run itself must be kept."""
+def _parameters(started: Started, read: set[bytes], sagemaker: SageMakerJob | None, gaps: list[Gap]) -> Parameters:
+    """Return the hyper-parameters; a file named by hand that the command has spoiled is a gap: the run must be kept."""
+
+    def find(file: Path | None) -> Parameters:
+        values = None if sagemaker is None else sagemaker.hyperparameters
+        return read_parameters(started.argv, cwd=started.cwd, file=file, read=read, sagemaker=values)
+
+    try:
+        return find(started.options.parameters)
+    except BadInput as error:
+        gaps.append(Gap("parameters.file", error.message))
+        return find(None)
+
+
+def _metrics(started: Started, written: set[bytes], gaps: list[Gap]) -> Metrics:
+    """Return the metrics; a file named by hand that the command did not leave, or not well, is a gap."""
     named = started.options.metrics
-    if named is None or (started.cwd / named).is_file():
-        return named
-    gaps.append(Gap("metrics.missing", f"the command did not leave the metrics file {named}"))
-    return None
+    if named is not None and not (started.cwd / named).is_file():
+        gaps.append(Gap("metrics.missing", f"the command did not leave the metrics file {clean(os.fspath(named))}"))
+        named = None
+    try:
+        return read_metrics(started.cwd, file=named, written=written)
+    except BadInput as error:
+        gaps.append(Gap("metrics.file", error.message))
+        return Metrics(values={})
 
 
 def _spelled(argv: Sequence[str]) -> list[str]:
@@ -225,7 +278,5 @@ def _spelled(argv: Sequence[str]) -> list[str]:
 
 def _name(argv: Sequence[str]) -> str:
     """Return what a run is called when nobody says: the script, or else the program."""
-    for word in argv:
-        if word.endswith((".py", ".sh", ".R", ".jl")):
-            return Path(word).stem
-    return Path(argv[0]).stem or "run"
+    script = next((word for word in argv if word.endswith((".py", ".sh", ".R", ".jl"))), argv[0])
+    return redact(clean(Path(script).stem))[0][:_MAX_NAME] or "run"

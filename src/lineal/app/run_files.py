@@ -1,5 +1,6 @@
 """The files of a run: hashed, kept, and matched with the versions that are recorded already."""
 
+import contextlib
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Final
 from lineal.app.naming import file_ref
 from lineal.app.run_options import RunOptions
 from lineal.app.session import Session
+from lineal.capture.accesses import Stat
 from lineal.capture.file_roles import Plan, PlannedFile
 from lineal.capture.files import FileRecord, hash_files
 from lineal.catalog.reader import NodeView
@@ -42,10 +44,30 @@ class Files:
         return b"".join(canonical.encode(each.describe()) + b"\n" for each in (*self.inputs, *self.outputs))
 
 
-def read_files(session: Session, batch: Batch, plan: Plan, options: RunOptions) -> Files:
-    """Hash the files of `plan` and those named in `options`; keep outputs in `batch` as far as the options allow."""
-    inputs = hash_files((*plan.inputs, *_added(plan.inputs, options.inputs, "input")))
-    outputs = (*plan.outputs, *_added(plan.outputs, options.outputs, "output"))
+def plan_inputs(named: Iterable[Path]) -> tuple[PlannedFile, ...]:
+    """Return the files that a person named as inputs, in the state they are in now: before the run."""
+    found: list[PlannedFile] = []
+    for path in _files_in(named):
+        before = None
+        with contextlib.suppress(OSError):
+            now = os.stat(path)
+            before = Stat(now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns, now.st_mode)
+        found.append(PlannedFile(path=path, role="input", before=before))
+    return tuple(found)
+
+
+def read_files(
+    session: Session, batch: Batch, plan: Plan, options: RunOptions, added: Sequence[PlannedFile] = ()
+) -> Files:
+    """Hash the files of `plan`, the inputs `added` before the run, and the outputs named in `options`.
+
+    Outputs are kept in `batch` as far as the options allow.
+    """
+    traced = {each.path for each in plan.inputs}
+    made = {each.path for each in plan.outputs}
+    inputs = hash_files((*plan.inputs, *(each for each in added if each.path not in traced)))
+    named = (path for path in _files_in(options.outputs) if path not in made)
+    outputs = (*plan.outputs, *(PlannedFile(path=path, role="output", before=None) for path in named))
     files = Files(inputs, [], [], [], [], [], [])
     kept = _read_outputs(batch, outputs, options, files)
     _match_inputs(session, batch, files)
@@ -64,9 +86,8 @@ def read_files(session: Session, batch: Batch, plan: Plan, options: RunOptions) 
     return files
 
 
-def _added(found: Sequence[PlannedFile], named: Iterable[Path], role: str) -> list[PlannedFile]:
-    """Return the files that a person named and tracing did not find; folders stand for the files in them."""
-    known = {each.path for each in found}
+def _files_in(named: Iterable[Path]) -> list[bytes]:
+    """Return the absolute paths of what a person named; folders stand for the files in them."""
     names: dict[bytes, None] = {}
     for given in named:
         absolute = os.path.abspath(os.fsencode(given))
@@ -75,7 +96,7 @@ def _added(found: Sequence[PlannedFile], named: Iterable[Path], role: str) -> li
                 names.update(dict.fromkeys(os.path.join(folder, file) for file in sorted(files)))
         elif os.path.lexists(absolute):
             names[absolute] = None
-    return [PlannedFile(path=name, role=role, before=None) for name in names if name not in known]  # type: ignore[arg-type]
+    return list(names)
 
 
 def _read_outputs(batch: Batch, outputs: Iterable[PlannedFile], options: RunOptions, files: Files) -> set[Digest]:

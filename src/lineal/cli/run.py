@@ -1,15 +1,14 @@
 """`lineal run`."""
 
-import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lineal.cli import options
 from lineal.cli.opening import opened
-from lineal.cli.terminal import Terminal
+from lineal.cli.terminal import Terminal, to_json
 from lineal.errors import LinealError
 
 if TYPE_CHECKING:
@@ -78,30 +77,38 @@ def run(
 def _run(command: list[str], wanted: "RunOptions", ledger: str | None, actor: str | None, terminal: Terminal) -> int:
     from lineal.app.run import Tails, execute, finish, start
 
-    status = None
+    status = finished = failure = None
+    tails = Tails()
     try:
         with opened(ledger, actor) as session:
             started = start(session, command, wanted)
-            tails = Tails()
             outcome = execute(started, tails)
             status = outcome.exit_status
-            finished = finish(session, started, outcome, tails)
-    except LinealError as error:
+            try:
+                finished = finish(session, started, outcome, tails)
+            except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # said below, with the program's own status
+                failure = error
+    except (Exception, KeyboardInterrupt) as error:
         if status is None:
             raise
-        # The program has run: its own result stands, whatever became of the record.
-        sys.stderr.write(f"lineal: the run is NOT fully recorded: {error.message}\n  what to try: {error.hint}\n")
-        return status
+        failure = failure or error
+    # The program has run: its own result stands, whatever became of the record.
+    document: dict[str, Any] = {"run": f"run:{started.id}", "exit_status": status}
+    if finished is not None:
+        document |= finished.describe()
+        said = f"lineal: recorded {finished.ref}  {finished.inputs} inputs, {finished.outputs} outputs"
+        terminal.note(f"{said}, {len(finished.gaps)} gaps ({finished.mechanism})")
+    if failure is not None:
+        state = "NOT fully recorded" if finished is None else "recorded, but not signed yet"
+        document["error"] = _explain(failure, state)
     if terminal.as_json:
-        document = {
-            "run": finished.ref,
-            "exit_status": finished.exit_status,
-            "mechanism": finished.mechanism,
-            "inputs": finished.inputs,
-            "outputs": finished.outputs,
-            "gaps": [gap.describe() for gap in finished.gaps],
-        }
-        sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
-    said = f"lineal: recorded {finished.ref}  {finished.inputs} inputs, {finished.outputs} outputs"
-    terminal.note(f"{said}, {len(finished.gaps)} gaps ({finished.mechanism})")
+        line_end = "" if tails.ends_line(1) else "\n"  # ours is a line of its own, whatever the program printed
+        terminal.say(line_end + to_json(document))
     return status
+
+
+def _explain(error: BaseException, state: str) -> dict[str, str]:
+    """Say on standard error that the record of a run is `state`, and return that for machines."""
+    known = error if isinstance(error, LinealError) else LinealError(str(error) or type(error).__name__)
+    sys.stderr.write(f"lineal: the run is {state}: {known.message}\n  what to try: {known.hint} [{known.code}]\n")
+    return {"code": known.code, "message": f"the run is {state}: {known.message}", "fix": known.hint}

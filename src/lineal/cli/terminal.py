@@ -1,15 +1,34 @@
 """What commands print, and how: for a person, or with ``--json`` for a machine."""
 
 import json
+import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, TextIO
+from contextlib import contextmanager, suppress
+from typing import Any, Final, TextIO
 
-from rich.console import Console
+import typer
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
+from rich.segment import Segment
 
-_WIDE = 4000
+_WIDE: Final = 4000
+_GONE: Final = 128 + signal.SIGPIPE
+
+
+class _Console(Console):
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        # What is recorded came from anywhere: none of it may move, colour or command the terminal.
+        for segment in super().render(renderable, options):
+            text = segment.text
+            if segment.control or text.isprintable() or text == "\n":
+                yield segment
+            else:
+                yield Segment(_tame(text), segment.style)
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError  # Rich would end the process with status 1: to us, that a check failed
 
 
 class Terminal:
@@ -21,13 +40,28 @@ class Terminal:
         self.out = _console(sys.stdout)
         self.notes = _console(sys.stderr)
 
+    def say(self, line: str) -> None:
+        """Print a line of the result; where nobody reads it any more, that is no matter."""
+        try:
+            sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()
+        except OSError:
+            discard_output()
+
     def emit(self, document: Any, render: Callable[[Console], None]) -> None:
-        """Print `document` as JSON, or let `render` print it for a person."""
-        if self.as_json:
-            json.dump(document, sys.stdout, indent=2, ensure_ascii=False)
-            sys.stdout.write("\n")
-        else:
-            render(self.out)
+        """Print `document` as JSON, or let `render` print it for a person.
+
+        Leaves with the status of SIGPIPE when whoever read our output has gone.
+        """
+        try:
+            if self.as_json:
+                sys.stdout.write(to_json(document, indent=2) + "\n")
+            else:
+                render(self.out)
+            sys.stdout.flush()
+        except BrokenPipeError as error:
+            discard_output()
+            raise typer.Exit(_GONE) from error
 
     def note(self, text: str) -> None:
         """Tell a person something beside the result (plain text)."""
@@ -55,10 +89,41 @@ class Terminal:
             yield move
 
 
+def to_json(document: Any, indent: int | None = None) -> str:
+    """Return `document` as JSON that standard output can carry, whatever its encoding."""
+    text = json.dumps(document, indent=indent, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(document, indent=indent)
+    return text
+
+
+def discard_output() -> None:
+    """Let what is left of standard output go nowhere: whoever read it has gone."""
+    with suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
+
+
+def plain(text: str) -> str:
+    """Return recorded text as markup that shows it as it is, with whatever cannot be printed spelled out."""
+    return escape(_tame(text))
+
+
+def _tame(text: str) -> str:
+    return "".join(
+        each if each.isprintable() or each == "\n" else each.encode("unicode_escape").decode() for each in text
+    )
+
+
 def _console(stream: TextIO) -> Console:
     # Off a terminal, lines are never cut or wrapped: they are somebody's input.
     terminal = stream.isatty()
-    return Console(file=stream, soft_wrap=not terminal, width=None if terminal else _WIDE, highlight=False, emoji=False)
+    return _Console(
+        file=stream, soft_wrap=not terminal, width=None if terminal else _WIDE, highlight=False, emoji=False
+    )
 
 
 def size(count: int) -> str:
