@@ -508,6 +508,77 @@ def test_flipped_bytes_anywhere_in_the_database_file_are_caught_or_harmless(smal
     assert verdicts.total() - verdicts["harmless"] > 100
 
 
+OPENED_THEN: list[tuple[str, set[str]]] = [
+    ("DELETE FROM head", {"head.rows"}),
+    ("UPDATE head SET root = zeroblob(32)", {"head.root"}),
+    ("UPDATE head SET frontier = zeroblob(8)", {"head.root"}),
+    ("UPDATE head SET size = size + 1", {"head.root"}),
+    ("UPDATE head SET taken = '2001-01-01T00:00:00.000000Z'", {"head.taken"}),
+    ("DROP TABLE claim", {"ledger.unreadable", "database.schema"}),
+    ("DROP TABLE entry", {"ledger.unreadable", "database.schema"}),
+    ("CREATE TABLE other (x)", {"database.schema"}),
+    ("UPDATE ledger SET value = '2' WHERE name = 'format'", {"ledger.property"}),
+    ("UPDATE ledger SET value = '2001' WHERE name = 'created'", {"ledger.property"}),
+    ("DELETE FROM ledger WHERE name = 'created'", {"ledger.property"}),
+    ("INSERT INTO ledger VALUES ('more', 'x')", {"ledger.property"}),
+    ("UPDATE entry SET producer = 'p9' WHERE idx = 4", {"entry.column"}),
+    ("UPDATE entry SET leaf = zeroblob(32) WHERE idx = 4", {"entry.column"}),
+    ("UPDATE entry SET seq = 'x' WHERE idx = 25", {"entry.column", "ledger.unreadable"}),
+    ("UPDATE entry SET statement = 'x' WHERE idx = 25", {"entry.column", "ledger.unreadable"}),
+    (
+        "UPDATE entry SET bytes = 'x' WHERE idx = 25",
+        {"entry.malformed", "head.root", "checkpoint.root", "tile.changed"},
+    ),
+    ("UPDATE entry SET idx = 'x' WHERE idx = 25", {"entry.index", "head.root", "checkpoint.beyond"}),
+    ("UPDATE entry SET idx = -1 WHERE idx = 25", {"entry.missing"}),
+    ("DELETE FROM body WHERE idx = 4", {"body.missing"}),
+    ("DELETE FROM body WHERE idx = 0", {"body.missing", "ledger.created"}),
+    ("INSERT INTO body VALUES (3, zeroblob(32), x'7b7d')", {"body.kept", "body.changed"}),
+    ("INSERT INTO body VALUES (-1, zeroblob(32), x'7b7d')", {"body.extra"}),
+    ("INSERT INTO body VALUES (99, zeroblob(32), x'7b7d')", {"body.extra"}),
+    ("INSERT INTO body VALUES (4.5, zeroblob(32), x'7b7d')", {"body.extra"}),
+    ("UPDATE body SET salt = 'x' WHERE idx = 4", {"body.changed"}),
+    ("DELETE FROM claim WHERE idx = 1", {"claim.missing"}),
+    ("INSERT INTO claim VALUES ('mine', 4)", {"claim.extra"}),
+    ("INSERT INTO claim VALUES ('mine', 99)", {"claim.extra"}),
+    ("INSERT INTO claim VALUES ('mine', -1)", {"claim.extra"}),
+    ("UPDATE checkpoint SET note = x'00' WHERE size = 9", {"checkpoint.signature"}),
+    ("UPDATE checkpoint SET size = 10 WHERE size = 9", {"checkpoint.size"}),
+    ("UPDATE checkpoint SET size = 99 WHERE size = 26", {"checkpoint.size", "checkpoint.published"}),
+    ("UPDATE checkpoint SET frontier = zeroblob(8) WHERE size = 9", {"checkpoint.frontier"}),
+    ("UPDATE checkpoint SET note = note || '— who AAAAAAAA' || char(10) WHERE size = 9", {"checkpoint.signature"}),
+    ("DELETE FROM checkpoint WHERE size = 26", {"checkpoint.published"}),
+    ("DELETE FROM entry WHERE idx = 25", {"head.root", "checkpoint.beyond", "body.extra"}),
+]
+
+
+@pytest.mark.parametrize(("statement", "codes"), OPENED_THEN)
+def test_each_break_has_its_finding(small: Bench, statement: str, codes: set[str]) -> None:
+    """The ledger is open while it is tampered with, so that opening does not find it first."""
+    with open_at(small.copy, read_only=True) as ledger:
+        small.sql(statement)
+        found = {item.code for item in failures(ledger)}
+    assert codes <= found, found
+
+
+@pytest.mark.parametrize(
+    ("change", "codes"),
+    [
+        (lambda home: shutil.rmtree(home.log_folder), {"checkpoint.missing", "ledger.unreadable"}),
+        (lambda home: home.public_key_file.write_text("no key"), {"ledger.unreadable"}),
+        (lambda home: home.format_file.write_text("lineal-ledger/9\n"), {"ledger.unreadable"}),
+        (lambda home: home.public_key_file.write_text(f"{SigningKey.generate(LOG).verifying_key}\n"), {"ledger.key"}),
+        (lambda home: (home.log_folder / "checkpoint").write_text("no"), {"checkpoint.signature"}),
+        (lambda home: home.ledger_file.write_bytes(b"x" * 4096), {"ledger.unreadable"}),
+    ],
+)
+def test_each_break_of_a_file_has_its_finding(small: Bench, change: Callable[[Home], object], codes: set[str]) -> None:
+    with open_at(small.copy, read_only=True) as ledger:
+        change(small.copy)
+        found = {item.code for item in failures(ledger)}
+    assert codes <= found, found
+
+
 def test_a_gap_that_is_too_wide_to_count_does_not_stop_the_verifier(small: Bench) -> None:
     small.sql("UPDATE entry SET idx = 4611686018427387904 WHERE idx = 20")
     with open_at(small.copy, read_only=True) as ledger:
