@@ -29,7 +29,7 @@ def _blocks(page: Path, language: str) -> list[str]:
 
 
 def _with_blocks(language: str) -> list[Any]:
-    found = [page for page in PAGES if _blocks(page, language)]
+    found = [page for page in PAGES if _blocks(page, language) and (language, page.name) != ("console", "README.md")]
     return [pytest.param(page, id=str(page.relative_to(ROOT))) for page in found]
 
 
@@ -108,6 +108,19 @@ def test_the_commands_of_a_page_do_what_it_says(page: Path, tmp_path: Path) -> N
             assert any(re.fullmatch(_pattern(line), each) for each in lines), (
                 f"{page.name}: `{command}` did not print\n  {line}\nbut\n{output}"
             )
+
+
+def test_the_readme_shows_an_excerpt_of_the_first_model() -> None:
+    """What it shows is run there."""
+    told: dict[str, set[str]] = {}
+    for command, lines in _commands(DOCS / "howto" / "first-model.md"):
+        told.setdefault(command, set()).update(map(_pattern, lines))
+    shown = _commands(ROOT / "README.md")
+    assert len(shown) > 10
+    assert [command for command, _ in shown if command not in told] == []
+    assert [command for command in told if command in dict(shown)] == [command for command, _ in shown]
+    for command, lines in shown:
+        assert set(map(_pattern, lines)) <= told[command], command
 
 
 @pytest.mark.parametrize("page", _with_blocks("python"))
