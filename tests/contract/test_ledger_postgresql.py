@@ -91,6 +91,18 @@ def test_a_role_that_may_only_read_verifies_and_does_not_write(place: Place) -> 
         server.run(f"DROP ROLE r_{name}")
 
 
+def test_a_standby_is_read_and_verified_and_not_written(place: Place) -> None:
+    assert place.server is not None
+    with place.create() as ledger:
+        ledger.append([Speaker().says()])
+    place.server.run(f"ALTER DATABASE {place.name} SET default_transaction_read_only = on")
+    with place.open() as ledger:
+        assert not failures(ledger)
+        with pytest.raises(ReadOnlyStore):
+            ledger.append([Speaker("q").says()])
+        assert ledger.reader.size() == 2
+
+
 def test_events_of_the_database_server_are_no_findings(place: Place) -> None:
     with place.create() as ledger:
         ledger.append(Speaker().many(600))
