@@ -8,7 +8,10 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:  # the one question that must not wait for any import
         from lineal import __version__
 
-        sys.stdout.write(f"lineal {__version__}\n")
+        try:  # noqa: SIM105  # contextlib alone would double the start
+            print(f"lineal {__version__}", flush=True)
+        except BrokenPipeError:
+            pass
         return
     from lineal.cli.main import run
 

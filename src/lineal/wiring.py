@@ -17,7 +17,15 @@ from lineal import __version__
 from lineal.app.session import Session
 from lineal.catalog import project
 from lineal.core import timestamp
-from lineal.errors import BadInput, NotALedger, ReadOnlyStore, StoreUnavailable, UsageError
+from lineal.errors import (
+    BadInput,
+    InconsistentStore,
+    NotALedger,
+    ReadOnlyStore,
+    StoreError,
+    StoreUnavailable,
+    UsageError,
+)
 from lineal.ledger.database import Database
 from lineal.ledger.home import NAME, Home, find_home
 from lineal.ledger.log import create_ledger, open_ledger
@@ -25,6 +33,7 @@ from lineal.objects.store import ObjectStore
 
 _SOFTWARE: Final = f"lineal {__version__}"
 _POSTGRESQL: Final = ("postgresql://", "postgres://")
+_REBUILD: Final = "`lineal rebuild` makes the catalog anew from the ledger."
 _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -72,7 +81,10 @@ def locate(settings: Settings) -> Home:
     """Return the home of the ledger that `settings` name; raise `NotALedger` or `UsageError`."""
     place = settings.ledger
     if place is None:
-        return find_home(Path.cwd())
+        try:
+            return find_home(Path.cwd())
+        except FileNotFoundError as error:
+            raise NotALedger("the present folder is gone", fix="Change to a folder that is there.") from error
     if place.startswith(_POSTGRESQL):
         return Home(settings.home or _home_for(place))
     if _is_url(place):
@@ -137,13 +149,43 @@ def open_session(settings: Settings, *, producer: str | None = None) -> Session:
         catalog = _catalog_of(home, read_only=read_only)
     try:
         ledger = open_ledger(home, ledger_database, now)
-        project.prepare(catalog)
+        _prepare(catalog)
     except BaseException:
         ledger_database.close()
         catalog.close()
         raise
     objects = ObjectStore(home.objects_folder, read_only=not ledger.can_append)
     return Session(ledger, catalog, objects, _actor(settings), producer)
+
+
+def _prepare(catalog: Database) -> None:
+    try:
+        project.prepare(catalog)
+    except InconsistentStore as error:
+        raise InconsistentStore(f"the catalog cannot be read: {error.message}", fix=_REBUILD) from error
+
+
+def discard_damaged_catalog(settings: Settings) -> bool:
+    """Delete the catalog file of an embedded ledger if it is no database of a catalog; return whether it was deleted.
+
+    Nothing is lost: the ledger is the truth, and the catalog is folded from it anew. Raises what `locate` raises.
+    """
+    home = locate(settings)
+    if settings.ledger is not None and settings.ledger.startswith(_POSTGRESQL):
+        return False
+    if not home.catalog_file.is_file() or not os.access(home.root, os.W_OK):
+        return False
+    catalog = Database.sqlite(home.catalog_file, durable=False)
+    try:
+        project.prepare(catalog)
+        project.fingerprint(catalog)
+    except (InconsistentStore, StoreError):
+        for suffix in ("", "-wal", "-shm"):
+            home.catalog_file.with_name(home.catalog_file.name + suffix).unlink(missing_ok=True)
+        return True
+    finally:
+        catalog.close()
+    return False
 
 
 def _catalog_of(home: Home, *, read_only: bool) -> Database:

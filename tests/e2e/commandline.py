@@ -46,12 +46,12 @@ class Place:
         found.update(HOME=str(self.home), GIT_CONFIG_NOSYSTEM="1", LINEAL_ACTOR="tester", PYTHONDONTWRITEBYTECODE="1")
         return {**found, **self.variables, **(more or {})}
 
-    def start(self, *command: str | bytes, env: Mapping[str, str] | None = None, **more: Any) -> subprocess.Popen[bytes]:
+    def start(
+        self, *command: str | bytes, env: Mapping[str, str] | None = None, **more: Any
+    ) -> subprocess.Popen[bytes]:
         return subprocess.Popen(command, cwd=self.folder, env=self.environment(env), **more)
 
-    def do(
-        self, *command: str | bytes, given: bytes = b"", env: Mapping[str, str] | None = None, **more: Any
-    ) -> Done:
+    def do(self, *command: str | bytes, given: bytes = b"", env: Mapping[str, str] | None = None, **more: Any) -> Done:
         """Run a command to its end."""
         streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more}
         process = self.start(*command, env=env, **streams)

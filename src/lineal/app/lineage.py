@@ -1,12 +1,14 @@
 """Trace and impact: what made a thing, and what it touches."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from lineal.app.session import Session
 from lineal.catalog.graph import Moment
-from lineal.catalog.reader import NodeView
+from lineal.catalog.reader import Catalog, Fact, NodeView
+from lineal.core.ref import KINDS
+from lineal.errors import BadRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +41,13 @@ def impact(
 def _walk(
     session: Session, text: str, moment: Moment, depth: int | None, kinds: Collection[str], *, up: bool
 ) -> Lineage:
+    unknown = sorted(set(kinds) - {*KINDS, "run"})
+    if unknown:
+        raise BadRef(f"no such kind: {unknown[0]!r}", fix=f"One of {', '.join(KINDS)}, run.")
     catalog = session.catalog
     root = catalog.resolve(text, moment)
     closure = catalog.closure(root.id, moment, up=up, depth=depth)
     views = catalog.views(closure.depths, moment)
-    entries = [view.idx for view in views.values() if view.idx is not None]
     shown = {number for number, view in views.items() if not kinds or view.kind in kinds or number == root.id}
     nodes = sorted((views[number] for number in shown), key=lambda view: (closure.depths[view.id], view.ref))
     return Lineage(
@@ -53,5 +57,17 @@ def _walk(
         nodes=tuple(nodes),
         depths=closure.depths,
         edges=tuple(edge for edge in closure.edges if edge[0] in shown and edge[1] in shown),
-        gaps=tuple(catalog.gaps(entries)),
+        gaps=tuple(gaps_of(catalog, views.values(), catalog.facts(views, moment))),
     )
+
+
+def gaps_of(catalog: Catalog, views: Collection[NodeView], facts: Iterable[Fact]) -> list[dict[str, Any]]:
+    """Return the gaps that entries with these `facts` have about `views`: of a run, every gap of its own entries.
+
+    An entry speaks of much: the gaps of one run say nothing of others with the same environment.
+    """
+    about = {view.canonical for view in views}
+    runs = {view.id for view in views if view.kind == "run"}
+    spoken = list(facts)
+    own = {fact.idx for fact in spoken if fact.node in runs}
+    return [gap for gap in catalog.gaps([fact.idx for fact in spoken]) if gap["idx"] in own or gap["about"] in about]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from lineal.app.lineage import gaps_of
 from lineal.app.session import Session
 from lineal.catalog.graph import Moment
 from lineal.catalog.reader import Fact, NodeView
@@ -38,5 +39,5 @@ def show(session: Session, text: str, moment: Moment) -> Shown:
         view,
         tuple(facts),
         tuple((ends[source].ref, ends[target].ref, kind) for source, target, kind in edges),
-        tuple(catalog.gaps([fact.idx for fact in facts])),
+        tuple(gaps_of(catalog, [view], facts)),
     )

@@ -1,7 +1,7 @@
 """The log of one thing, or of all, with proofs."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -9,6 +9,8 @@ from lineal.app.session import Session
 from lineal.catalog import tables
 from lineal.core.checkpoint import open_checkpoint
 from lineal.ledger.verify import EntryProof, prove_entry
+
+_MOST: Final = 2**31
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ def log(session: Session, text: str | None, *, limit: int | None, prove: bool) -
     entries = None if text is None else _entries_of(session, catalog.resolve(text).id)
     signed = session.ledger.files.read_checkpoint()
     size = 0 if signed is None else open_checkpoint(signed, session.ledger.key).size
-    found = catalog.events(entries, limit=limit)
+    found = catalog.events(entries, limit=None if limit is None else min(limit, _MOST))
     return [
         Logged(event, prove_entry(session.ledger, event["idx"]) if prove and event["idx"] < size else None)
         for event in found

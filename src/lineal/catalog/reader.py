@@ -174,12 +174,13 @@ class Catalog:
         """Return what the log's statements say, newest first: those numbered `entries`, or all of them."""
         event = tables.event.c
         query = sa.select(tables.event).order_by(event.idx.desc())
-        if entries is not None:
-            query = query.where(event.idx.in_(sorted(set(entries))))
-        if limit is not None:
-            query = query.limit(limit)
         with self.database.reading() as connection:
-            return [row._asdict() for row in connection.execute(query)]
+            if entries is None:
+                return [row._asdict() for row in connection.execute(query.limit(limit))]
+            found: list[dict[str, Any]] = []
+            for part in _chunks(sorted(set(entries), reverse=True)[:limit]):
+                found.extend(row._asdict() for row in connection.execute(query.where(event.idx.in_(part))))
+            return found
 
 
 def views(connection: sa.Connection, ids: Iterable[int], moment: Moment = NOW) -> dict[int, NodeView]:
@@ -269,7 +270,7 @@ def _foreign(connection: sa.Connection, text: str, moment: Moment) -> set[int]:
     alias, node = tables.alias.c, tables.node.c
     stated = (alias.time <= moment.time) & (alias.taken <= moment.known)
     found = set(connection.scalars(sa.select(alias.node).where(alias.alias == text, stated)))
-    if found or len(text) < _PREFIX_MIN:
+    if found or len(text.removeprefix("sha256:")) < _PREFIX_MIN:
         return found
     digest = text if text.startswith("sha256:") else f"sha256:{text}"
     upper = "\U0010ffff"

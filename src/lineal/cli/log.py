@@ -7,7 +7,7 @@ from rich.console import Console
 
 from lineal.cli import options
 from lineal.cli.opening import opened
-from lineal.cli.terminal import Terminal, moment
+from lineal.cli.terminal import Terminal, moment, plain
 
 if TYPE_CHECKING:
     from lineal.app.log import Logged
@@ -38,8 +38,9 @@ def log(
     def render(out: Console) -> None:
         for item in found:
             event = item.event
+            actor = plain(event["actor"] or "-")
             out.print(
-                f"[bold]{event['idx']:>6}[/]  {event['type']:<24} {moment(event['time'])}  {event['actor'] or '-'}"
+                f"[bold]{event['idx']:>6}[/]  {event['type']:<24} {moment(event['time'])}  {actor}"
                 f"  [dim]{event['basis']}[/]" + ("  [red]erased[/]" if event["erased"] else "")
             )
             if item.proof is not None:

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from lineal.cli import options
 from lineal.cli.opening import opened, read_moment
-from lineal.cli.terminal import Terminal, moment, short, shorten
+from lineal.cli.terminal import Terminal, moment, plain, short, shorten
 from lineal.errors import BadRef
 
 
@@ -28,13 +28,15 @@ def ls(
     Examples: `lineal ls` · `lineal ls model` · `lineal ls endpoint:scorer` · `lineal ls file`
     """
     from lineal.app.listing import list_nodes
-    from lineal.core.ref import KINDS
+    from lineal.core.ref import KINDS, ArtifactRef, RunRef, parse
     from lineal.wire.documents import describe_node
 
     terminal = Terminal(as_json=as_json, quiet=quiet)
-    kind, _, name = (what or "").partition(":")
-    if kind and kind not in {*KINDS, "run"}:
+    kind, colon, name = (what or "").partition(":")
+    if what is not None and kind not in {*KINDS, "run"}:
         raise BadRef(f"no such kind: {kind!r}", fix=f"One of {', '.join(KINDS)}, run.")
+    if colon and not isinstance(parse(f"{kind}:{name}"), ArtifactRef | RunRef):
+        raise BadRef(f"{what!r} names one version, not an artifact", fix=f"lineal show {what}")
     with opened(ledger) as session:
         found = list_nodes(session, kind or None, name or None, read_moment(at, known))
 
@@ -45,11 +47,11 @@ def ls(
         for view in found:
             name = view.ref if "@sha256:" not in view.ref else view.ref.split("@")[0]
             row = (
-                name,
-                shorten(view.version),
+                plain(name),
+                plain(shorten(view.version)),
                 short(view.digest),
                 moment(view.time),
-                view.actor or "-",
+                plain(view.actor or "-"),
                 view.basis or "-",
             )
             table.add_row(*row)

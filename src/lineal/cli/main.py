@@ -1,16 +1,18 @@
 """The command `lineal`: its commands, and what becomes of errors."""
 
-import json
 import os
 import signal
 import sys
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from lineal import __version__
 from lineal.cli import commands
-from lineal.errors import LinealError
+from lineal.cli.terminal import discard_output, to_json
+from lineal.errors import LinealError, StoreError, UsageError
+
+_BUG: Final = 70
 
 app = typer.Typer(
     name="lineal",
@@ -47,21 +49,48 @@ commands.register(app)
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit status; every error becomes a message, never a traceback."""
     given = sys.argv[1:] if arguments is None else arguments
+    _open_streams()
+    try:
+        return _run(given)
+    except BrokenPipeError:
+        discard_output()
+        return 128 + signal.SIGPIPE
+    except OSError as error:
+        discard_output()  # what could not be written must not be tried again when the process ends
+        refused = StoreError(f"the system refused: {error.strerror or error}{_about(error)}")
+        _print_error(refused, as_json=False)
+        return refused.exit_status
+
+
+def _run(given: list[str]) -> int:
     try:
         result = typer.main.get_command(app).main(args=given, prog_name="lineal", standalone_mode=False)
+        sys.stdout.flush()
     except LinealError as error:
         _print_error(error, as_json=_wants_json(given))
         return error.exit_status
     except (KeyboardInterrupt, typer.Abort):
         sys.stderr.write("lineal: stopped; nothing is half-written, and the command can be run again\n")
         return 128 + signal.SIGINT
-    except BrokenPipeError:
-        # Whoever read our output has gone: what is left of it has nowhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
+    except OSError:
+        raise
     except Exception as error:  # noqa: BLE001  # the last boundary: no traceback reaches a person
-        return _print_foreign(error)
+        return _print_foreign(error, as_json=_wants_json(given))
     return result if isinstance(result, int) else 0
+
+
+def _open_streams() -> None:
+    """Give standard output and error a place to go where the caller closed them, and a spelling for every name."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  # for as long as we run
+        elif name == "stdout" and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _about(error: OSError) -> str:
+    return f": {os.fsdecode(error.filename)!r}" if isinstance(error.filename, str | bytes) else ""
 
 
 def _wants_json(arguments: list[str]) -> bool:
@@ -72,19 +101,24 @@ def _wants_json(arguments: list[str]) -> bool:
 def _print_error(error: LinealError, *, as_json: bool) -> None:
     if as_json:
         document = {"error": {"code": error.code, "message": error.message, "fix": error.hint}}
-        sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(to_json(document, indent=2) + "\n")
+        sys.stdout.flush()
     sys.stderr.write(f"lineal: {error.message}\n  what to try: {error.hint} [{error.code}]\n")
 
 
-def _print_foreign(error: Exception) -> int:
+def _print_foreign(error: Exception, *, as_json: bool) -> int:
     show = getattr(error, "show", None)
     if callable(show):  # a usage error of the option parser
-        show()
-        return int(getattr(error, "exit_code", 2))
+        if as_json:
+            said = error.format_message() if hasattr(error, "format_message") else str(error)
+            _print_error(UsageError(said), as_json=True)
+        else:
+            show()
+        return int(getattr(error, "exit_code", UsageError.exit_status))
     if os.environ.get("LINEAL_DEBUG"):
         raise error
     sys.stderr.write(
         f"lineal: unexpected {type(error).__name__}: {error}\n"
         "  what to try: this is a bug of Lineal; run again with LINEAL_DEBUG=1 and report what it prints [bug]\n"
     )
-    return 70
+    return _BUG
