@@ -19,7 +19,7 @@ from lineal.objects.store import ObjectStore
 
 Append = Callable[[Sequence[Event]], list[Receipt]]
 
-_TRIES: Final = 8
+_TRIES: Final = 256
 
 
 class Session:
@@ -69,7 +69,8 @@ class Session:
     def say_all(self, observations: Sequence[Observation], append: Append | None = None) -> list[Receipt]:
         """Record `observations` durably, in order, in one commit, and return their places.
 
-        `append` takes the events in the place of `Ledger.append`. Raises what that raises; then the session's numbers are as before, so that it can speak again.
+        `append` takes the events in the place of `Ledger.append`. Raises what that raises; then the session's numbers
+        are as before, so that it can speak again.
         """
         with self._lock:
             events = list(self._make(observations))
@@ -79,14 +80,18 @@ class Session:
                 self._prev = events[-1].digest()
             return receipts
 
-    def say_numbered(self, make: Callable[[], Observation]) -> Receipt:
+    def say_numbered(self, make: Callable[[], Observation | None]) -> Receipt | None:
         """Record the observation that `make` gives, which claims the next free number of something.
 
-        When another producer takes that number first, `make` is asked again; raises `ClaimTaken` after some tries.
+        When another producer takes that number first, `make` is asked again; None from it means that there is nothing
+        left to say. Raises `ClaimTaken` after very many tries: each that is lost, somebody else has won.
         """
         for attempt in range(_TRIES):
+            observation = make()
+            if observation is None:
+                return None
             try:
-                return self.say(make())
+                return self.say(observation)
             except ClaimTaken:
                 if attempt == _TRIES - 1:
                     raise
@@ -99,7 +104,8 @@ class Session:
             said = self.clock()
             body = observation if not head or said >= head else _note_clock(observation, said, head)
             event = Event(
-                id=secrets.token_hex(16),
+                # Names in the order of their making keep the index of names from being written all over.
+                id=f"{self._seq + number:012x}{secrets.token_hex(10)}",
                 type=observation.type,
                 log=self.ledger.origin,
                 producer=self.producer,

@@ -1,5 +1,6 @@
 """Record a dataset version."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,10 @@ from lineal.core.ref import ArtifactRef
 from lineal.datasets import manifest
 from lineal.datasets.snapshot import Snapshot
 from lineal.datasets.snapshot import snapshot as take
+from lineal.errors import BadInput
 
 MAX_MEMBERS: Final = 2000
+_SNAPSHOTTED: Final = "dataset.snapshotted/1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +40,31 @@ def snapshot(
     """Record the folder or file at `source` as a version of the dataset `name` (``dataset:NAME``).
 
     With `keep` the bytes are stored in the ledger's objects, else only their digests. The same content as a version
-    recorded before is that version again. Raises `BadRef`, and what `datasets.snapshot` raises.
+    recorded before is that version again. Raises `BadRef`, `BadInput` for the ledger itself, and what
+    `datasets.snapshot` raises.
     """
     artifact = parse_artifact(name, "dataset")
+    _refuse_ledger(session, source)
     happened = session.clock()
     taken = take(source, session.objects, keep=keep, on_progress=on_progress)
     canonical = version_ref(artifact, taken.digest)
     gaps = tuple(Gap(code, explanation, canonical) for code, explanation in taken.gaps)
-    known = session.catalog.find([canonical]).get(canonical)
-    if known is None or known.version is None:
-        members = _members(session, taken.digest)
-        session.say_numbered(
-            lambda: _observe(session, artifact, taken, happened=happened, source=source, keep=keep, members=members)
-        )
-    version = session.catalog.resolve(canonical)
-    return Snapshotted(version, known is None or known.version is None, taken.files, taken.bytes, gaps)
+    members = _members(session, taken.digest)
+
+    def observe() -> Observation | None:
+        known = session.catalog.find([canonical]).get(canonical)
+        if known is not None and known.version is not None:
+            return None  # the same content is the same version, whoever recorded it a moment ago
+        return _observe(session, artifact, taken, happened=happened, source=source, keep=keep, members=members)
+
+    new = session.say_numbered(observe) is not None
+    return Snapshotted(session.catalog.resolve(canonical), new, taken.files, taken.bytes, gaps)
+
+
+def _refuse_ledger(session: Session, source: Path) -> None:
+    home = session.ledger.home.root.resolve()
+    if home in (found := source.resolve(), *found.parents):
+        raise BadInput(f"{source} lies in the ledger itself, beside its private key; nothing was recorded")
 
 
 def _observe(
@@ -69,12 +82,12 @@ def _observe(
     detail = {
         "files": taken.files,
         "bytes": taken.bytes,
-        "path": paths.spell(bytes(source.absolute())),
+        "path": paths.spell(os.path.abspath(os.fsencode(source))),
         "stored": "dataset" if keep else "manifest",
         "members": "all" if len(members) == taken.files else "too many to list: see the manifest",
     }
     return Observation(
-        type="dataset.snapshotted/1",
+        type=_SNAPSHOTTED,
         time=happened,
         actor=session.actor,
         basis="verified",
@@ -91,7 +104,7 @@ def _observe(
         edges=tuple(_origins(session, canonical, members)),
         gaps=tuple(Gap(code, explanation, canonical) for code, explanation in taken.gaps),
         subject=(canonical, f"{artifact}@{number}"),
-        claims=(f"{artifact}@{number}",),
+        claims=(f"{artifact}@{number}", f"{_SNAPSHOTTED} {canonical}"),
     )
 
 
