@@ -92,7 +92,7 @@ def measure_routes(routes: Iterable[Route], folder: Path, seed: int, seconds: fl
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.record", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=20, help="timed seconds of each sample")
+    parser.add_argument("--seconds", type=float, default=10.0, help="timed seconds of each sample")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--peers", default="all", help="peers or routes, comma-separated")
     parser.add_argument("--seed", type=int, default=7)

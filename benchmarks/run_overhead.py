@@ -157,7 +157,7 @@ def measure_overhead(folder: Path, repeats: int, files: int, trees: int) -> dict
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run_overhead", description=__doc__)
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--files", type=int, default=20_000)
     parser.add_argument("--trees", type=int, default=200)
     parser.add_argument("--folder", type=Path, default=ROOT / ".data")

@@ -84,7 +84,7 @@ def _answers(command: list[str], row: dict[str, Any], environment: dict[str, str
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.start", description=__doc__)
-    parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--json", type=Path, help="merge the result into this file")
     given = parser.parse_args()
     result = measure_commands(given.repeats) | {"machine": machine(ROOT)}
