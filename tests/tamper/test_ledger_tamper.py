@@ -25,7 +25,8 @@ from lineal.errors import InconsistentStore, IntegrityError, LinealError
 from lineal.ledger.erase import erase_bodies
 from lineal.ledger.home import Home
 from lineal.ledger.keys import SigningKey, load_key
-from lineal.ledger.verify import audit_files, verify_ledger
+from lineal.ledger.verify import audit_files, audit_log, verify_ledger
+from lineal.ledger.verify_files import TileCheck
 
 TABLES = {
     "ledger": ("name", "value"),
@@ -373,6 +374,51 @@ def _codes(bench: Bench) -> dict[str, bool]:
         return {item.code: item.failed for item in verify_ledger(ledger) if item.code != "body.erased"}
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "codes"),
+    [
+        ((), ("remove 0/000",), ["tile.missing"]),
+        ((), ("remove entries/000",), ["tile.missing"]),
+        ((), ("remove 0/001.p/46",), ["tile.missing"]),
+        ((), ("remove 0/001.p/46", "full 0/001"), []),
+        ((), ("remove 0/001.p/46", "wrong 0/001"), ["tile.changed"]),
+        (("remove 0/001.p/46",), (), ["tile.missing"]),
+        (("remove 0/001.p/46",), ("full 0/001",), []),
+        (("remove 0/001.p/46",), ("wrong 0/001",), ["tile.changed"]),
+        (("remove entries/001.p/46",), ("wrong entries/001",), ["tile.changed"]),
+        (("remove 0/001.p/46",), ("folder 0/001",), ["tile.changed"]),
+        (("remove 0/000",), ("folder 0/000",), ["tile.changed"]),
+        ((), ("remove 0/000", "folder 0/000"), ["tile.changed"]),
+    ],
+)
+def test_what_a_publisher_does_meanwhile_is_told_from_tampering(
+    large: Bench, before: tuple[str, ...], after: tuple[str, ...], codes: list[str]
+) -> None:
+    """A publisher writes a full tile, then removes its partial ones: between the listing and the reading, perhaps."""
+    tile = large.copy.log_folder / "tile"
+
+    def act(step: str) -> None:
+        verb, name = step.split()
+        file = tile / name
+        if verb == "remove":
+            file.unlink()
+        elif verb == "folder":
+            file.mkdir()
+        else:
+            partial = (large.sound.log_folder / "tile" / f"{name}.p" / "46").read_bytes()
+            file.write_bytes((partial if verb == "full" else partial[:-1] + b"?") + bytes(210 * 32))
+
+    for step in before:
+        act(step)
+    with open_at(large.copy, read_only=True) as ledger:
+        data = [entry.data for entry in ledger.reader.entries()]
+        check = TileCheck(ledger.files, len(data))
+        for step in after:
+            act(step)
+        found = [*check.take(data, [leaf_hash(entry) for entry in data]), *check.finish(lambda: len(data))]
+    assert [item.code for item in found] == codes
+
+
 def test_a_missing_checkpoint_is_caught(small: Bench) -> None:
     (small.copy.log_folder / "checkpoint").unlink()
     assert small.verdict() == "caught"
@@ -461,6 +507,53 @@ def _invent(statements: list[dict[str, Any]]) -> None:
 
 def _rewrite(statements: list[dict[str, Any]]) -> None:
     statements[6]["basis"] = "verified"
+
+
+def _break_origin(statements: list[dict[str, Any]]) -> None:
+    statements[-1]["log"] = "another"
+
+
+def _break_time(statements: list[dict[str, Any]]) -> None:
+    statements[-1]["taken"] = "2001-01-01T00:00:00.000000Z"
+
+
+def _claim_twice(statements: list[dict[str, Any]]) -> None:
+    statements[-1]["claims"] = ["name", "name"]
+
+
+def _spoil(statements: list[dict[str, Any]]) -> None:
+    statements[-1]["basis"] = "guessed"
+
+
+@pytest.mark.parametrize(
+    ("change", "codes"),
+    [
+        (_break_origin, {"entry.origin"}),
+        (_break_time, {"entry.time", "head.taken"}),
+        (_claim_twice, {"claim.twice"}),
+        (_spoil, {"entry.malformed", "claim.extra"}),
+    ],
+)
+def test_what_a_faulty_writer_signed_is_found(
+    tmp_path: Path, change: Callable[[list[dict[str, Any]]], None], codes: set[str]
+) -> None:
+    """The signature holds: it says that the log is this one, and not that its entries are good."""
+    home = make_home(tmp_path / ".lineal")
+    with open_at(home) as ledger:
+        ledger.append([Speaker().says(claims=["name"])])
+        ledger._unpublished = 0
+    _forge(home, change)
+    with open_at(home) as ledger:
+        ledger.publish()
+        assert audit_files(home.log_folder, ledger.key).entries == 2
+        assert {item.code for item in failures(ledger)} >= codes
+
+
+@pytest.mark.parametrize("entries", ["all", ["1"], [99], [-1], [True], None])
+def test_an_erasure_that_names_no_entry_is_found(home: Home, entries: object) -> None:
+    with open_at(home) as ledger:
+        ledger.append([Speaker().says(type="body.erased/1", data={"entries": entries, "reason": "r"})])
+        assert [item.code for item in failures(ledger)] == ["erasure.malformed"]
 
 
 @pytest.mark.parametrize("change", [_swap, _invent, _rewrite, lambda items: items.pop(12), lambda items: items.pop()])
@@ -577,6 +670,60 @@ def test_each_break_of_a_file_has_its_finding(small: Bench, change: Callable[[Ho
         change(small.copy)
         found = {item.code for item in failures(ledger)}
     assert codes <= found, found
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM entry WHERE idx = 25",
+        "DELETE FROM entry WHERE idx = 20",
+        "DELETE FROM entry WHERE idx = 0",
+        "UPDATE entry SET idx = -1 WHERE idx = 7",
+        "UPDATE entry SET bytes = 'x' WHERE idx = 7",
+        "UPDATE entry SET bytes = bytes || x'20' WHERE idx = 7",
+        "UPDATE entry SET bytes = bytes || x'20' WHERE idx = 27",
+        "DELETE FROM entry WHERE idx = 27",
+        "INSERT INTO entry SELECT 28, 'who', 'x', 0, statement, leaf, bytes FROM entry WHERE idx = 27",
+        "UPDATE head SET size = 27",
+        "UPDATE checkpoint SET size = 25 WHERE size = 26",
+        "UPDATE checkpoint SET size = -1",
+        "UPDATE checkpoint SET size = 99 WHERE size = 26",
+        "UPDATE checkpoint SET note = (SELECT note FROM checkpoint WHERE size = 9) WHERE size = 26",
+    ],
+)
+def test_the_fast_audit_refuses_what_was_signed_and_changed(small: Bench, statement: str) -> None:
+    with open_at(small.copy) as ledger:
+        ledger.append(Speaker("tail").many(2))
+        assert audit_log(ledger).signed == 26
+        try:
+            small.sql(statement)
+        except sqlite3.IntegrityError:
+            small.sql("DELETE FROM checkpoint WHERE size <> 26", statement)
+        with pytest.raises(IntegrityError):
+            audit_log(ledger)
+        ledger._unpublished = 0
+
+
+def test_the_audit_of_files_alone_refuses_each_that_is_missing_or_changed(large: Bench) -> None:
+    key = load_key(large.copy.private_key_file).verifying_key
+    assert audit_files(large.copy.log_folder, key).entries == 302
+    read = 0
+    for file in sorted(path for path in large.copy.log_folder.rglob("*") if path.is_file()):
+        sound = file.read_bytes()
+        needed = file.name in {"checkpoint", "000"} or (file.parent.name.endswith(".p") and _is_last(file, large))
+        read += needed
+        for data in (None, sound[:-1] + b"?", sound[:-1], sound + b"?", b""):
+            if data is None:
+                file.unlink()
+            else:
+                file.write_bytes(data)
+            if needed:
+                with pytest.raises(IntegrityError):
+                    audit_files(large.copy.log_folder, key)
+            else:
+                audit_files(large.copy.log_folder, key)
+            file.write_bytes(sound)
+    assert read == 6
 
 
 def test_a_gap_that_is_too_wide_to_count_does_not_stop_the_verifier(small: Bench) -> None:

@@ -68,8 +68,6 @@ class _Page:
 def walk_entries(connection: sa.Connection, walk: Walk) -> Iterator[Finding]:
     """Yield what does not hold of the entries, bodies and claims in the database; fill `walk` on the way."""
     after = _FIRST
-    if 0 in walk.marks:
-        walk.at[0] = walk.frontier
     while rows := connection.execute(_ENTRIES, {"after": after, "count": _PAGE}).all():
         page = _Page()
         for row in rows:
