@@ -1,5 +1,6 @@
 """Run a command and record what it read, wrote and ran with."""
 
+import contextlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -200,7 +201,7 @@ def _capture(session: Session, started: Started, outcome: trace.Outcome, tails: 
         workspace=workspace,
         git=state,
         interpreter_prefixes=environment.prefixes,
-        ignore=(os.fsencode(session.ledger.home.root), *_own_logs()),
+        ignore=(os.fsencode(session.ledger.home.root), *_own_logs(workspace)),
     )
     read = {each.path for each in accesses if each.read}
     written = {each.path for each in accesses if each.written}
@@ -228,13 +229,18 @@ def _capture(session: Session, started: Started, outcome: trace.Outcome, tails: 
     return captured, files, code
 
 
-def _own_logs() -> list[bytes]:
-    """Return the file that our standard error goes to: a log of whoever called us, not an output of the command."""
-    try:
-        target = os.readlink(b"/proc/self/fd/2")
-    except OSError:
-        return []
-    return [target] if target.startswith(b"/") else []
+def _own_logs(workspace: Path) -> list[bytes]:
+    """Return the files that our outputs go to and that are logs of whoever called us, not outputs of the command.
+
+    That is standard error, and standard output when it leads out of the workspace.
+    """
+    found: list[bytes] = []
+    for descriptor in (1, 2):
+        with contextlib.suppress(OSError):
+            target = os.readlink(b"/proc/self/fd/%d" % descriptor)
+            if target.startswith(b"/") and (descriptor == 2 or not target.startswith(os.fsencode(workspace) + b"/")):
+                found.append(target)
+    return found
 
 
 def _keep(batch: Batch, environment: Environment, files: Files) -> dict[str, Digest]:

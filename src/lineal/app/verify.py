@@ -1,36 +1,67 @@
 """Verify: proofs, signatures, bytes; of the whole ledger, or of one thing and all that made it."""
 
+import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
+from lineal.app.log import Proof, published_size, show_proof
 from lineal.app.session import Session
 from lineal.app.stored import missing, verify_stored
+from lineal.catalog import project
 from lineal.catalog.graph import NOW
-from lineal.core.checkpoint import open_checkpoint
 from lineal.core.finding import Finding
 from lineal.errors import LinealError
-from lineal.ledger.verify import check_proof, prove_entry, verify_ledger
+from lineal.ledger.database import Database
+from lineal.ledger.verify import verify_ledger
 
 Progress = Callable[[str, int, int], None]
 
 
 def verify_all(session: Session, on_progress: Progress) -> Iterator[Finding]:
-    """Yield what does not hold in the whole ledger: every entry, proof, signature, tile, body and stored byte."""
+    """Yield what does not hold: every entry, signature, tile, body and stored byte, and the catalog folded anew."""
     yield from verify_ledger(session.ledger, lambda done, total: on_progress("entries", done, total))
     for fault in session.objects.verify(lambda files, size: on_progress("objects", files, size)):
         about = str(fault.digest) if fault.digest is not None else fault.path
         yield Finding(code=fault.code, about=about, explanation=fault.explanation)
     try:
-        nodes = session.catalog.all_nodes()
+        for view in session.catalog.all_nodes():
+            for digest in missing(session, view):
+                yield Finding(code="objects.missing", about=view.ref, explanation=f"{digest} is not in the store")
+        yield from _verify_catalog(session)
     except LinealError as error:
         yield Finding(code=error.code, about="catalog", explanation=f"the catalog cannot follow the ledger: {error}")
-        return
-    for view in nodes:
-        for digest in missing(session, view):
-            yield Finding(code="objects.missing", about=view.ref, explanation=f"{digest} is not in the store")
 
 
-def verify_one(session: Session, text: str) -> tuple[list[str], list[Finding]]:
-    """Return what was verified of `text` and of everything that made it, and what does not hold.
+def _verify_catalog(session: Session) -> Iterator[Finding]:
+    """Fold the ledger once more, aside, and yield a finding if the catalog says anything else."""
+    said = project.fingerprint(session.catalog_database)
+    with tempfile.TemporaryDirectory(prefix="lineal-verify-") as folder:
+        fresh = Database.sqlite(Path(folder) / "catalog.db", create=True, durable=False)
+        try:
+            project.prepare(fresh)
+            project.catch_up(fresh, session.ledger.reader)
+            same = project.fingerprint(fresh) == said
+        finally:
+            fresh.close()
+    if not same and not session.catch_up():  # else somebody appended meanwhile: the two are of different moments
+        explanation = (
+            "the catalog is not what the ledger says: its answers cannot be believed; `lineal rebuild` mends it"
+        )
+        yield Finding(code="catalog.differs", about="catalog", explanation=explanation)
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What was verified of one thing: the things behind it, the proofs of the entries that speak of them, findings."""
+
+    names: tuple[str, ...]
+    proofs: tuple[Proof, ...]
+    findings: tuple[Finding, ...]
+
+
+def verify_one(session: Session, text: str) -> Verified:
+    """Verify `text` and everything that made it, as the catalog has it.
 
     Each entry that speaks of them is proved to be in the signed log, each body held against its commitment, each
     stored byte read and hashed.
@@ -38,23 +69,20 @@ def verify_one(session: Session, text: str) -> tuple[list[str], list[Finding]]:
     catalog = session.catalog
     root = catalog.resolve(text)
     views = catalog.views(catalog.closure(root.id, NOW, up=True).depths)
-    facts = catalog.facts(views)
     findings: list[Finding] = []
-    for idx in sorted({fact.idx for fact in facts}):
-        findings.extend(_verify_entry(session, idx))
+    proofs: list[Proof] = []
+    for idx in sorted({fact.idx for fact in catalog.facts(views)}):
+        try:
+            session.ledger.reader.entry(idx).checked()
+            if idx < published_size(session):
+                proofs.append(show_proof(session, idx))
+            else:
+                explanation = "no checkpoint covers it yet"
+                findings.append(
+                    Finding(code="log.unsigned", about=f"entry {idx}", explanation=explanation, failed=False)
+                )
+        except LinealError as error:
+            findings.append(Finding(code=error.code, about=f"entry {idx}", explanation=error.message))
     for view in sorted(views.values(), key=lambda item: item.ref):
         findings.extend(verify_stored(session, view))
-    return [view.ref for view in views.values()], findings
-
-
-def _verify_entry(session: Session, idx: int) -> Iterator[Finding]:
-    about = f"entry {idx}"
-    try:
-        note = session.ledger.files.read_checkpoint()
-        if note is None or open_checkpoint(note, session.ledger.key).size <= idx:
-            yield Finding(code="log.unsigned", about=about, explanation="no checkpoint covers it yet", failed=False)
-        else:
-            check_proof(prove_entry(session.ledger, idx), session.ledger.key)
-        session.ledger.reader.entry(idx).checked()
-    except LinealError as error:
-        yield Finding(code=error.code, about=about, explanation=error.message)
+    return Verified(tuple(view.ref for view in views.values()), tuple(proofs), tuple(findings))

@@ -1,9 +1,16 @@
-"""The proof that an entry is in the signed log: small, and checked by anyone who has the log's key."""
+"""Proofs, small and checked by anyone who has the log's key: an entry is in the log, an older log is its beginning."""
 
 from dataclasses import dataclass
 
 from lineal.core.checkpoint import Checkpoint, open_checkpoint
-from lineal.core.merkle import HASH_SIZE, inclusion_proof, leaf_hash, verify_inclusion
+from lineal.core.merkle import (
+    HASH_SIZE,
+    consistency_proof,
+    inclusion_proof,
+    leaf_hash,
+    verify_consistency,
+    verify_inclusion,
+)
 from lineal.core.note import Verifier
 from lineal.core.tile import Tile, hash_at_from_tiles, tile_path
 from lineal.errors import BadProof, InconsistentStore, UnknownRef
@@ -49,6 +56,39 @@ def check_proof(proof: EntryProof, key: Verifier) -> Checkpoint:
         raise BadProof(f"the leaf hash of entry {proof.idx} is not that of its bytes")
     verify_inclusion(proof.idx, checkpoint.size, proof.leaf, proof.hashes, checkpoint.root)
     return checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class PrefixProof:
+    """The checkpoints of an older and a newer log, and the hashes (RFC 6962 §2.1.2) that make the one a prefix."""
+
+    old: bytes
+    new: bytes
+    hashes: tuple[bytes, ...]
+
+
+def prove_prefix(ledger: Ledger, old: bytes) -> PrefixProof:
+    """Return the verified proof that the log signed in the checkpoint `old` is the beginning of the published log.
+
+    Raises `UnknownRef` when nothing is published, `IntegrityError` branches when it is not.
+    """
+    new = ledger.files.read_checkpoint()
+    if new is None:
+        raise UnknownRef("no checkpoint is published yet", fix="Publish the log, then ask.")
+    size, older = open_checkpoint(new, ledger.key).size, open_checkpoint(old, ledger.key).size
+    if older > size:
+        raise InconsistentStore(f"a log of {older} entries was signed, the published one has {size}")
+    hash_at = hash_at_from_tiles(size, lambda tile: read_tile(ledger.files, tile))
+    proof = PrefixProof(old, new, consistency_proof(older, size, hash_at))
+    check_prefix(proof, ledger.key)
+    return proof
+
+
+def check_prefix(proof: PrefixProof, key: Verifier) -> tuple[Checkpoint, Checkpoint]:
+    """Return the older and the newer checkpoint, both signed by `key`; raise `IntegrityError` branches otherwise."""
+    old, new = open_checkpoint(proof.old, key), open_checkpoint(proof.new, key)
+    verify_consistency(old.size, new.size, old.root, new.root, proof.hashes)
+    return old, new
 
 
 def read_tile(files: LogFiles, tile: Tile) -> bytes:

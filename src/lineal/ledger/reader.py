@@ -141,6 +141,12 @@ class Reader:
                 _check_types(f"entry {idx}", (data, bytes))
                 yield idx, data
 
+    def first_signed(self, idx: int) -> SignedRow | None:
+        """Return the oldest checkpoint that covers entry `idx`, None if none does yet."""
+        with self.database.reading() as connection:
+            row = connection.execute(_FIRST_SIGNED, {"idx": idx}).one_or_none()
+        return None if row is None else _signed(*row)
+
     def signed(self) -> list[SignedRow]:
         """Return every checkpoint, smallest first."""
         with self.database.reading() as connection:
@@ -152,6 +158,7 @@ _HEAD: Final = sa.text("SELECT size, root, frontier, taken FROM head")
 _PROPERTIES: Final = sa.text("SELECT name, value FROM ledger")
 _EVERY_SIGNED: Final = sa.text("SELECT size, note, frontier FROM checkpoint ORDER BY size")
 _LAST_SIGNED: Final = sa.text("SELECT size, note, frontier FROM checkpoint ORDER BY size DESC LIMIT 1")
+_FIRST_SIGNED: Final = sa.text("SELECT size, note, frontier FROM checkpoint WHERE size > :idx ORDER BY size LIMIT 1")
 _SIGNED_AT: Final = sa.text("SELECT size, note, frontier FROM checkpoint WHERE size = :size")
 _ENTRIES: Final = sa.text(
     "SELECT entry.idx, entry.bytes, body.salt, body.bytes FROM entry LEFT JOIN body ON entry.idx = body.idx "

@@ -17,7 +17,7 @@ from lineal.ledger import tables
 from lineal.ledger.audit import AuditResult, audit_files, audit_log
 from lineal.ledger.database import translating
 from lineal.ledger.log import Ledger, read_public_key
-from lineal.ledger.proof import EntryProof, check_proof, prove_entry
+from lineal.ledger.proof import EntryProof, PrefixProof, check_proof, prove_entry, prove_prefix
 from lineal.ledger.reader import read_head
 from lineal.ledger.verify_entries import Walk, walk_entries
 from lineal.ledger.verify_files import TileCheck, check_folder
@@ -27,11 +27,13 @@ from lineal.ledger.verify_schema import check_schema
 __all__ = [
     "AuditResult",
     "EntryProof",
+    "PrefixProof",
     "Progress",
     "audit_files",
     "audit_log",
     "check_proof",
     "prove_entry",
+    "prove_prefix",
     "verify_ledger",
 ]
 

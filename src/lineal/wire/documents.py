@@ -6,6 +6,7 @@ from lineal.app.card import Card, Row
 from lineal.app.comparison import Comparison, Section
 from lineal.app.diff import Difference
 from lineal.app.lineage import Lineage
+from lineal.app.log import Proof
 from lineal.catalog.graph import FOREVER
 from lineal.catalog.reader import Fact, NodeView
 from lineal.core.finding import Finding
@@ -132,4 +133,15 @@ def _describe_section(section: Section) -> dict[str, Any]:
         "same": section.same,
         "changes": changes,
         "note": section.note,
+    }
+
+
+def describe_proof(proof: Proof) -> dict[str, Any]:
+    """Return a proof: ``entry leaf path checkpoint since``; hashes are lowercase hex, checkpoints signed notes."""
+    return {
+        "entry": proof.inclusion.idx,
+        "leaf": proof.inclusion.leaf.hex(),
+        "path": [hashed.hex() for hashed in proof.inclusion.hashes],
+        "checkpoint": proof.inclusion.note.decode(),
+        "since": {"checkpoint": proof.since.old.decode(), "consistency": [item.hex() for item in proof.since.hashes]},
     }
