@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 
 import lineal
+from lineal.app.naming import spell_name
 from lineal.app.session import Session
 from lineal.app.snapshot import MAX_MEMBERS, snapshot
 from lineal.catalog.graph import NOW
 from lineal.client import Client
+from lineal.core.digest import Digest
 from lineal.core.path import unspell
+from lineal.core.ref import parse_node
 from lineal.errors import BadInput, BadRef
 from lineal.wiring import Settings, create, open_session
 
@@ -66,6 +69,17 @@ def test_the_ledger_itself_is_no_dataset(client: Client, tmp_path: Path) -> None
     client.snapshot("dataset:all", tmp_path)
     with pytest.raises(BadRef):
         client.snapshot("model:d", tmp_path)
+
+
+def test_a_very_long_path_has_a_name_that_can_be_recorded(client: Client, tmp_path: Path) -> None:
+    names = [spell_name(bytes([each]) * 250 + b"/" + b"\xff" * 3000 + b"/end.csv") for each in b"ab"]
+    assert names[0] != names[1]
+    for name in names:
+        assert name.endswith("/end.csv")
+        assert str(parse_node(f"file:{name}@{Digest.of(b'')}"))
+    assert spell_name(b"short/name") == "short/name"
+    with pytest.raises(BadRef, match="too long"):
+        client.snapshot("dataset:" + "n" * 3000, write(tmp_path / "d", a="1"))
 
 
 def test_very_many_files_are_not_listed_one_by_one(client: Client, tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """How recorded things get their names: numbers of versions, names of files, identifiers of runs."""
 
+import hashlib
 import os
 import secrets
 from pathlib import Path
+from typing import Final
 
 from lineal.app.session import Session
 from lineal.catalog.reader import Catalog
@@ -10,6 +12,9 @@ from lineal.core import path, ref
 from lineal.core.digest import Digest
 from lineal.errors import BadRef
 from lineal.ledger.home import NAME as HOME_NAME
+
+_MAX_NAME: Final = 1800
+_MAX_END: Final = 400
 
 
 def parse_artifact(text: str, *kinds: str) -> ref.ArtifactRef:
@@ -41,7 +46,16 @@ def file_ref(session: Session, file: bytes, digest: Digest) -> str:
     workspace = os.fsencode(home.parent)
     absolute = os.path.normpath(os.path.join(os.fsencode(Path.cwd()), file))
     inside = home.name == HOME_NAME and absolute.startswith(workspace + b"/")
-    return f"file:{path.spell(absolute[len(workspace) + 1 :] if inside else absolute)}@{digest}"
+    return f"file:{spell_name(absolute[len(workspace) + 1 :] if inside else absolute)}@{digest}"
+
+
+def spell_name(raw: bytes) -> str:
+    """Return a path as the name of a recorded thing: its spelling; of a very long one its hash and its end."""
+    name = path.spell(raw)
+    if len(name.encode()) <= _MAX_NAME:
+        return name
+    end = raw[-_MAX_END:].decode("utf-8", "ignore").encode()
+    return path.spell(b"~%s~%s" % (hashlib.sha256(raw).hexdigest()[:32].encode(), end))
 
 
 def new_run_id(label: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from lineal.app.naming import spell_name
 from lineal.capture.file_roles import Plan
 from lineal.capture.git_remote import canonical_name
 from lineal.capture.git_state import GitState
@@ -40,7 +41,7 @@ def read_code(batch: Batch, state: GitState | None, cwd: Path, plan: Plan) -> Co
     if found.count == 0:
         gaps.append(Gap("code.none", "no source of the command was found"))
         return Code(None, None, tuple(gaps))
-    ref = f"code:{paths.spell(os.fsencode(name))}@{found.digest}"
+    ref = f"code:{spell_name(os.fsencode(name))}@{found.digest}"
     if state is None or state.commit is None:
         detail = {"files": found.count, "size": found.size, "stored": "dataset"}
         return Code(Node(ref=ref, basis="observed", digest=found.digest, detail=detail), None, tuple(gaps))

@@ -66,10 +66,11 @@ def _fold_body(rows: Rows, idx: int, statement: dict[str, Any], taken: str, docu
         version, digest = _text_or_none(item.get("version")), _text_or_none(item.get("digest"))
         stated = (*told, _text(item["basis"]), version, digest, detail)
         rows.facts.setdefault((named, idx), stated)  # of what an entry says twice, the first holds
-        for alias in item.get("aliases", ()):
-            rows.aliases[_text(alias), named, idx] = when
+        for alias in filter(_can_be_key, item.get("aliases", ())):
+            rows.aliases[alias, named, idx] = when
         for digest, path in item.get("members", ()):
-            rows.members[_text(digest), named, _text(path), idx] = when
+            if _can_be_key(path):
+                rows.members[_text(digest), named, path, idx] = when
     for source, target, kind in document["edges"]:
         rows.edges[_name(rows, source), _name(rows, target), _text(kind), idx] = (*when, basis)
     for n, gap in enumerate(document["gaps"]):
@@ -81,6 +82,11 @@ def _text(value: Any) -> str:
     if type(value) is not str:
         raise TypeError(f"not text: {value!r}")
     return value
+
+
+def _can_be_key(value: Any) -> bool:
+    """Return whether every database can index `value`: a key of PostgreSQL has at most some 2,700 bytes."""
+    return len(_text(value)) * 4 <= ref.MAX_NODE or len(value.encode()) <= ref.MAX_NODE
 
 
 def _text_or_none(value: Any) -> str | None:

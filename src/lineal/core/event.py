@@ -5,6 +5,7 @@ erased later while every proof still verifies. The *entry* is the statement and 
 """
 
 import hashlib
+import re
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ SALT_SIZE: Final = 32
 _FIELDS: Final = frozenset(
     "v id type log producer seq prev time said taken basis subject claims payload".split()  # noqa: SIM905
 )
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _TEXTS: Final = ("id", "type", "log", "producer", "time", "said", "basis")
 
 
@@ -116,7 +118,7 @@ def decode_entry(data: bytes) -> tuple[dict[str, Any], str]:
         raise IntegrityError(f"not the bytes of an entry: {error}") from error
     if not isinstance(entry, dict) or entry.keys() != _FIELDS:
         raise IntegrityError("not the bytes of an entry: its fields are not those of an entry")
-    if entry["v"] != 1:
+    if type(entry["v"]) is not int or entry["v"] != 1:
         raise IntegrityError(f"an entry of version {entry['v']!r}, which this Lineal does not know")
     taken = entry.pop("taken")
     check_entry(entry, taken)
@@ -131,9 +133,13 @@ def check_entry(entry: dict[str, Any], taken: object) -> None:
         type(items) is not list or not set(map(type, items)) <= {str} for items in (entry["subject"], entry["claims"])
     ):
         raise IntegrityError("not the bytes of an entry: subject or claims is not a list of texts")
-    payload = entry["payload"]
-    if not isinstance(payload, dict) or payload.keys() != {"media", "size", "commit"}:
+    payload, prev = entry["payload"], entry["prev"]
+    if type(payload) is not dict or payload.keys() != {"media", "size", "commit"} or payload["media"] != MEDIA:
         raise IntegrityError("not the bytes of an entry: its payload is not one")
+    if type(payload["size"]) is not int or not 0 <= payload["size"] <= MAX_BODY or not _is_digest(payload["commit"]):
+        raise IntegrityError("not the bytes of an entry: bad size or commitment of its body")
+    if prev is not None and not _is_digest(prev):
+        raise IntegrityError("not the bytes of an entry: bad digest of the statement before")
     if type(entry["seq"]) is not int or entry["seq"] < 0 or entry["basis"] not in BASES:
         raise IntegrityError("not the bytes of an entry: bad sequence number or basis")
     try:
@@ -143,6 +149,10 @@ def check_entry(entry: dict[str, Any], taken: object) -> None:
             raise BadInput(f"not an event type: {entry['type']}")
     except Exception as error:
         raise IntegrityError(f"not the bytes of an entry: {error}") from error
+
+
+def _is_digest(value: object) -> bool:
+    return type(value) is str and _DIGEST.fullmatch(value) is not None
 
 
 def check_body(statement: dict[str, Any], salt: bytes, body: bytes) -> None:

@@ -10,6 +10,8 @@ from lineal.errors import BadRef
 
 KINDS: Final = ("code", "dataset", "container", "environment", "model", "endpoint", "file")
 MAX_LENGTH: Final = 8192
+MAX_NODE: Final = 2048
+"""Bytes of a recorded reference: a B-tree page of PostgreSQL holds keys of at most 2,704."""
 
 _VERSION: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z:._+-]{0,127}")
 _RUN: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,127}")
@@ -109,6 +111,8 @@ def parse_node(text: str) -> VersionRef | RunRef:
     That is ``run:ID``, ``endpoint:NAME@NUMBER``, and ``KIND:NAME@sha256:…`` in full for every other kind.
     """
     ref = parse(text)
+    if len(text.encode("utf-8", "surrogatepass")) > MAX_NODE:
+        raise BadRef(f"the name of a recorded thing is too long: over {MAX_NODE} bytes", fix="Choose a shorter name.")
     if isinstance(ref, RunRef):
         return ref
     if isinstance(ref, VersionRef):
