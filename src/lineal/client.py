@@ -24,11 +24,14 @@ from lineal.app.listing import Shown
 from lineal.app.naming import file_ref, new_run_id
 from lineal.app.session import Session
 from lineal.app.snapshot import Snapshotted
+from lineal.capture.redaction import clean, redact_value
 from lineal.catalog.graph import NOW, Moment
 from lineal.catalog.reader import NodeView
 from lineal.core import canonical
+from lineal.core import path as paths
 from lineal.core.edge import Edge
 from lineal.core.observation import Node, Observation
+from lineal.errors import BadInput
 from lineal.ledger.commit import Receipt
 
 
@@ -38,7 +41,12 @@ class Run:
     def __init__(self, session: Session, name: str, activity: str) -> None:
         self.ref = f"run:{new_run_id(name)}"
         self._session = session
-        self._detail: dict[str, Any] = {"name": name, "activity": activity, "parameters": {}, "metrics": {}}
+        self._detail: dict[str, Any] = {
+            "name": clean(name),
+            "activity": clean(activity),
+            "parameters": {},
+            "metrics": {},
+        }
         self._used: list[str] = []
         self._generated: list[str] = []
         self._nodes: list[Node] = []
@@ -52,7 +60,8 @@ class Run:
         """Keep the file at `path` as an output of the run and return its reference."""
         stored = self._session.objects.put_file(Path(path))
         ref = file_ref(self._session, os.fsencode(path), stored.digest)
-        detail = {"path": os.fspath(path), "size": stored.size, "stored": "object"}
+        place = paths.spell(os.path.abspath(os.fsencode(path)))
+        detail = {"path": place, "size": stored.size, "stored": "object"}
         self._nodes.append(Node(ref=ref, basis="verified", digest=stored.digest, detail=detail))
         self._generated.append(ref)
         return ref
@@ -60,12 +69,15 @@ class Run:
     def parameters(self, values: Mapping[str, Any] | None = None, /, **named: Any) -> None:
         """Add hyper-parameters."""
         for name, value in {**(values or {}), **named}.items():
-            self._detail["parameters"][name] = {"value": _text(value), "origin": "sdk"}
+            self._detail["parameters"][clean(name)] = {"value": _text(name, value), "origin": "sdk"}
 
     def metrics(self, values: Mapping[str, float] | None = None, /, **named: float) -> None:
-        """Add metrics."""
+        """Add metrics; raise `BadInput` for what is no number."""
         for name, value in {**(values or {}), **named}.items():
-            self._detail["metrics"][name] = canonical.decimal(value)
+            try:
+                self._detail["metrics"][clean(name)] = canonical.decimal(value)
+            except (TypeError, ValueError, OverflowError) as error:
+                raise BadInput(f"the metric {name!r} is not a number: {value!r}") from error
 
     def __enter__(self) -> Self:
         return self
@@ -93,10 +105,12 @@ class Run:
         )
 
 
-def _text(value: Any) -> str | list[str]:
+def _text(name: str, value: Any) -> str | list[str]:
+    """Return a parameter as text, without the secrets that its name or its shape gives away."""
     if isinstance(value, list | tuple):
-        return [str(item) for item in value]
-    return canonical.decimal(value) if isinstance(value, float) else str(value)
+        return [str(_text(name, item)) for item in value]
+    text = canonical.decimal(value) if isinstance(value, float) else clean(str(value))
+    return redact_value(name, text)[0]
 
 
 class Client:
