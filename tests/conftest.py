@@ -12,14 +12,21 @@ from lineal.ledger.home import Home
 from lineal.ledger.log import Ledger
 
 
-@pytest.fixture
-def memory(tmp_path: Path) -> Iterator[Path]:
+@pytest.fixture(scope="session")
+def memory_root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder in memory, where the system has one: for tests that write much and ask nothing of a disk."""
     shared = Path("/dev/shm")
     if not os.access(shared, os.W_OK):
-        yield tmp_path
+        yield tmp_path_factory.mktemp("memory")
         return
     with tempfile.TemporaryDirectory(prefix="lineal-", dir=shared) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def memory(memory_root: Path) -> Iterator[Path]:
+    """A folder of the test's own in `memory_root`."""
+    with tempfile.TemporaryDirectory(dir=memory_root) as folder:
         yield Path(folder)
 
 

@@ -128,13 +128,13 @@ def _bench(folder: Path, count: int, parts: int) -> Bench:
 
 
 @pytest.fixture(scope="module")
-def _large(tmp_path_factory: pytest.TempPathFactory) -> Bench:
-    return _bench(tmp_path_factory.mktemp("large"), 300, 12)
+def _large(memory_root: Path) -> Bench:
+    return _bench(memory_root / "large", 300, 12)
 
 
 @pytest.fixture(scope="module")
-def _small(tmp_path_factory: pytest.TempPathFactory) -> Bench:
-    return _bench(tmp_path_factory.mktemp("small"), 24, 3)
+def _small(memory_root: Path) -> Bench:
+    return _bench(memory_root / "small", 24, 3)
 
 
 @pytest.fixture
