@@ -21,6 +21,7 @@ from lineal.core import canonical
 from lineal.core.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from lineal.core.event import Event, encode_entry, statement_digest
 from lineal.core.merkle import Frontier, leaf_hash
+from lineal.core.tile import decode_bundle, encode_bundle
 from lineal.errors import InconsistentStore, IntegrityError, LinealError
 from lineal.ledger.erase import erase_bodies
 from lineal.ledger.home import Home
@@ -724,6 +725,29 @@ def test_the_audit_of_files_alone_refuses_each_that_is_missing_or_changed(large:
                 audit_files(large.copy.log_folder, key)
             file.write_bytes(sound)
     assert read == 6
+
+
+def test_files_rewritten_to_fit_each_other_do_not_fit_the_signature(large: Bench) -> None:
+    tile = large.copy.log_folder / "tile"
+    entries = decode_bundle((tile / "entries" / "001.p" / "46").read_bytes())
+    entries[-1] = entries[-1].replace(b"tester", b"nobody").replace(b"claimed", b"checked")
+    (tile / "entries" / "001.p" / "46").write_bytes(encode_bundle(entries))
+    (tile / "0" / "001.p" / "46").write_bytes(b"".join(map(leaf_hash, entries)))
+    with pytest.raises(InconsistentStore, match="signed root"):
+        audit_files(large.copy.log_folder, load_key(large.copy.private_key_file).verifying_key)
+    assert large.verdict() == "caught"
+
+
+def test_an_index_that_hides_rows_is_found(small: Bench) -> None:
+    connection = sqlite3.connect(small.copy.ledger_file)
+    (sound,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'claim_idx'").fetchone()
+    connection.execute("DROP INDEX claim_idx")
+    connection.execute("CREATE INDEX claim_idx ON claim (idx) WHERE name = 'none'")
+    connection.execute("PRAGMA writable_schema = ON")
+    connection.execute("UPDATE sqlite_master SET sql = ? WHERE name = 'claim_idx'", (sound,))
+    connection.commit()
+    connection.close()
+    assert _codes(small)["database.damaged"]
 
 
 def test_a_gap_that_is_too_wide_to_count_does_not_stop_the_verifier(small: Bench) -> None:
