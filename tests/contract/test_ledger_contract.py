@@ -422,6 +422,8 @@ def test_what_must_stay_readable_is_not_erased(ledger: Ledger) -> None:
             erase_bodies(ledger, Speaker("q").says(type="body.erased/1", data=data))
     with pytest.raises(BadInput):
         erase_bodies(ledger, Speaker("q").says(data={"entries": [1], "reason": "r"}))
+    with pytest.raises(BadInput):
+        erase_bodies(ledger, replace(Speaker("q").says(type="body.erased/1"), body=b"no document"))
     assert ledger.reader.size() == 3
     assert not failures(ledger)
 
