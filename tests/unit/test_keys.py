@@ -130,3 +130,11 @@ def test_a_pipe_is_no_key_and_does_not_hold_up(tmp_path: Path) -> None:
 def test_a_directory_is_no_key(tmp_path: Path) -> None:
     with pytest.raises((BadInput, StoreUnavailable)):
         load_key(tmp_path)
+
+
+def test_a_file_that_holds_no_key_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "log.skey"
+    file.write_text("nothing of the kind\n")
+    file.chmod(0o600)
+    with pytest.raises(BadInput, match="log.skey"):
+        load_key(file)

@@ -14,7 +14,7 @@ from lineal.app.session import Session
 from lineal.catalog.project import prepare
 from lineal.core.event import statement_digest
 from lineal.core.observation import Observation
-from lineal.errors import BadInput, ClaimTaken, TooLarge
+from lineal.errors import BadInput, ClaimTaken, ReadOnlyStore, TooLarge
 from lineal.ledger.database import Database
 from lineal.ledger.home import Home
 from lineal.objects.store import ObjectStore
@@ -171,3 +171,10 @@ def test_numbers_are_dense_among_processes(tmp_path: Path) -> None:
         assert racer.returncode == 0
         numbers.extend(map(int, out.split()))
     assert sorted(numbers) == list(range(1, 13))
+
+
+def test_a_ledger_without_its_key_says_which_file_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = make_home(tmp_path / ".lineal")
+    home.private_key_file.unlink()
+    with open_at(home) as ledger, pytest.raises(ReadOnlyStore, match="log.skey is not there"):
+        ledger.append([])

@@ -132,7 +132,10 @@ def load_key(path: Path) -> SigningKey:
     text = content.decode("utf-8", "replace")
     if len(content) > _MAX_FILE or not text.endswith("\n"):
         raise BadInput(f"the key {path} is not one line of at most {_MAX_FILE} bytes")
-    return SigningKey.parse(text[:-1])
+    try:
+        return SigningKey.parse(text[:-1])
+    except BadInput as error:
+        raise BadInput(f"{path}: {error.message}", fix="Put the log's own private key back from its backup.") from error
 
 
 def save_key(path: Path, key: SigningKey) -> None:

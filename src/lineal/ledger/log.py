@@ -59,6 +59,15 @@ class Ledger:
             self._writer = Writer(database, key.name, spool, clock)
             self._publisher = Publisher(database, self.files, key.name, signer, key)
 
+    def _refusal(self, consequence: str) -> ReadOnlyStore:
+        if self.database.read_only:
+            return ReadOnlyStore(f"the ledger is open for reading only; {consequence}")
+        place = self.home.private_key_file
+        return ReadOnlyStore(
+            f"the log's private key {place} is not there: the ledger can only be read; {consequence}",
+            fix=f"Put the key back as {place}, mode 0600.",
+        )
+
     @property
     def can_append(self) -> bool:
         """Whether the ledger is open for writing, with its key at hand."""
@@ -72,7 +81,7 @@ class Ledger:
     def append(self, events: Sequence[Event]) -> list[Receipt]:
         """Record `events` durably; see `Writer.append`. Raises `ReadOnlyStore` on a ledger opened for reading."""
         if self._writer is None:
-            raise ReadOnlyStore("the ledger is open for reading only; nothing was recorded")
+            raise self._refusal("nothing was recorded")
         receipts = self._writer.append(events)
         self._unpublished += len(receipts)
         if self._unpublished >= _PUBLISH_EVERY:
@@ -82,7 +91,7 @@ class Ledger:
     def publish(self) -> Checkpoint | None:
         """Sign and publish every entry committed so far; see `Publisher.publish`."""
         if self._publisher is None:
-            raise ReadOnlyStore("the ledger is open for reading only; nothing was signed")
+            raise self._refusal("nothing was signed")
         self._unpublished = 0
         return self._publisher.publish()
 
@@ -146,8 +155,9 @@ def create_ledger(
 ) -> None:
     """Make a ledger named `origin` in `home`; it appears whole or not at all.
 
-    `connect` gives the database for a home; `software` says in entry 0 what made it. Raises `AlreadyExists` if `home` is there, `BadInput` for an origin that
-    cannot be a key's name, `StoreError` branches when it cannot be written.
+    `connect` gives the database for a home; `software` says in entry 0 what made it. Raises `AlreadyExists` if
+    `home` is there, `BadInput` for an origin that cannot be a key's name, `StoreError` branches when it cannot be
+    written.
     """
     if home.root.exists():
         raise AlreadyExists(f"{home.root} exists already", fix="Use it as it is, or name another place with --ledger.")
