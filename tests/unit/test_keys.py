@@ -136,5 +136,5 @@ def test_a_file_that_holds_no_key_is_named(tmp_path: Path) -> None:
     file = tmp_path / "log.skey"
     file.write_text("nothing of the kind\n")
     file.chmod(0o600)
-    with pytest.raises(BadInput, match="log.skey"):
+    with pytest.raises(BadInput, match=r"log\.skey"):
         load_key(file)

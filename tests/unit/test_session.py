@@ -176,5 +176,5 @@ def test_numbers_are_dense_among_processes(tmp_path: Path) -> None:
 def test_a_ledger_without_its_key_says_which_file_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = make_home(tmp_path / ".lineal")
     home.private_key_file.unlink()
-    with open_at(home) as ledger, pytest.raises(ReadOnlyStore, match="log.skey is not there"):
+    with open_at(home) as ledger, pytest.raises(ReadOnlyStore, match=r"log\.skey is not there"):
         ledger.append([])
