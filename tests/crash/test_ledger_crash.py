@@ -9,22 +9,29 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kit import Speaker, failures, make_home, open_at
-from lineal.core.event import SALT_SIZE
+from kit import LOG, Speaker, failures, make_home, open_at
+from lineal.core.event import SALT_SIZE, Event
 from lineal.core.merkle import leaf_hash, root_of
 from lineal.errors import AlreadyExists
+from lineal.ledger.commit import Prepared, prepare
 from lineal.ledger.erase import erase_bodies
 from lineal.ledger.home import Home
+from lineal.ledger.log_files import LogFiles
+from lineal.ledger.spool import Spool
 from lineal.ledger.verify import audit_files, audit_log, check_proof, prove_entry, verify_ledger
 
 sys.path.insert(0, str(Path(__file__).parent))
 import nursery
+
+
+Spoil = Callable[[Event], Event]
 
 
 class Nursery:
@@ -247,11 +254,8 @@ def test_a_batch_that_was_cut_or_damaged_is_dropped_whole(left_behind: tuple[Hom
 
 
 def test_a_group_that_was_cut_between_its_events_is_dropped_whole(tmp_path: Path) -> None:
-    from lineal.ledger.commit import prepare
-    from lineal.ledger.spool import Spool
-
     home = make_home(tmp_path / ".lineal")
-    group = [prepare(event, "lineal.test/log") for event in Speaker("dead").many(2)]
+    group = [prepare(event, LOG) for event in Speaker("dead").many(2)]
     spool = Spool(home.spool_folder)
     file, shorter = spool._leave(group), spool._leave(group[:1])
     file.write_bytes(file.read_bytes()[: shorter.stat().st_size])
@@ -259,6 +263,61 @@ def test_a_group_that_was_cut_between_its_events_is_dropped_whole(tmp_path: Path
     with open_at(home) as ledger:
         ledger.append([Speaker("alive").says()])
         assert ledger.reader.size() == 2
+
+
+def _double_claim(event: Event) -> Event:
+    return replace(event, claims=("name", "name"))
+
+
+def _of_another_log(event: Event) -> Event:
+    return replace(event, log="lineal.test/another")
+
+
+@pytest.mark.parametrize("spoil", [_double_claim, _of_another_log], ids=lambda each: each.__name__)
+def test_what_could_never_be_an_entry_is_not_taken_from_the_spool(tmp_path: Path, spoil: Spoil) -> None:
+    home = make_home(tmp_path / ".lineal")
+    event = spoil(Speaker("dead").says())
+    said = event.encode()
+    file = Spool(home.spool_folder)._leave(
+        [Prepared(event.statement(), said, bytes.fromhex(event.digest()), event.salt, event.body)]
+    )
+    _check_dropped(home, file)
+
+
+def test_a_batch_with_zeros_for_its_end_is_dropped(tmp_path: Path) -> None:
+    home = make_home(tmp_path / ".lineal")
+    file = Spool(home.spool_folder)._leave([prepare(Speaker("dead").says(data={"long": "x" * 8000}), LOG)])
+    file.write_bytes(file.read_bytes()[:4096].ljust(file.stat().st_size, b"\0"))
+    _check_dropped(home, file)
+
+
+def _check_dropped(home: Home, file: Path) -> None:
+    with open_at(home) as ledger:
+        ledger.append([Speaker("alive").says()])
+        assert not file.exists()
+        assert {entry.statement()[0]["producer"] for entry in ledger.reader.entries()} == {"ledger", "alive"}
+        assert not failures(ledger)
+
+
+@pytest.mark.parametrize("lock", ["spool", "log"])
+def test_a_child_forked_under_a_lock_does_not_keep_it(tmp_path: Path, lock: str) -> None:
+    home = make_home(tmp_path / ".lineal")
+    spool, files = Spool(home.spool_folder), LogFiles(home.log_folder)
+    read, write = os.pipe()
+    with spool.holding([]) if lock == "spool" else files.publishing():
+        child = os.fork()
+        if child == 0:
+            os.close(write)
+            os.read(read, 1)  # until the parent is done, or gone
+            os._exit(0)
+    os.close(read)
+    try:
+        descriptor = os.open(home.spool_folder / "lock" if lock == "spool" else home.log_folder / ".lock", os.O_RDWR)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises BlockingIOError when the child has it
+        os.close(descriptor)
+    finally:
+        os.close(write)
+        os.waitpid(child, 0)
 
 
 def test_many_who_make_the_same_ledger_make_one(tmp_path: Path, writers: Nursery) -> None:
