@@ -30,7 +30,6 @@ from lineal.ledger.verify import audit_files, audit_log, check_proof, prove_entr
 sys.path.insert(0, str(Path(__file__).parent))
 import nursery
 
-
 Spoil = Callable[[Event], Event]
 
 
