@@ -65,8 +65,6 @@ Outcome = list[Receipt] | LinealError
 
 def prepare(event: Event, log: str) -> Prepared:
     """Return `event` ready for the log `log`; raise `UsageError` branches if it can never be an entry of it."""
-    if event.log != log:
-        raise UsageError(f"an event made for the log {event.log!r} was sent to {log!r}; it was not recorded")
     statement = event.statement()
     try:
         check_entry(statement, event.said)  # what could not be read back must not be written
@@ -75,11 +73,19 @@ def prepare(event: Event, log: str) -> Prepared:
         raise BadInput(f"{error.message}; the event was not recorded") from error
     if len(event.salt) != SALT_SIZE or (event.prev is not None and _DIGEST.fullmatch(event.prev) is None):
         raise BadInput("the salt of an event has 32 bytes and `prev` 64 hex digits; the event was not recorded")
-    if len(set(event.claims)) != len(event.claims):
-        raise BadInput("an event claims a name once; it was not recorded")
-    if any("\0" in text for text in (event.producer, event.id, *event.claims)):
-        raise BadInput("a name holds the character NUL, which not every database keeps; the event was not recorded")
+    check_admissible(statement, log)
     return Prepared(statement, event.encode(), bytes.fromhex(event.digest()), event.salt, event.body)
+
+
+def check_admissible(statement: dict[str, Any], log: str) -> None:
+    """Raise `UsageError` branches for a statement of another log than `log`, or with names the tables cannot hold."""
+    if statement["log"] != log:
+        raise UsageError(f"an event made for the log {statement['log']!r} was sent to {log!r}; it was not recorded")
+    claims = statement["claims"]
+    if len(set(claims)) != len(claims):
+        raise BadInput("an event claims a name once; it was not recorded")
+    if any("\0" in text for text in (statement["producer"], statement["id"], *claims)):
+        raise BadInput("a name holds the character NUL, which not every database keeps; the event was not recorded")
 
 
 def commit_batch(database: Database, groups: Sequence[Group], clock: Callable[[], str]) -> list[Outcome]:

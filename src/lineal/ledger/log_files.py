@@ -30,6 +30,7 @@ class LogFiles:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
         finally:
+            fcntl.flock(descriptor, fcntl.LOCK_UN)  # also for a child forked meanwhile, which has the descriptor too
             os.close(descriptor)
 
     def read_checkpoint(self) -> bytes | None:

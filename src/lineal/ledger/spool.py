@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Final
 
 from lineal.core import canonical
-from lineal.core.event import SALT_SIZE, decode_entry, encode_entry, statement_digest
+from lineal.core.event import SALT_SIZE, check_body, decode_entry, encode_entry, statement_digest
 from lineal.errors import LinealError, ReadOnlyStore, StoreError, StoreFull
-from lineal.ledger.commit import Group, Prepared
+from lineal.ledger.commit import Group, Prepared, check_admissible
 
 _COUNT: Final = struct.Struct(">I")  # the events of a group, before them
 _LENGTHS: Final = struct.Struct(">II")  # the lengths of statement and body, before each event
@@ -47,6 +47,8 @@ class Spool:
                 self.settle(left)
             yield
         finally:
+            # A child forked meanwhile has the descriptor too: closing ours alone would leave it the lock.
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
             os.close(descriptor)
 
     def _leave(self, group: Group) -> Path:
@@ -57,13 +59,16 @@ class Spool:
             staged.write_bytes(_encode(group))
             return staged.rename(self.folder / f"{name}.batch")
 
-    def waiting(self) -> dict[Path, list[Prepared]]:
-        """Return the groups left by others, by file, at most some hundreds; call while holding the lock."""
+    def waiting(self, log: str) -> dict[Path, list[Prepared]]:
+        """Return the groups left by others for `log`, by file, at most some hundreds; call while holding the lock.
+
+        A file whose group cannot be committed, cut or damaged or of another log, is given with an empty one.
+        """
         found: dict[Path, list[Prepared]] = {}
         with _translating(self.folder):
             for file in sorted(self.folder.glob("*.batch"))[:_MAX_FILES]:
                 with contextlib.suppress(FileNotFoundError):
-                    found[file] = _decode(file.read_bytes())
+                    found[file] = _decode(file.read_bytes(), log)
         return found
 
     def settle(self, files: Sequence[Path]) -> None:
@@ -80,8 +85,11 @@ def _encode(group: Group) -> bytes:
     return b"".join(parts)
 
 
-def _decode(data: bytes) -> list[Prepared]:
-    """Return the group in a spool file; none of it where a power loss has cut the file: nothing was acknowledged."""
+def _decode(data: bytes, log: str) -> list[Prepared]:
+    """Return the group in a spool file; none of it unless all can be committed to `log`: nothing was acknowledged.
+
+    A power loss leaves files cut, or with zeros in them: one wrong body in the log would be there for ever.
+    """
     group: list[Prepared] = []
     try:
         (count,) = _COUNT.unpack_from(data)
@@ -94,8 +102,10 @@ def _decode(data: bytes) -> list[Prepared]:
             said = data[said_at:salt_at]
             spoken = canonical.decode(said)
             statement, _ = decode_entry(encode_entry(spoken, spoken["said"]))  # type: ignore[arg-type,index]
-            digest = bytes.fromhex(statement_digest(statement))
-            group.append(Prepared(statement, said, digest, data[salt_at:body_at], data[body_at:at]))
+            salt, body = data[salt_at:body_at], data[body_at:at]
+            check_admissible(statement, log)
+            check_body(statement, salt, body)
+            group.append(Prepared(statement, said, bytes.fromhex(statement_digest(statement)), salt, body))
     except (struct.error, LinealError, TypeError, KeyError):
         return []
     return group if at == len(data) else []

@@ -76,7 +76,7 @@ class Writer:
         if self._spool is None:
             return commit_batch(self._database, groups, self._clock)
         with self._spool.holding(groups):
-            waiting = self._spool.waiting()
+            waiting = self._spool.waiting(self._log)
             outcomes = commit_batch(self._database, [*groups, *waiting.values()], self._clock)
             self._spool.settle(list(waiting))
         return outcomes[: len(groups)]
