@@ -424,3 +424,15 @@ def test_an_ordinary_user_meets_the_same_commands(place: Place, tmp_path: Path) 
     assert refused.returncode == 11
     assert b"Traceback" not in refused.stderr
     assert type_in("ls", cwd=place.folder).returncode in {0, 11}
+
+
+def test_a_name_that_is_nearly_right_is_answered_with_the_right_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "raw.csv").write_text("a\n")
+    assert main.run(["init"]) == 0
+    assert main.run(["snapshot", "dataset:transactions", "raw.csv"]) == 0
+    capsys.readouterr()
+    assert main.run(["trace", "dataset:transaction@latest"]) == 2
+    assert "Did you mean dataset:transactions?" in capsys.readouterr().err

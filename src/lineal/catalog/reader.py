@@ -1,5 +1,6 @@
 """Asking the catalog: references to nodes, what is said of them, and lists."""
 
+import difflib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from lineal.ledger.database import Database
 RETIRED: Final = "endpoint.retired/1"
 _CHUNK: Final = 900
 _PREFIX_MIN: Final = 4
+_MOST_NAMES: Final = 5000
 _ADDED: Final = ("stored", "objects")
 
 
@@ -74,7 +76,10 @@ class Catalog:
         named = ref.parse(text)
         with self.database.reading() as connection:
             found = views(connection, _candidates(connection, named, moment), moment)
-            chosen = _choose(named, [view for view in found.values() if view.time is not None])
+            stated = [view for view in found.values() if view.time is not None]
+            if not stated:
+                raise _unknown(connection, text)
+            chosen = _choose(named, stated)
             if isinstance(named, ref.ArtifactRef) and named.kind == "endpoint":
                 _refuse_retired(connection, chosen, moment)
         return chosen
@@ -277,6 +282,16 @@ def _foreign(connection: sa.Connection, text: str, moment: Moment) -> set[int]:
     found = set(connection.scalars(sa.select(node.id).where(node.digest >= digest, node.digest < digest + upper)))
     starting = sa.select(alias.node).where(alias.alias >= text, alias.alias < text + upper, stated)
     return found | set(connection.scalars(starting))
+
+
+def _unknown(connection: sa.Connection, text: str) -> UnknownRef:
+    """Return the error for a name that nothing has, with the names most like it."""
+    node = tables.node.c
+    query = sa.select(node.kind, node.name).where(node.kind != "file").distinct().limit(_MOST_NAMES)
+    names = [f"{kind}:{name}" for kind, name in connection.execute(query)]
+    like = difflib.get_close_matches(text.partition("@")[0], names, n=3)
+    fix = f"Did you mean {', '.join(like)}? `lineal ls` lists what is recorded." if like else None
+    return UnknownRef(f"nothing is recorded as {text}", fix=fix)
 
 
 def _choose(named: ref.Ref, found: list[NodeView]) -> NodeView:
