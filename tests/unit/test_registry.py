@@ -400,3 +400,29 @@ def test_runs_behind_a_version_are_those_of_its_own_bytes(speak: Opener) -> None
     record_run(ana, write("b.bin", "b"), run="run:b")
     version = register(ana, "model:risk", Path("b.bin"), Card(), os_user=OS_USER).version
     assert [run.ref for run in runs_behind(ana.catalog, version)] == ["run:b"]
+
+
+@pytest.mark.parametrize("spelling", ["ana ", " ana", "ANA", "\uff41na"])
+def test_a_name_spelled_otherwise_is_the_same_person(speak: Opener, spelling: str) -> None:
+    version = register(speak("ana"), "model:risk", write("model.bin"), Card(), os_user=OS_USER).version.ref
+    with pytest.raises(Refused, match="the same person registered it"):
+        approve(speak(spelling), version, reason="mine", os_user=UNLIKE)
+
+
+def test_whoever_registered_the_same_bytes_under_another_name_cannot_decide(speak: Opener) -> None:
+    ana, bo = speak("ana"), speak("bo")
+    register(ana, "model:risk", write("model.bin"), Card(), os_user=OS_USER)
+    version = register(bo, "model:other", write("model.bin"), Card(), os_user=OS_USER).version.ref
+    with pytest.raises(Refused, match="registered the same bytes as model:risk@1"):
+        approve(ana, version, reason="mine", os_user=UNLIKE)
+
+
+def test_a_rejection_stands_though_the_clock_went_back(speak: Opener, clock: Clock) -> None:
+    ana, bo, cy = speak("ana"), speak("bo"), speak("cy")
+    clock.minute = 30
+    version = released(ana, bo)
+    clock.minute = 10
+    decided = approve(cy, version, reason="it leaks", os_user=UNLIKE, reject=True)
+    assert decided.approval.decision == "rejected"
+    with pytest.raises(Refused, match="cy rejected it: it leaks"):
+        deploy(ana, "endpoint:scorer", version, DeployOptions(url="http://127.0.0.1:9"), os_user=OS_USER)

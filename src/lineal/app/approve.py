@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from lineal.app.naming import new_run_id
-from lineal.app.registry import APPROVED, REGISTERED, REJECTED, Approval, approval_of, makers, registered_model
+from lineal.app.registry import APPROVED, REGISTERED, REJECTED, Approval, approval_of, makers, person, registered_model
 from lineal.app.session import Session
 from lineal.catalog.reader import NodeView
 from lineal.core.digest import Digest
@@ -44,7 +44,7 @@ def approve(
         "by": session.actor,
         "os_user": os_user,
     }
-    hand = makers(session.catalog, model).get(session.actor.casefold())
+    hand = makers(session.catalog, model).get(person(session.actor))
     if hand is not None:
         _refuse(session, model, decision, hand)
     run = f"run:{new_run_id(f'approval-{model.name}')}"

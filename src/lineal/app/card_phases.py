@@ -7,7 +7,7 @@ from typing import Final
 from lineal.app.card import PHASES, Row
 from lineal.app.card_rows import RowMaker, absent, artifact_of, fixed_code, register_again, run_again, snapshot_again
 from lineal.app.life import CONTENT, Known, Life, Step
-from lineal.app.registry import APPROVED, REJECTED
+from lineal.app.registry import APPROVED, REJECTED, last_decision
 from lineal.app.witness import Witness
 from lineal.catalog.reader import Fact
 
@@ -198,8 +198,8 @@ class _Composer:
 
 def decided(life: Life, until: str | None) -> Fact | None:
     """Return the last decision on the model of `life`, made by the moment `until`."""
-    found = [fact for fact in life.statements(life.model, APPROVED, REJECTED) if until is None or fact.time <= until]
-    return found[-1] if found else None
+    found = life.statements(life.model, APPROVED, REJECTED)
+    return last_decision(fact for fact in found if until is None or fact.time <= until)
 
 
 def _absent_work(phase: str, why: str, fill: str) -> Iterator[Row]:

@@ -7,7 +7,7 @@ from lineal.app.card import Card
 from lineal.app.card_phases import compose, decided
 from lineal.app.endpoints import current
 from lineal.app.life import Life, read_life
-from lineal.app.registry import APPROVED, REGISTERED, REJECTED
+from lineal.app.registry import APPROVED, REGISTERED, REJECTED, person
 from lineal.app.session import Session
 from lineal.app.witness import Progress, Witness
 from lineal.catalog.graph import NOW, Moment
@@ -110,10 +110,10 @@ def _find_approval(life: Life) -> Iterator[Finding]:
     elif until is not None and last is not None and last is not decision and last.type == REJECTED:
         explanation = f"rejected by {last.actor} at {last.time}, after the deployment"
         yield Finding(code="approval.withdrawn", about=about, explanation=explanation)
-    makers = {fact.actor.casefold() for fact in life.statements(life.model, REGISTERED)}
+    makers = {person(fact.actor) for fact in life.statements(life.model, REGISTERED)}
     if life.training is not None:
-        makers |= {fact.actor.casefold() for fact in life.facts.get(life.training.run.view.id, ())}
-    if decision is not None and decision.type == APPROVED and decision.actor.casefold() in makers:
+        makers |= {person(fact.actor) for fact in life.facts.get(life.training.run.view.id, ())}
+    if decision is not None and decision.type == APPROVED and person(decision.actor) in makers:
         explanation = f"{decision.actor} approved it, and had registered it or run its training"
         yield Finding(code="approval.same_identity", about=about, explanation=explanation)
 

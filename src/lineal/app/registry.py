@@ -1,11 +1,13 @@
 """What the registry knows of a model version: who made it, who registered it, whether it is approved."""
 
+import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from lineal.app.session import Session
 from lineal.catalog.graph import NOW, Moment
-from lineal.catalog.reader import Catalog, NodeView
+from lineal.catalog.reader import Catalog, Fact, NodeView
 from lineal.core import ref
 from lineal.errors import BadRef, Refused
 
@@ -34,11 +36,10 @@ class Approval:
 
 
 def approval_of(catalog: Catalog, view: NodeView, moment: Moment = NOW) -> Approval | None:
-    """Return the last decision on a model version by valid time, as of `moment`; None where nobody has decided."""
-    decisions = [fact for fact in catalog.facts([view.id], moment) if fact.type in {APPROVED, REJECTED}]
-    if not decisions:
+    """Return the last decision on a model version, as of `moment`; None where nobody has decided."""
+    last = last_decision(catalog.facts([view.id], moment))
+    if last is None:
         return None
-    last = decisions[-1]
     return Approval(
         approved=last.type == APPROVED,
         by=last.actor,
@@ -48,6 +49,16 @@ def approval_of(catalog: Catalog, view: NodeView, moment: Moment = NOW) -> Appro
         os_user=last.detail.get("os_user"),
         entry=last.idx,
     )
+
+
+def last_decision(facts: Iterable[Fact]) -> Fact | None:
+    """Return the decision among `facts` that the ledger took last: a clock that went back undoes no rejection."""
+    return max((fact for fact in facts if fact.type in {APPROVED, REJECTED}), key=lambda fact: fact.idx, default=None)
+
+
+def person(name: str) -> str:
+    """Return the spelling of an actor's name that all spellings of it have: without case, width and outer blanks."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def stated(catalog: Catalog, view: NodeView, moment: Moment = NOW) -> dict[str, Any]:
@@ -64,14 +75,21 @@ def runs_behind(catalog: Catalog, view: NodeView, moment: Moment = NOW) -> list[
 
 
 def makers(catalog: Catalog, view: NodeView) -> dict[str, str]:
-    """Return everyone who had a hand in a model version, by name without regard to case, with what they did."""
+    """Return everyone who had a hand in a model version, by the one spelling of their names, with what they did.
+
+    Whoever registered the same bytes under another name had one, too.
+    """
     found: dict[str, str] = {}
     for run in runs_behind(catalog, view):
         for fact in catalog.facts([run.id]):
-            found.setdefault(fact.actor.casefold(), f"ran {run.ref}, which made it")
+            found.setdefault(person(fact.actor), f"ran {run.ref}, which made it")
     for fact in catalog.facts([view.id]):
         if fact.type == REGISTERED:
-            found.setdefault(fact.actor.casefold(), "registered it")
+            found.setdefault(person(fact.actor), "registered it")
+    alike = {} if view.digest is None else {each.id: each for each in catalog.with_digests([view.digest])[view.digest]}
+    for fact in catalog.facts(alike):
+        if fact.type == REGISTERED:
+            found.setdefault(person(fact.actor), f"registered the same bytes as {alike[fact.node].ref}")
     return found
 
 
