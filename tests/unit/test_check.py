@@ -16,6 +16,7 @@ from lifecycle import Team, team_in
 from lineal.app import witness
 from lineal.app.card import Card, Row
 from lineal.app.check import check, check_all
+from lineal.app.verify import verify_one
 from lineal.catalog.graph import Moment
 from lineal.cli.card_picture import print_card
 from lineal.core.digest import Digest
@@ -112,6 +113,31 @@ def test_bytes_made_twice_are_of_the_run_before(team: Team) -> None:
     clean = team.file("clean.csv", b"clean 1")
     team.run("prepare", [], [clean])
     assert row(card_of(team), "data processing", "run").ref == "run:prepare-1"
+
+
+def test_a_folder_is_of_the_run_that_made_most_of_it(team: Team) -> None:
+    weights, config = team.file("out/weights.bin", b"weights" * 100), team.file("out/config.json", b"{}")
+    team.run("train", [], [weights, config])
+    team.run("other", [], [team.file("o.json", b"{}")])
+    folder = team.tree("model:risk", {"weights.bin": b"weights" * 100, "config.json": b"{}"}, version="1")
+    same = Node(ref=f"file:o.json@{config.digest}", basis="observed", digest=config.digest)
+    edges = [(each.ref, folder.ref, "derived_from") for each in (weights, config, same)]
+    team.say("model.registered/1", [folder], edges)
+    assert row(card_of(team, "model:risk@1"), "training", "run").ref == "run:train-1"
+
+
+def test_a_dataset_of_several_runs_has_them_all_as_its_processing(team: Team) -> None:
+    left, right = team.file("d/left.csv", b"left"), team.file("d/right.csv", b"right!")
+    team.run("one", [], [left])
+    team.run("two", [], [right])
+    data = team.tree("dataset:both", {"left.csv": b"left", "right.csv": b"right!"}, version="1")
+    team.say("dataset.snapshotted/1", [data], [(each.ref, data.ref, "derived_from") for each in (left, right)])
+    pickle = team.file("model.pkl", b"model")
+    team.run("train", [data], [pickle])
+    team.register(pickle, 1)
+    card = card_of(team, "model:risk@1")
+    runs = [each.ref for each in card.rows if (each.phase, each.artifact) == ("data processing", "run")]
+    assert runs == ["run:one-1", "run:two-1"]
 
 
 def test_without_a_training_run_everything_of_it_is_missing(team: Team) -> None:
@@ -283,6 +309,21 @@ def test_a_changed_entry_is_not_verified_though_the_catalog_stands(team: Team, t
     assert not card.complete
     found = row(card, "training", "run")
     assert (found.tracked, found.verified, found.fill) == (True, False, "lineal verify")
+
+
+def test_a_catalog_that_was_changed_shows_nothing(team: Team) -> None:
+    pickle = team.file("model.pkl", b"model")
+    team.run("train", [], [pickle])
+    model = team.register(pickle, 1)
+    team.decide(model, approve=False)
+    team.session.ledger.publish()
+    assert not verify_one(team.session, "model:risk@1").findings
+    with team.session.catalog_database.writing() as connection:
+        connection.exec_driver_sql("UPDATE catalog_fact SET type = 'model.approved/1' WHERE type = 'model.rejected/1'")
+    approval = row(card_of(team, "model:risk@1"), "deployment", "approval")
+    assert approval.verified is False
+    assert approval.fill == "lineal verify"
+    assert {each.code for each in verify_one(team.session, "model:risk@1").findings} == {"catalog.differs"}
 
 
 def test_bytes_over_the_limit_are_read_only_when_asked(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -121,22 +121,38 @@ class Graph:
         return Known(view=self.views[run], detail=detail)
 
     def producer(self, node: int, before: str | None) -> int | None:
-        """Return the run that made the content of `node`: the last of several that began by the moment `before`.
+        """Return the run that made the content of `node`, or most of it; see `producers`."""
+        return next(iter(self.producers(node, before)), None)
 
-        The same bytes can be made again and again; whoever used them used those of the run before.
+    def producers(self, node: int, before: str | None) -> list[int]:
+        """Return the runs that made the content of `node`: whoever made most bytes of it first, then of the rest.
+
+        The same bytes can be made again and again; whoever used them used those of the run before: of several runs,
+        the last that began by the moment `before`. So a small file that many runs write alike makes none of them the
+        maker of a folder that it lies in.
         """
         seen, waiting = {node}, [node]
-        runs: list[int] = []
-        while waiting and not runs:
-            runs = [run for each in waiting for run in self.sources(each, "generated")]
+        made: dict[int, dict[str, int]] = {}
+        while waiting and not made:
+            for each in waiting:
+                for run in self.sources(each, "generated"):
+                    view = self.views[each]
+                    made.setdefault(run, {})[view.digest or view.ref] = _bytes_of(view)
             further = [near for each in waiting for near in self.sources(each, *_LIKENESS) if near not in seen]
             waiting = [near for near in dict.fromkeys(further) if self.views[near].kind in {*CONTENT, "model"}]
             seen.update(waiting)
-        if not runs:
-            return None
-        began = {run: self.views[run].time or "" for run in runs}
-        earlier = [run for run in runs if before is None or began[run] <= before]
-        return max(earlier or runs, key=lambda run: (began[run], run))
+        began = {run: self.views[run].time or "" for run in made}
+        made = {run: parts for run, parts in made.items() if before is None or began[run] <= before} or made
+        found: list[int] = []
+        while made:
+            most = max(made, key=lambda run: (sum(made[run].values()), len(made[run]), began[run], run))
+            found.append(most)
+            done = made.pop(most).keys()
+            left = {
+                run: {part: size for part, size in parts.items() if part not in done} for run, parts in made.items()
+            }
+            made = {run: parts for run, parts in left.items() if parts}
+        return found
 
     def processing(self, step: Step) -> list[Step]:
         """Return the runs that made the data which `step` used, and the data which those used; oldest first."""
@@ -145,11 +161,16 @@ class Graph:
         while waiting:
             later = waiting.pop()
             for data in later.inputs(*CONTENT):
-                run = self.producer(data.view.id, later.run.view.time)
-                if run is not None and run not in found and run != step.run.view.id:
-                    found[run] = self.step(run)
-                    waiting.append(found[run])
+                for run in self.producers(data.view.id, later.run.view.time):
+                    if run not in found and run != step.run.view.id:
+                        found[run] = self.step(run)
+                        waiting.append(found[run])
         return sorted(found.values(), key=lambda each: (each.run.view.time or "", each.run.view.ref))
+
+
+def _bytes_of(view: NodeView) -> int:
+    size = view.detail.get("size", view.detail.get("bytes"))
+    return size if isinstance(size, int) else 0
 
 
 def read_life(session: Session, root: NodeView, moment: Moment = NOW) -> Life:

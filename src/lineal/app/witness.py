@@ -11,6 +11,7 @@ from lineal.app.life import Known
 from lineal.app.session import Session
 from lineal.app.stored import promised
 from lineal.capture.program import run_program
+from lineal.catalog import project
 from lineal.core import path as paths
 from lineal.core.digest import Digest
 from lineal.core.event import check_body
@@ -73,6 +74,8 @@ class Witness:
             if found.salt is None or found.body is None:
                 return f"the body of entry {entry} was erased"
             check_body(statement, found.salt, found.body)
+            if not project.holds(self._session.catalog_database, found):
+                return f"the catalog has other things of entry {entry} than it says: `lineal rebuild` mends that"
         except LinealError as error:
             return f"entry {entry}: {error.message}"
         return None

@@ -98,6 +98,24 @@ def _number(connection: sa.Connection, refs: list[str], count: int) -> dict[str,
     return numbers
 
 
+def holds(database: Database, entry: Entry) -> bool:
+    """Return whether the catalog says of each thing what `entry`, which it has followed, says itself.
+
+    Of things alone: edges and what no entry says at all take a comparison of the whole (`fingerprint`).
+    """
+    statement, taken, body = entry.checked()
+    rows = Rows()
+    fold(rows, entry.idx, statement, taken, body)
+    wanted = {(*describe_ref(ref), *told) for (ref, _), told in rows.facts.items()}
+    told = [column for column in tables.fact.c if not column.primary_key]
+    node = tables.node.c
+    query = sa.select(node.ref, node.kind, node.name, node.digest, *told).where(
+        tables.fact.c.node == node.id, tables.fact.c.idx == entry.idx
+    )
+    with database.reading() as connection:
+        return set(map(tuple, connection.execute(query))) == wanted
+
+
 def drop(database: Database) -> None:
     """Drop every table of the catalog and make them anew, empty."""
     with database.writing() as connection:
