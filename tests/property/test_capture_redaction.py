@@ -76,6 +76,7 @@ TOKENS = {
     "Docker token": lambda seed: "dckr_pat_" + draw(ALNUM, 27, seed),
     "Vault token": lambda seed: "hvs." + draw(ALNUM, 24, seed),
     "Twilio key": lambda seed: "SK" + draw(HEX, 32, seed),
+    "curl user": lambda seed: f"curl -sS -u ada:{draw(ALNUM, 20, seed)}",
     "authorization header": lambda seed: "Authorization: Bearer " + draw(ALNUM, 24, seed),
     "database address": lambda seed: f"postgresql://ada:{draw(ALNUM, 12, seed)}@db.example.org:5432/risk",
     "address with a token": lambda seed: f"https://{draw(ALNUM, 30, seed)}@git.example.org/acme/risk.git",
@@ -202,7 +203,8 @@ def test_every_rule_has_a_hint_that_its_pattern_needs() -> None:
 @pytest.mark.parametrize(
     "name",
     ["password", "DB_PASSWORD", "dbPassword", "--api-key", "hf_token", "HF_TOKEN", "secret", "client-secret",
-     "aws_secret_access_key", "GITHUB_TOKEN", "authToken", "credentials", "PRIVATE_KEY", "token2", "cookie"],
+     "aws_secret_access_key", "GITHUB_TOKEN", "authToken", "credentials", "PRIVATE_KEY", "token2", "cookie",
+     "-Dpassword"],
 )  # fmt: skip
 def test_names_of_secrets(name: str) -> None:
     assert is_secret_name(name)
@@ -236,6 +238,21 @@ def test_arguments() -> None:
         "--fast", "caf\\xe9",
     ]  # fmt: skip
     assert count == 3
+
+
+@pytest.mark.parametrize(
+    ("argv", "kept"),
+    [
+        (["java", "-Dpassword=hunter2", "-jar", "x"], ["java", f"-Dpassword={MARK}", "-jar", "x"]),
+        (["push", "--user", "ada:hunter2"], ["push", "--user", f"ada:{MARK}"]),
+        (["/usr/bin/curl", "-u", "ada:hunter2", "h"], ["/usr/bin/curl", "-u", f"ada:{MARK}", "h"]),
+        (["docker", "run", "--user", "1000:1000", "i"], ["docker", "run", "--user", "1000:1000", "i"]),
+        (["python", "-u", "train.py:main"], ["python", "-u", "train.py:main"]),
+        (["curl", "-u", "ada:$PASSWORD", "h"], ["curl", "-u", "ada:$PASSWORD", "h"]),
+    ],
+)
+def test_passwords_beside_a_user_or_a_define(argv: list[str], kept: list[str]) -> None:
+    assert redact_argv(argv) == (kept, int(argv != kept))
 
 
 def test_values_are_cut_by_their_name() -> None:

@@ -13,6 +13,7 @@ from lineal.app.add import add
 from lineal.app.approve import MEANING, approve
 from lineal.app.deploy import DeployOptions, deploy
 from lineal.app.endpoints import current, serving_intervals
+from lineal.app.erase import erase
 from lineal.app.register import Card, register
 from lineal.app.registry import approval_of, makers, runs_behind, stated
 from lineal.app.retire import retire
@@ -415,6 +416,17 @@ def test_whoever_registered_the_same_bytes_under_another_name_cannot_decide(spea
     version = register(bo, "model:other", write("model.bin"), Card(), os_user=OS_USER).version.ref
     with pytest.raises(Refused, match="registered the same bytes as model:risk@1"):
         approve(ana, version, reason="mine", os_user=UNLIKE)
+
+
+def test_what_people_write_loses_its_secrets(speak: Opener) -> None:
+    secret = "https://ada:hunter2@wiki.example/x"
+    ana, bo = speak("ana"), speak("bo")
+    version = register(ana, "model:risk", write("model.bin"), Card(intended_use=secret), os_user=OS_USER).version.ref
+    approve(bo, version, reason=secret, meaning=secret, os_user=UNLIKE)
+    erase(bo, [2], reason=secret)
+    said = [entry.body or b"" for entry in ana.ledger.reader.entries()]
+    assert sum(b"wiki.example" in body for body in said) == 2
+    assert not any(b"hunter2" in body for body in said)
 
 
 def test_a_rejection_stands_though_the_clock_went_back(speak: Opener, clock: Clock) -> None:

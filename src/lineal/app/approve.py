@@ -6,6 +6,7 @@ from typing import Any, Final
 from lineal.app.naming import new_run_id
 from lineal.app.registry import APPROVED, REGISTERED, REJECTED, Approval, approval_of, makers, person, registered_model
 from lineal.app.session import Session
+from lineal.capture.redaction import redact
 from lineal.catalog.reader import NodeView
 from lineal.core.digest import Digest
 from lineal.core.edge import Edge
@@ -39,8 +40,8 @@ def approve(
         raise BadInput("a decision needs a reason", fix="Say it with --reason.")
     decision: dict[str, Any] = {
         "decision": "rejected" if reject else "approved",
-        "meaning": meaning or (REJECTION if reject else MEANING),
-        "reason": reason,
+        "meaning": redact(meaning or (REJECTION if reject else MEANING))[0],
+        "reason": redact(reason)[0],
         "by": session.actor,
         "os_user": os_user,
     }

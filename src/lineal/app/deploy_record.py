@@ -16,7 +16,7 @@ from lineal.capture.environment import read_environment
 from lineal.capture.file_roles import Plan
 from lineal.capture.git import read_git
 from lineal.capture.pylock import lock_text
-from lineal.capture.redaction import redact_argv, strip_url
+from lineal.capture.redaction import redact, redact_argv, strip_url
 from lineal.catalog.reader import NodeView
 from lineal.core import canonical
 from lineal.core import path as paths
@@ -127,7 +127,7 @@ def _describe(deployment: Deployment, configuration: dict[str, Any]) -> dict[str
         "os_user": deployment.os_user,
     }
     if deployment.unapproved is not None:
-        found["unapproved"] = {"code": "endpoint.unapproved", "reason": deployment.unapproved}
+        found["unapproved"] = {"code": "endpoint.unapproved", "reason": redact(deployment.unapproved)[0]}
     if deployment.process is not None:
         found["process"] = {"pid": deployment.process.pid, "mark": deployment.process.mark}
     return found

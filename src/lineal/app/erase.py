@@ -3,6 +3,7 @@
 from collections.abc import Collection
 
 from lineal.app.session import Session
+from lineal.capture.redaction import redact
 from lineal.catalog import project
 from lineal.core.observation import Observation
 from lineal.ledger.commit import Receipt
@@ -19,7 +20,7 @@ def erase(session: Session, entries: Collection[int], reason: str) -> Receipt:
         time=session.clock(),
         actor=session.actor,
         basis="observed",
-        data={"entries": sorted(set(entries)), "reason": reason},
+        data={"entries": sorted(set(entries)), "reason": redact(reason)[0]},
     )
     receipt = session.say_all([observation], lambda events: [erase_bodies(session.ledger, events[0])])[0]
     # The catalog was folded from the bodies: it forgets them by being folded anew.

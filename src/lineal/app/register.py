@@ -11,6 +11,7 @@ from lineal.app.registry import REGISTERED, runs_behind, stated
 from lineal.app.session import Session
 from lineal.app.snapshot import MAX_MEMBERS
 from lineal.capture.metrics import read_metrics_file
+from lineal.capture.redaction import redact
 from lineal.catalog.reader import Catalog, NodeView
 from lineal.core import path as paths
 from lineal.core.digest import Digest
@@ -205,7 +206,7 @@ def _describe(card: Card) -> dict[str, Any]:
         "restrictions": card.restrictions,
         "review_due": card.review_due,
     }
-    return {name: value for name, value in said.items() if value is not None}
+    return {name: redact(value)[0] for name, value in said.items() if value is not None}
 
 
 def _metrics(catalog: Catalog, given: dict[str, Any] | None, runs: list[NodeView]) -> dict[str, Any]:

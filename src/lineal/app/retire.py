@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from lineal.app.endpoints import current, end_process
 from lineal.app.naming import parse_artifact
 from lineal.app.session import Session
+from lineal.capture.redaction import redact
 from lineal.catalog.reader import RETIRED, NodeView
 from lineal.core.digest import Digest
 from lineal.core.observation import Node, Observation
@@ -47,7 +48,7 @@ def retire(session: Session, endpoint: str, *, reason: str, os_user: str) -> Ret
                     ref=revision.canonical,
                     basis="claimed",
                     digest=None if revision.digest is None else Digest.parse(revision.digest),
-                    detail={"retired": moment, "retired_by": session.actor, "retired_because": reason},
+                    detail={"retired": moment, "retired_by": session.actor, "retired_because": redact(reason)[0]},
                 ),
             ),
             data={"os_user": os_user},

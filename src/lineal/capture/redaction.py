@@ -30,6 +30,11 @@ _SIGNED: Final = _words(
     "sig signature sas x-amz-signature x-amz-credential x-amz-security-token x-goog-signature x-goog-credential "
     "awsaccesskeyid"
 )
+# ``-Dpassword``: options of Java, Gradle and CMake put a letter before the name that they define.
+_DEFINE: Final = re.compile(r"^-[A-Z](?=[a-z])")
+# ``--user NAME:PASSWORD``, and ``-u`` of curl; two numbers are a user and a group.
+_USER_OPTION: Final = re.compile(r"--(?:proxy-)?user")
+_USER_VALUE: Final = re.compile(r"(?P<keep>(?!\d+:\d+$)[^\s:/]+:)(?![$\[<{])[^\s:]{4,}")
 _HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
 
 _KEYWORD: Final = r"(?:pass|pwd|secret|token|key|credential|authorization|cookie|dsn)"
@@ -68,7 +73,7 @@ def is_secret_name(name: str) -> bool:
 
     Names about secrets (``password_file``) and the tokens of language models (``pad_token``, ``max_tokens``) do not.
     """
-    words = [word.lower().rstrip("0123456789") for word in _HUMP.split(name) if word]
+    words = [word.lower().rstrip("0123456789") for word in _HUMP.split(_DEFINE.sub("", name)) if word]
     words = [word for word in words if word]
     if not words or words[-1] in _ABOUT:
         return False
@@ -122,8 +127,13 @@ def redact_argv(argv: Sequence[str]) -> tuple[list[str], int]:
     found: list[str] = []
     count = 0
     secret_follows = False
+    user_follows = False
     for raw in argv:
         argument = clean(raw)
+        if user_follows:
+            argument, cuts = _USER_VALUE.subn(_mark, argument) if _USER_VALUE.fullmatch(argument) else (argument, 0)
+            count += cuts
+        user_follows = _USER_OPTION.fullmatch(argument) is not None or (argument in {"-u", "-U"} and _is_curl(argv))
         name, equals, value = argument.partition("=")
         if secret_follows and not argument.startswith("--"):
             kept, cuts = (MARK, 1) if argument else ("", 0)
@@ -136,6 +146,10 @@ def redact_argv(argv: Sequence[str]) -> tuple[list[str], int]:
         found.append(kept)
         count += cuts
     return found, count
+
+
+def _is_curl(argv: Sequence[str]) -> bool:
+    return bool(argv) and clean(argv[0]).rpartition("/")[2] == "curl"
 
 
 def strip_url(url: str) -> tuple[str, int]:

@@ -71,6 +71,12 @@ TOKEN_RULES: Final[tuple[TokenRule, ...]] = (
     _rule("Vault token", "hvs. hvb. hvr.", rf"{_FROM}hv[sbr]\.[A-Za-z0-9_-]{{24,}}"),
     _rule("Twilio key", "SK", rf"{_FROM}SK[0-9a-f]{{32}}{_TO}"),
     _rule(
+        "curl user",
+        "curl",
+        r"(?P<keep>\bcurl\b[^\n;|&]{0,400}?\s(?:-[uU]|--(?:proxy-)?user)[ =]?[\"']?[^\s:/\"']{1,100}:)"
+        r"(?![$\[<{])[^\s:\"']{4,}",
+    ),
+    _rule(
         "authorization header",
         "uthorization UTHORIZATION",
         r"(?P<keep>\b(?:proxy-)?authorization\\?[\"']?\s{0,4}[:=,]\s{0,4}\\?[\"']?(?:basic|bearer|token)\s{1,4})"
