@@ -16,7 +16,7 @@ from lifecycle import Team, team_in
 from lineal.app import witness
 from lineal.app.card import Card, Row
 from lineal.app.check import check, check_all
-from lineal.app.verify import verify_one
+from lineal.app.verify import verify_all, verify_one
 from lineal.catalog.graph import Moment
 from lineal.cli.card_picture import print_card
 from lineal.core.digest import Digest
@@ -324,6 +324,40 @@ def test_a_catalog_that_was_changed_shows_nothing(team: Team) -> None:
     assert approval.verified is False
     assert approval.fill == "lineal verify"
     assert {each.code for each in verify_one(team.session, "model:risk@1").findings} == {"catalog.differs"}
+
+
+def _lost(team: Team) -> list[set[str]]:
+    """Return the codes of what failed, of all and of the model."""
+    findings = verify_all(team.session, lambda *_: None), verify_one(team.session, "model:risk@1").findings
+    return [{each.code for each in found if each.failed} for found in findings]
+
+
+def test_a_patch_that_only_the_second_statement_of_a_source_names_must_be_there(team: Team) -> None:
+    team.session.objects.put_bytes(b"first")
+    patch = team.session.objects.put_bytes(b"second, of another commit")
+    code = team.code({"train.py": b"t"})
+    pickle = team.file("model.pkl", b"model")
+    for digest in (Digest.of(b"first"), patch):
+        team.run("train", [replace(code, detail={**code.detail, "objects": {"patch": str(digest)}})], [pickle])
+    team.register(pickle, 1)
+    team.session.ledger.publish()
+    assert _lost(team) == [set(), set()]
+    (loose,) = team.session.objects.root.rglob(patch.hex[2:])
+    loose.unlink()
+    assert _lost(team) == [{"objects.missing"}, {"objects.missing"}]
+
+
+def test_a_lost_file_of_a_dataset_is_missing(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = team.dataset("raw", {"a.csv": b"1", "b.csv": b"22"})
+    pickle = team.file("model.pkl", b"model")
+    team.run("train", [data], [pickle])
+    team.register(pickle, 1)
+    team.session.ledger.publish()
+    lost = Digest.of(b"22")
+    assert _lost(team) == [set(), set()]
+    has = team.session.objects.has
+    monkeypatch.setattr(team.session.objects, "has", lambda digest: digest != lost and has(digest))
+    assert _lost(team)[0] == {"objects.missing"}
 
 
 def test_bytes_over_the_limit_are_read_only_when_asked(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,35 +5,43 @@ A node's detail says in ``stored`` what was put into the store: ``object`` (the 
 objects by role, such as the patch or the output of a run.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from lineal.app.session import Session
-from lineal.catalog.reader import NodeView
+from lineal.catalog.reader import Fact, NodeView
 from lineal.core.digest import Digest
 from lineal.core.finding import Finding
 from lineal.datasets import check
 from lineal.errors import LinealError
 
 
-def promised(view: NodeView) -> dict[str, Digest]:
-    """Return the single objects that the store holds for `view`, by role (the content itself is ``content``)."""
+def promised(view: NodeView, facts: Iterable[Fact] = ()) -> dict[str, Digest]:
+    """Return the single objects that the store holds for `view`, by role (the content itself is ``content``).
+
+    With those that each of `facts` names for it: the same source has one patch from this commit, another from that.
+    """
     found = {role: Digest.parse(text) for role, text in view.detail.get("objects", {}).items()}
+    for fact in facts:
+        for role, text in fact.detail.get("objects", {}).items():
+            digest = Digest.parse(text)
+            if digest not in found.values():
+                found[f"{role} of entry {fact.idx}"] = digest
     if view.detail.get("stored") in {"object", "dataset", "manifest"} and view.digest is not None:
         found["content"] = Digest.parse(view.digest)
     return found
 
 
-def missing(session: Session, view: NodeView) -> list[Digest]:
-    """Return the digests of what the store promised to hold for `view` and does not have."""
-    found = [digest for digest in promised(view).values() if not session.objects.has(digest)]
+def missing(session: Session, view: NodeView, facts: Iterable[Fact]) -> list[Digest]:
+    """Return the digests of what the store promised to hold for `view`, of which `facts` speak, and does not have."""
+    found = [digest for digest in promised(view, facts).values() if not session.objects.has(digest)]
     if view.detail.get("stored") == "dataset" and view.digest is not None and not found:
         found = check.retrievable(Digest.parse(view.digest), session.objects)
     return found
 
 
-def verify_stored(session: Session, view: NodeView) -> Iterator[Finding]:
+def verify_stored(session: Session, view: NodeView, facts: Iterable[Fact]) -> Iterator[Finding]:
     """Read and hash every byte that the store promised to hold for `view`; yield what does not hold."""
-    for role, digest in promised(view).items():
+    for role, digest in promised(view, facts).items():
         if role == "content" and view.detail.get("stored") == "dataset":
             continue
         fault = session.objects.verify_one(digest)

@@ -1,7 +1,8 @@
 """Verify: proofs, signatures, bytes; of the whole ledger, or of one thing and all that made it."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from lineal.app.session import Session
 from lineal.app.stored import missing, verify_stored
 from lineal.catalog import project
 from lineal.catalog.graph import NOW
+from lineal.catalog.reader import Fact
 from lineal.core.finding import Finding
 from lineal.errors import LinealError
 from lineal.ledger.database import Database
@@ -25,12 +27,21 @@ def verify_all(session: Session, on_progress: Progress) -> Iterator[Finding]:
         about = str(fault.digest) if fault.digest is not None else fault.path
         yield Finding(code=fault.code, about=about, explanation=fault.explanation)
     try:
-        for view in session.catalog.all_nodes():
-            for digest in missing(session, view):
+        views = session.catalog.all_nodes()
+        facts = _by_node(session.catalog.facts(view.id for view in views))
+        for view in views:
+            for digest in missing(session, view, facts[view.id]):
                 yield Finding(code="objects.missing", about=view.ref, explanation=f"{digest} is not in the store")
         yield from _verify_catalog(session)
     except LinealError as error:
         yield Finding(code=error.code, about="catalog", explanation=f"the catalog cannot follow the ledger: {error}")
+
+
+def _by_node(facts: Iterable[Fact]) -> dict[int, list[Fact]]:
+    found: dict[int, list[Fact]] = defaultdict(list)
+    for fact in facts:
+        found[fact.node].append(fact)
+    return found
 
 
 def _verify_catalog(session: Session) -> Iterator[Finding]:
@@ -71,7 +82,8 @@ def verify_one(session: Session, text: str) -> Verified:
     views = catalog.views(catalog.closure(root.id, NOW, up=True).depths)
     findings: list[Finding] = []
     proofs: list[Proof] = []
-    for idx in sorted({fact.idx for fact in catalog.facts(views)}):
+    facts = catalog.facts(views)
+    for idx in sorted({fact.idx for fact in facts}):
         try:
             if not project.holds(session.catalog_database, session.ledger.reader.entry(idx)):
                 explanation = "the catalog has other things of it than it says: `lineal rebuild` mends that"
@@ -85,6 +97,7 @@ def verify_one(session: Session, text: str) -> Verified:
                 )
         except LinealError as error:
             findings.append(Finding(code=error.code, about=f"entry {idx}", explanation=error.message))
+    of_node = _by_node(facts)
     for view in sorted(views.values(), key=lambda item: item.ref):
-        findings.extend(verify_stored(session, view))
+        findings.extend(verify_stored(session, view, of_node[view.id]))
     return Verified(tuple(view.ref for view in views.values()), tuple(proofs), tuple(findings))
