@@ -1,6 +1,7 @@
 """What `verify` and `log` prove of a ledger, and that a catalog which lies is found out."""
 
 import json
+import shutil
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -71,3 +72,42 @@ def test_a_catalog_that_lies_is_found_and_rebuilt(
     assert [finding["code"] for finding in said["findings"] if finding["failed"]] == ["catalog.differs"]
     assert not _said(capsys, "rebuild")["same"]
     assert _said(capsys, "verify")["verified"]
+
+
+@pytest.mark.parametrize("subject", [[], ["dataset:raw"]])
+def test_a_log_written_anew_is_told_from_the_one_that_was_kept(
+    ledger: Path, capsys: pytest.CaptureFixture[str], subject: list[str]
+) -> None:
+    kept = ledger.parent / "kept"
+    kept.mkdir()
+    key = shutil.copy(ledger / "log.vkey", kept)
+    checkpoint = shutil.copy(ledger / "log" / "checkpoint", kept)
+    assert run(["snapshot", "-q", "dataset:third", "raw.csv"]) == 0
+    capsys.readouterr()
+    given = ["verify", *subject, "--key", key, "--checkpoint", checkpoint]
+    assert _said(capsys, *given)["verified"]
+    assert _said(capsys, "verify", *subject, "--key", Path(key).read_text().strip())["verified"]
+    shutil.rmtree(ledger)
+    origin = Path(key).read_text().partition("+")[0]
+    for command in (["init", "--origin", origin], ["snapshot", "dataset:raw", "raw.csv"]):
+        assert run(command) == 0
+    capsys.readouterr()
+    assert _said(capsys, "verify", *subject)["verified"]  # sound in itself
+    findings = _said(capsys, *given, status=10)["findings"]
+    assert [each["about"] for each in findings if each["failed"]] == ["ledger", "the checkpoint that was kept"]
+    assert run(["verify", *subject, "--checkpoint", checkpoint]) == 10
+    assert run(["verify", *subject, "--key", "no key"]) == 2
+    assert run(["verify", *subject, "--checkpoint", str(kept / "none")]) == 2
+
+
+def test_a_log_put_back_to_an_older_state_does_not_go_on_from_a_later_checkpoint(
+    ledger: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(ledger, ledger.with_name("older"))
+    assert run(["snapshot", "-q", "dataset:third", "raw.csv"]) == 0
+    checkpoint = shutil.copy(ledger / "log" / "checkpoint", ledger.parent / "kept")
+    shutil.rmtree(ledger)
+    ledger.with_name("older").rename(ledger)
+    capsys.readouterr()
+    assert _said(capsys, "verify")["verified"]
+    assert not _said(capsys, "verify", "--checkpoint", checkpoint, status=10)["verified"]

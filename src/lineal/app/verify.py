@@ -15,7 +15,8 @@ from lineal.catalog.reader import Fact
 from lineal.core.finding import Finding
 from lineal.errors import LinealError
 from lineal.ledger.database import Database
-from lineal.ledger.verify import verify_ledger
+from lineal.ledger.keys import VerifyingKey
+from lineal.ledger.verify import prove_prefix, verify_ledger
 
 Progress = Callable[[str, int, int], None]
 
@@ -60,6 +61,22 @@ def _verify_catalog(session: Session) -> Iterator[Finding]:
             "the catalog is not what the ledger says: its answers cannot be believed; `lineal rebuild` mends it"
         )
         yield Finding(code="catalog.differs", about="catalog", explanation=explanation)
+
+
+def verify_against(session: Session, key: VerifyingKey | None, checkpoint: bytes | None) -> Iterator[Finding]:
+    """Hold the ledger against what was kept elsewhere: its verifying `key`, an older `checkpoint` of it.
+
+    A log written anew, and signed anew, is sound in itself: only this tells it from the one that was there.
+    """
+    if key is not None and key != session.ledger.key:
+        explanation = f"its key is {session.ledger.key}, not {key}: another log, or one that was written anew"
+        yield Finding(code="ledger.key", about="ledger", explanation=explanation)
+    if checkpoint is not None:
+        try:
+            prove_prefix(session.ledger, checkpoint)
+        except LinealError as error:
+            explanation = f"the log does not go on from it: {error.message}"
+            yield Finding(code=error.code, about="the checkpoint that was kept", explanation=explanation)
 
 
 @dataclass(frozen=True, slots=True)
