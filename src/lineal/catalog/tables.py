@@ -16,6 +16,9 @@ metadata: Final = MetaData()
 # Text is ordered by its bytes on every database: ranges of prefixes and fingerprints depend on it.
 _TEXT: Final = Text().with_variant(Text(collation="C"), "postgresql")
 
+# SQLite makes an INTEGER key, and no other, the number of the row itself: any other has a B-tree of its own besides.
+_ROW: Final = BigInteger().with_variant(Integer, "sqlite")
+
 # How far the catalog has followed the ledger. One row.
 cursor: Final = Table(
     "catalog_cursor",
@@ -30,7 +33,7 @@ cursor: Final = Table(
 node: Final = Table(
     "catalog_node",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", _ROW, primary_key=True, autoincrement=False),
     Column("ref", _TEXT, nullable=False, unique=True),
     Column("kind", _TEXT, nullable=False),
     Column("name", _TEXT, nullable=False),
@@ -54,8 +57,6 @@ fact: Final = Table(
     Column("version", _TEXT, nullable=True),
     Column("digest", _TEXT, nullable=True),
     Column("detail", _TEXT, nullable=False),
-    Index("catalog_fact_idx", "idx"),
-    Index("catalog_fact_type_time", "type", "time"),
     sqlite_with_rowid=False,
 )
 
@@ -115,7 +116,7 @@ gap: Final = Table(
 event: Final = Table(
     "catalog_event",
     metadata,
-    Column("idx", BigInteger, primary_key=True, autoincrement=False),
+    Column("idx", _ROW, primary_key=True, autoincrement=False),
     Column("id", _TEXT, nullable=False),
     Column("type", _TEXT, nullable=False),
     Column("producer", _TEXT, nullable=False),
@@ -126,7 +127,6 @@ event: Final = Table(
     Column("basis", _TEXT, nullable=False),
     Column("actor", _TEXT, nullable=True),
     Column("erased", Boolean, nullable=False),
-    Index("catalog_event_id", "id"),
 )
 
 FOLDED: Final = (node, fact, edge, alias, member, gap, event)

@@ -19,6 +19,9 @@ FORMAT: Final = 1
 
 metadata: Final = MetaData()
 
+# SQLite makes an INTEGER key, and no other, the number of the row itself: any other has a B-tree of its own besides.
+_ROW: Final = BigInteger().with_variant(Integer, "sqlite")
+
 # One row per property of the ledger itself: format, origin, vkey, created.
 ledger: Final = Table(
     "ledger",
@@ -31,7 +34,7 @@ ledger: Final = Table(
 entry: Final = Table(
     "entry",
     metadata,
-    Column("idx", BigInteger, primary_key=True, autoincrement=False),
+    Column("idx", _ROW, primary_key=True, autoincrement=False),
     Column("producer", Text, nullable=False),
     Column("id", Text, nullable=False),
     Column("seq", BigInteger, nullable=False),
@@ -46,7 +49,7 @@ entry: Final = Table(
 body: Final = Table(
     "body",
     metadata,
-    Column("idx", BigInteger, primary_key=True, autoincrement=False),
+    Column("idx", _ROW, primary_key=True, autoincrement=False),
     Column("salt", LargeBinary, nullable=False),
     Column("bytes", LargeBinary, nullable=False),
 )
@@ -57,6 +60,7 @@ claim: Final = Table(
     Column("name", Text, primary_key=True),
     Column("idx", BigInteger, nullable=False),
     Index("claim_idx", "idx"),
+    sqlite_with_rowid=False,
 )
 
 # The one row that every writer must win: the size, root and compact range of the log as committed.
@@ -74,7 +78,7 @@ head: Final = Table(
 checkpoint: Final = Table(
     "checkpoint",
     metadata,
-    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("size", _ROW, primary_key=True, autoincrement=False),
     Column("note", Text, nullable=False),
     Column("frontier", LargeBinary, nullable=False),
 )
