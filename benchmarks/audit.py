@@ -33,7 +33,7 @@ def measure_audit(runs: int, repeats: int, folder: Path) -> list[dict[str, Any]]
     module = importlib.import_module(DRIVER)
     store = folder / "store"
     store.mkdir()
-    driver = module.Bulk()
+    driver = module.Statements()
     driver.open(store)
     for start in range(0, runs, 100):
         driver.record(list(pipeline_runs(SEED, start, min(start + 100, runs))))

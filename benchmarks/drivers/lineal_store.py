@@ -1,8 +1,10 @@
 """Lineal on its embedded SQLite ledger, through `lineal.open()` and `Client.record`, as a bulk importer would use it.
 
-A pipeline run is three statements, each with its own entry in the log: the processing run with what it used and
-made, the training run with the model, and the deployment with the endpoint. Each version is described once, by the
-statement that sees it first; later statements only draw edges to it.
+A pipeline run is said in one of two ways. *As one statement*: what an orchestrator says when its pipeline has ended,
+every node, edge and parameter in one entry of the log. *As three*, each with its own entry: the processing run with
+what it used and made, the training run with the model, and the deployment with the endpoint, as three programs say it
+that know nothing of each other. Each version is described once, by the statement that sees it first; later statements
+only draw edges to it.
 
 Where Lineal's graph has another shape than the workload's, it is translated, and translated back in `read_back`:
 
@@ -20,6 +22,7 @@ import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 
 import lineal
@@ -34,8 +37,8 @@ _ACTOR = "pipeline@bench"
 _NUMBERED = ("dataset", "model", "endpoint")
 
 
-class Bulk:
-    """`Client.record` with every statement of the runs given: one durable commit a call."""
+class Statements:
+    """`Client.record` with all three statements of each run given: one durable commit a call."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -66,8 +69,12 @@ class Bulk:
         return f"{found} (the catalog, which is rebuilt from it: NORMAL)"
 
     def observe(self, run: PipelineRun) -> Iterator[observation.Observation]:
-        """The three statements that tell of `run`."""
-        moment = timestamp.spell(datetime.fromtimestamp(run.moment, UTC))
+        """The statements that tell of `run`."""
+        for kind, doing, versions, edges in self.steps(run):
+            yield self.state(kind, run, (doing,), versions, edges)
+
+    def steps(self, run: PipelineRun) -> Iterator[tuple[str, observation.Node, Sequence[Node], Sequence[edge.Edge]]]:
+        """What each of the three steps of `run` is, describes for the first time, and draws."""
         deploy = f"run:{run.team}.deploy.{run.index}"
         seen = [] if run.container.key in self.refs else [run.container]
         for node in (*seen, *run.nodes):
@@ -91,18 +98,23 @@ class Bulk:
                 "parameters": {name: {"value": text, "origin": "sdk"} for name, text in run.params[node.key].items()},
             }
             doing = observation.Node(ref=self.refs[node.key], basis="claimed", detail=detail)
-            yield self.state("run.finished/1", moment, doing, versions, edges[node.key])
+            yield "run.finished/1", doing, versions, edges[node.key]
         detail = {"name": f"{run.team}/deploy", "activity": "deployment", "state": "finished"}
         doing = observation.Node(ref=deploy, basis="claimed", detail=detail)
-        yield self.state("endpoint.deployed/1", moment, doing, (run.endpoint,), edges[run.endpoint.key])
+        yield "endpoint.deployed/1", doing, (run.endpoint,), edges[run.endpoint.key]
 
     def state(
-        self, kind: str, moment: str, doing: observation.Node, versions: Sequence[Node], edges: Sequence[edge.Edge]
+        self,
+        kind: str,
+        run: PipelineRun,
+        doing: Sequence[observation.Node],
+        versions: Sequence[Node],
+        edges: Sequence[edge.Edge],
     ) -> observation.Observation:
-        nodes = (doing, *(self.describe(each) for each in versions))
+        nodes = (*doing, *(self.describe(each) for each in versions))
         return observation.Observation(
             type=kind,
-            time=moment,
+            time=timestamp.spell(datetime.fromtimestamp(run.moment, UTC)),
             actor=_ACTOR,
             basis="claimed",
             nodes=nodes,
@@ -155,7 +167,15 @@ class Bulk:
         return Content(frozenset(nodes), frozenset(edges), frozenset(params))
 
 
-class OneByOne(Bulk):
+class Pipelines(Statements):
+    """`Client.record` with one statement for each run given: one durable commit a call."""
+
+    def observe(self, run: PipelineRun) -> Iterator[observation.Observation]:
+        _, doing, versions, edges = zip(*self.steps(run), strict=True)
+        yield self.state("run.finished/1", run, doing, list(chain(*versions)), list(chain(*edges)))
+
+
+class OneByOne(Statements):
     """`Client.record` with one statement a call: three durable commits for a pipeline run."""
 
     def send(self, observations: Sequence[observation.Observation]) -> None:
