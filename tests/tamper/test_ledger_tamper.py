@@ -264,375 +264,375 @@ def test_rows_that_change_places_are_caught(small: Bench, table: str) -> None:
         "DELETE FROM ledger",
         "DELETE FROM body",
         "ALTER TABLE body ADD COLUMN note TEXT",
-        (
-            "ALTER TABLE entry RENAME TO entries",
-            ],
-            )
-            def test_another_schema_and_empty_tables_are_caught(small: Bench, statement: str) -> None:
-            small.sql(statement)
-            assert small.verdict() in {"caught", "refused", "unreadable"}
-            
-            
-            def _flip(file: Path, at: int, bit: int = 1) -> None:
-            data = bytearray(file.read_bytes())
-            data[at] ^= bit
-            file.write_bytes(data)
-            
-            
-            def test_every_flipped_bit_of_the_published_checkpoint_is_refused(small: Bench) -> None:
-            file = small.copy.log_folder / "checkpoint"
-            sound = file.read_bytes()
-            for at in range(len(sound)):
-            file.write_bytes(sound)
-            _flip(file, at, 1 << at % 8)
-            with pytest.raises(IntegrityError):
+        "ALTER TABLE entry RENAME TO entries",
+    ],
+)
+def test_another_schema_and_empty_tables_are_caught(small: Bench, statement: str) -> None:
+    small.sql(statement)
+    assert small.verdict() in {"caught", "refused", "unreadable"}
+
+
+def _flip(file: Path, at: int, bit: int = 1) -> None:
+    data = bytearray(file.read_bytes())
+    data[at] ^= bit
+    file.write_bytes(data)
+
+
+def test_every_flipped_bit_of_the_published_checkpoint_is_refused(small: Bench) -> None:
+    file = small.copy.log_folder / "checkpoint"
+    sound = file.read_bytes()
+    for at in range(len(sound)):
+        file.write_bytes(sound)
+        _flip(file, at, 1 << at % 8)
+        with pytest.raises(IntegrityError):
             open_at(small.copy, read_only=True)
-            
-            
-            def test_every_flipped_bit_of_the_keys_and_the_mark_is_refused(small: Bench) -> None:
-            harmless = 0
-            for file in (small.copy.public_key_file, small.copy.format_file):
-            sound = file.read_bytes()
-            for at in range(len(sound)):
+
+
+def test_every_flipped_bit_of_the_keys_and_the_mark_is_refused(small: Bench) -> None:
+    harmless = 0
+    for file in (small.copy.public_key_file, small.copy.format_file):
+        sound = file.read_bytes()
+        for at in range(len(sound)):
             file.write_bytes(sound)
             _flip(file, at, 1 << at % 8)
             verdict = small.verdict()
             harmless += verdict == "harmless"
             assert verdict in {"refused", "unreadable", "harmless"}, (file, at)
-            file.write_bytes(sound)
-            assert harmless <= 1  # the newline after the key
-            file = small.copy.private_key_file
-            sound = file.read_bytes()
-            for at in range(0, len(sound), 3):
-            file.write_bytes(sound)
-            _flip(file, at)
-            with pytest.raises(LinealError) as refused:
+        file.write_bytes(sound)
+    assert harmless <= 1  # the newline after the key
+    file = small.copy.private_key_file
+    sound = file.read_bytes()
+    for at in range(0, len(sound), 3):
+        file.write_bytes(sound)
+        _flip(file, at)
+        with pytest.raises(LinealError) as refused:
             open_at(small.copy)
-            assert sound.decode().strip() not in str(refused.value)
-            
-            
-            def test_changed_tiles_and_bundles_are_caught(large: Bench) -> None:
-            chance = random.Random(11)
-            files = sorted(path for path in (large.copy.log_folder / "tile").rglob("*") if path.is_file())
-            assert len(files) >= 6  # full and partial ones, at two levels
-            mutants = 0
-            for file in files:
-            sound = file.read_bytes()
-            for at in {0, 1, len(sound) - 1, *(chance.randrange(len(sound)) for _ in range(5))}:
+        assert sound.decode().strip() not in str(refused.value)
+
+
+def test_changed_tiles_and_bundles_are_caught(large: Bench) -> None:
+    chance = random.Random(11)
+    files = sorted(path for path in (large.copy.log_folder / "tile").rglob("*") if path.is_file())
+    assert len(files) >= 6  # full and partial ones, at two levels
+    mutants = 0
+    for file in files:
+        sound = file.read_bytes()
+        for at in {0, 1, len(sound) - 1, *(chance.randrange(len(sound)) for _ in range(5))}:
             _flip(file, at, 1 << chance.randrange(8))
             assert large.verdict() == "caught", (file, at)
             file.write_bytes(sound)
             mutants += 1
-            for data in (b"", sound[:-1], sound + b"\0", sound[:-32], sound[32:] + sound[:32]):
+        for data in (b"", sound[:-1], sound + b"\0", sound[:-32], sound[32:] + sound[:32]):
             file.write_bytes(data)
             assert large.verdict() == ("harmless" if data == sound else "caught"), file
             mutants += 1
-            file.unlink()
-            # A partial tile of an earlier size may be gone: nobody is pointed to it.
-            expected = {"caught"} if file.name == "000" or _is_last(file, large) else {"harmless"}
-            assert large.verdict() in expected, file
-            file.write_bytes(sound)
-            print(f"tiles and bundles: {mutants} changed files, all caught")
-            assert mutants >= 60
-            
-            
-            def _is_last(file: Path, bench: Bench) -> bool:
-            size = bench.says["audit"].entries
-            covered = size // 256 if file.parent.parent.name == "1" else size
-            return int(file.name) == covered % 256
-            
-            
-            def test_files_that_a_log_has_not_are_caught(large: Bench) -> None:
-            tile = large.copy.log_folder / "tile"
-            full = (tile / "0" / "000").read_bytes()
-            for path in (
-            "0/002",
-            "0/001.p/200",
-            "1/000.p/9",
-            "2/000.p/1",
-            "entries/x001/000",
-            "0/1",
-            "0/000.p/256",
-            "9/junk",
-            "x",
-            ):
-            file = tile / path
-            made = [parent for parent in file.parents if not parent.exists()]
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(full)
-            assert large.verdict() == "caught", path
-            file.unlink()
-            for folder in made:
+        file.unlink()
+        # A partial tile of an earlier size may be gone: nobody is pointed to it.
+        expected = {"caught"} if file.name == "000" or _is_last(file, large) else {"harmless"}
+        assert large.verdict() in expected, file
+        file.write_bytes(sound)
+    print(f"tiles and bundles: {mutants} changed files, all caught")
+    assert mutants >= 60
+
+
+def _is_last(file: Path, bench: Bench) -> bool:
+    size = bench.says["audit"].entries
+    covered = size // 256 if file.parent.parent.name == "1" else size
+    return int(file.name) == covered % 256
+
+
+def test_files_that_a_log_has_not_are_caught(large: Bench) -> None:
+    tile = large.copy.log_folder / "tile"
+    full = (tile / "0" / "000").read_bytes()
+    for path in (
+        "0/002",
+        "0/001.p/200",
+        "1/000.p/9",
+        "2/000.p/1",
+        "entries/x001/000",
+        "0/1",
+        "0/000.p/256",
+        "9/junk",
+        "x",
+    ):
+        file = tile / path
+        made = [parent for parent in file.parents if not parent.exists()]
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(full)
+        assert large.verdict() == "caught", path
+        file.unlink()
+        for folder in made:
             folder.rmdir()
-            elsewhere = large.copy.root / "elsewhere"
-            (tile / "0").rename(elsewhere)
-            (tile / "0").symlink_to(elsewhere)
-            assert large.verdict() == "caught"
-            (tile / "0").unlink()
-            elsewhere.rename(tile / "0")
-            (large.copy.log_folder / ".checkpoint.77.tmp").write_bytes(b"half a checkp")
-            (tile / "0" / ".000.77.tmp").write_bytes(b"half a tile")
-            (large.copy.log_folder / "readme").write_text("by hand")
-            with open_at(large.copy, read_only=True) as ledger:
-            found = [(item.code, item.failed) for item in verify_ledger(ledger) if item.code != "body.erased"]
-            assert sorted(found) == [("file.leftover", False), ("file.leftover", False), ("file.stray", False)]
-            
-            
-            def _codes(bench: Bench) -> dict[str, bool]:
-            with open_at(bench.copy, read_only=True) as ledger:
-            return {item.code: item.failed for item in verify_ledger(ledger) if item.code != "body.erased"}
-            
-            
-            @pytest.mark.parametrize(
-            ("before", "after", "codes"),
-            [
-            ((), ("remove 0/000",), ["tile.missing"]),
-            ((), ("remove entries/000",), ["tile.missing"]),
-            ((), ("remove 0/001.p/46",), ["tile.missing"]),
-            ((), ("remove 0/001.p/46", "full 0/001"), []),
-            ((), ("remove 0/001.p/46", "wrong 0/001"), ["tile.changed"]),
-            (("remove 0/001.p/46",), (), ["tile.missing"]),
-            (("remove 0/001.p/46",), ("full 0/001",), []),
-            (("remove 0/001.p/46",), ("wrong 0/001",), ["tile.changed"]),
-            (("remove entries/001.p/46",), ("wrong entries/001",), ["tile.changed"]),
-            (("remove 0/001.p/46",), ("folder 0/001",), ["tile.changed"]),
-            (("remove 0/000",), ("folder 0/000",), ["tile.changed"]),
-            ((), ("remove 0/000", "folder 0/000"), ["tile.changed"]),
-            ],
-            )
-            def test_what_a_publisher_does_meanwhile_is_told_from_tampering(
-            large: Bench, before: tuple[str, ...], after: tuple[str, ...], codes: list[str]
-            ) -> None:
-            """A publisher writes a full tile, then removes its partial ones: between the listing and the reading, perhaps."""
-            tile = large.copy.log_folder / "tile"
-            
-            def act(step: str) -> None:
-            verb, name = step.split()
-            file = tile / name
-            if verb == "remove":
+    elsewhere = large.copy.root / "elsewhere"
+    (tile / "0").rename(elsewhere)
+    (tile / "0").symlink_to(elsewhere)
+    assert large.verdict() == "caught"
+    (tile / "0").unlink()
+    elsewhere.rename(tile / "0")
+    (large.copy.log_folder / ".checkpoint.77.tmp").write_bytes(b"half a checkp")
+    (tile / "0" / ".000.77.tmp").write_bytes(b"half a tile")
+    (large.copy.log_folder / "readme").write_text("by hand")
+    with open_at(large.copy, read_only=True) as ledger:
+        found = [(item.code, item.failed) for item in verify_ledger(ledger) if item.code != "body.erased"]
+    assert sorted(found) == [("file.leftover", False), ("file.leftover", False), ("file.stray", False)]
+
+
+def _codes(bench: Bench) -> dict[str, bool]:
+    with open_at(bench.copy, read_only=True) as ledger:
+        return {item.code: item.failed for item in verify_ledger(ledger) if item.code != "body.erased"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "codes"),
+    [
+        ((), ("remove 0/000",), ["tile.missing"]),
+        ((), ("remove entries/000",), ["tile.missing"]),
+        ((), ("remove 0/001.p/46",), ["tile.missing"]),
+        ((), ("remove 0/001.p/46", "full 0/001"), []),
+        ((), ("remove 0/001.p/46", "wrong 0/001"), ["tile.changed"]),
+        (("remove 0/001.p/46",), (), ["tile.missing"]),
+        (("remove 0/001.p/46",), ("full 0/001",), []),
+        (("remove 0/001.p/46",), ("wrong 0/001",), ["tile.changed"]),
+        (("remove entries/001.p/46",), ("wrong entries/001",), ["tile.changed"]),
+        (("remove 0/001.p/46",), ("folder 0/001",), ["tile.changed"]),
+        (("remove 0/000",), ("folder 0/000",), ["tile.changed"]),
+        ((), ("remove 0/000", "folder 0/000"), ["tile.changed"]),
+    ],
+)
+def test_what_a_publisher_does_meanwhile_is_told_from_tampering(
+    large: Bench, before: tuple[str, ...], after: tuple[str, ...], codes: list[str]
+) -> None:
+    """A publisher writes a full tile, then removes its partial ones: between the listing and the reading, perhaps."""
+    tile = large.copy.log_folder / "tile"
+
+    def act(step: str) -> None:
+        verb, name = step.split()
+        file = tile / name
+        if verb == "remove":
             file.unlink()
-            elif verb == "folder":
+        elif verb == "folder":
             file.mkdir()
-            else:
+        else:
             partial = (large.sound.log_folder / "tile" / f"{name}.p" / "46").read_bytes()
             file.write_bytes((partial if verb == "full" else partial[:-1] + b"?") + bytes(210 * 32))
-            
-            for step in before:
+
+    for step in before:
+        act(step)
+    with open_at(large.copy, read_only=True) as ledger:
+        data = [entry.data for entry in ledger.reader.entries()]
+        check = TileCheck(ledger.files, len(data))
+        for step in after:
             act(step)
-            with open_at(large.copy, read_only=True) as ledger:
-            data = [entry.data for entry in ledger.reader.entries()]
-            check = TileCheck(ledger.files, len(data))
-            for step in after:
-            act(step)
-            found = [*check.take(data, [leaf_hash(entry) for entry in data]), *check.finish(lambda: len(data))]
-            assert [item.code for item in found] == codes
-            
-            
-            def test_a_missing_checkpoint_is_caught(small: Bench) -> None:
-            (small.copy.log_folder / "checkpoint").unlink()
-            assert small.verdict() == "caught"
-            
-            
-            def test_a_database_or_log_of_another_time_is_refused(small: Bench, tmp_path: Path) -> None:
-            old = tmp_path / "old"
-            shutil.copytree(small.copy.root, old)
-            with open_at(small.copy) as ledger:
-            ledger.append(Speaker("later").many(3))
-            new = small.copy.ledger_file.read_bytes()
-            small.copy.ledger_file.write_bytes((old / "ledger.db").read_bytes())
-            with pytest.raises(InconsistentStore, match="restored from an older state"):
-            open_at(small.copy)
-            small.copy.ledger_file.write_bytes(new)
-            note = (small.copy.log_folder / "checkpoint").read_bytes()
-            (small.copy.log_folder / "checkpoint").write_bytes((old / "log" / "checkpoint").read_bytes())
-            assert _codes(small) == {"log.unpublished": False}  # as a publisher that died would leave it
-            shutil.rmtree(small.copy.log_folder)
-            shutil.copytree(old / "log", small.copy.log_folder)
-            assert _codes(small) == {"log.unpublished": False}
-            (small.copy.log_folder / "checkpoint").write_bytes(note)
-            assert small.verdict() == "caught"
-            
-            
-            def test_the_checkpoint_of_another_log_or_key_is_refused(small: Bench, tmp_path: Path) -> None:
-            file = small.copy.log_folder / "checkpoint"
-            checkpoint = open_checkpoint(file.read_bytes(), load_key(small.copy.private_key_file).verifying_key)
-            other = make_home(tmp_path / "other")
-            twin = SigningKey.generate(LOG)
-            for note in (
-            (other.log_folder / "checkpoint").read_bytes(),
-            sign_checkpoint(checkpoint, twin),
-            sign_checkpoint(
+        found = [*check.take(data, [leaf_hash(entry) for entry in data]), *check.finish(lambda: len(data))]
+    assert [item.code for item in found] == codes
+
+
+def test_a_missing_checkpoint_is_caught(small: Bench) -> None:
+    (small.copy.log_folder / "checkpoint").unlink()
+    assert small.verdict() == "caught"
+
+
+def test_a_database_or_log_of_another_time_is_refused(small: Bench, tmp_path: Path) -> None:
+    old = tmp_path / "old"
+    shutil.copytree(small.copy.root, old)
+    with open_at(small.copy) as ledger:
+        ledger.append(Speaker("later").many(3))
+    new = small.copy.ledger_file.read_bytes()
+    small.copy.ledger_file.write_bytes((old / "ledger.db").read_bytes())
+    with pytest.raises(InconsistentStore, match="restored from an older state"):
+        open_at(small.copy)
+    small.copy.ledger_file.write_bytes(new)
+    note = (small.copy.log_folder / "checkpoint").read_bytes()
+    (small.copy.log_folder / "checkpoint").write_bytes((old / "log" / "checkpoint").read_bytes())
+    assert _codes(small) == {"log.unpublished": False}  # as a publisher that died would leave it
+    shutil.rmtree(small.copy.log_folder)
+    shutil.copytree(old / "log", small.copy.log_folder)
+    assert _codes(small) == {"log.unpublished": False}
+    (small.copy.log_folder / "checkpoint").write_bytes(note)
+    assert small.verdict() == "caught"
+
+
+def test_the_checkpoint_of_another_log_or_key_is_refused(small: Bench, tmp_path: Path) -> None:
+    file = small.copy.log_folder / "checkpoint"
+    checkpoint = open_checkpoint(file.read_bytes(), load_key(small.copy.private_key_file).verifying_key)
+    other = make_home(tmp_path / "other")
+    twin = SigningKey.generate(LOG)
+    for note in (
+        (other.log_folder / "checkpoint").read_bytes(),
+        sign_checkpoint(checkpoint, twin),
+        sign_checkpoint(
             Checkpoint(origin="else", size=checkpoint.size, root=checkpoint.root), SigningKey.generate("else")
-            ),
-            ):
-            file.write_bytes(note)
-            with pytest.raises(IntegrityError):
+        ),
+    ):
+        file.write_bytes(note)
+        with pytest.raises(IntegrityError):
             open_at(small.copy)
-            small.restore()
-            note = sign_checkpoint(checkpoint, twin)
-            small.sql(("UPDATE checkpoint SET note = ? WHERE size = ?", (note.decode(), checkpoint.size)))
-            file.write_bytes(note)
-            small.copy.public_key_file.write_text(f"{twin.verifying_key}\n")
-            with pytest.raises(InconsistentStore):
-            open_at(small.copy)
-            small.sql(("UPDATE ledger SET value = ? WHERE name = 'vkey'", (str(twin.verifying_key),)))
-            with open_at(small.copy, read_only=True) as ledger:  # its own earlier checkpoints and entry 0 speak against it
-            codes = {item.code for item in failures(ledger)}
-            assert codes == {"checkpoint.signature", "ledger.created"}
-            
-            
-            def _forge(home: Home, change: Callable[[list[dict[str, Any]]], None]) -> None:
-            """Rewrite the whole history in the database, every derived value with it, as its administrator could."""
-            connection = sqlite3.connect(home.ledger_file)
-            statements = []
-            for (data,) in connection.execute("SELECT bytes FROM entry ORDER BY idx").fetchall():
-            statements.append(canonical.decode(data))
-            change(statements)
-            frontier = Frontier()
-            with connection:
-            connection.execute("DELETE FROM entry")
-            for idx, statement in enumerate(statements):
+    small.restore()
+    note = sign_checkpoint(checkpoint, twin)
+    small.sql(("UPDATE checkpoint SET note = ? WHERE size = ?", (note.decode(), checkpoint.size)))
+    file.write_bytes(note)
+    small.copy.public_key_file.write_text(f"{twin.verifying_key}\n")
+    with pytest.raises(InconsistentStore):
+        open_at(small.copy)
+    small.sql(("UPDATE ledger SET value = ? WHERE name = 'vkey'", (str(twin.verifying_key),)))
+    with open_at(small.copy, read_only=True) as ledger:  # its own earlier checkpoints and entry 0 speak against it
+        codes = {item.code for item in failures(ledger)}
+    assert codes == {"checkpoint.signature", "ledger.created"}
+
+
+def _forge(home: Home, change: Callable[[list[dict[str, Any]]], None]) -> None:
+    """Rewrite the whole history in the database, every derived value with it, as its administrator could."""
+    connection = sqlite3.connect(home.ledger_file)
+    statements = []
+    for (data,) in connection.execute("SELECT bytes FROM entry ORDER BY idx").fetchall():
+        statements.append(canonical.decode(data))
+    change(statements)
+    frontier = Frontier()
+    with connection:
+        connection.execute("DELETE FROM entry")
+        for idx, statement in enumerate(statements):
             taken = statement.pop("taken")
             data = encode_entry(statement, taken)
             digest = bytes.fromhex(statement_digest(statement))
             columns = (idx, statement["producer"], statement["id"], statement["seq"], digest, leaf_hash(data), data)
             connection.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)", columns)
             frontier = frontier.extend([leaf_hash(data)])
-            values = (frontier.size, frontier.root(), frontier.encode(), taken)
-            connection.execute("UPDATE head SET size = ?, root = ?, frontier = ?, taken = ?", values)
-            connection.close()
-            
-            
-            def _swap(statements: list[dict[str, Any]]) -> None:
-            statements[4], statements[7] = statements[7], statements[4]
-            statements[4]["taken"], statements[7]["taken"] = statements[7]["taken"], statements[4]["taken"]
-            
-            
-            def _invent(statements: list[dict[str, Any]]) -> None:
-            statements.insert(
-            9, {**statements[8], "id": "invented", "producer": "nobody", "seq": 0, "prev": None, "claims": []}
-            )
-            
-            
-            def _rewrite(statements: list[dict[str, Any]]) -> None:
-            statements[6]["basis"] = "verified"
-            
-            
-            def _break_origin(statements: list[dict[str, Any]]) -> None:
-            statements[-1]["log"] = "another"
-            
-            
-            def _break_time(statements: list[dict[str, Any]]) -> None:
-            statements[-1]["taken"] = "2001-01-01T00:00:00.000000Z"
-            
-            
-            def _claim_twice(statements: list[dict[str, Any]]) -> None:
-            statements[-1]["claims"] = ["name", "name"]
-            
-            
-            def _spoil(statements: list[dict[str, Any]]) -> None:
-            statements[-1]["basis"] = "guessed"
-            
-            
-            @pytest.mark.parametrize(
-            ("change", "codes"),
-            [
-            (_break_origin, {"entry.origin"}),
-            (_break_time, {"entry.time", "head.taken"}),
-            (_claim_twice, {"claim.twice"}),
-            (_spoil, {"entry.malformed", "claim.extra"}),
-            ],
-            )
-            def test_what_a_faulty_writer_signed_is_found(
-            tmp_path: Path, change: Callable[[list[dict[str, Any]]], None], codes: set[str]
-            ) -> None:
-            """The signature holds: it says that the log is this one, and not that its entries are good."""
-            home = make_home(tmp_path / ".lineal")
-            with open_at(home) as ledger:
-            ledger.append([Speaker().says(claims=["name"])])
-            ledger._unpublished = 0
-            _forge(home, change)
-            with open_at(home) as ledger:
-            ledger.publish()
-            assert audit_files(home.log_folder, ledger.key).entries == 2
-            assert {item.code for item in failures(ledger)} >= codes
-            
-            
-            @pytest.mark.parametrize("entries", ["all", ["1"], [99], [-1], [True], None])
-            def test_an_erasure_that_names_no_entry_is_found(home: Home, entries: object) -> None:
-            with open_at(home) as ledger:
-            ledger.append([Speaker().says(type="body.erased/1", data={"entries": entries, "reason": "r"})])
-            assert [item.code for item in failures(ledger)] == ["erasure.malformed"]
-            
-            
-            @pytest.mark.parametrize("change", [_swap, _invent, _rewrite, lambda items: items.pop(12), lambda items: items.pop()])
-            def test_a_history_rewritten_whole_does_not_fit_the_signature(
-            small: Bench, change: Callable[[list[dict[str, Any]]], None]
-            ) -> None:
-            _forge(small.copy, change)
-            assert small.verdict() in {"caught", "refused"}
-            
-            
-            def test_what_is_not_signed_yet_could_be_rewritten_and_is_told(small: Bench) -> None:
-            """The limit of a signed log, shown: between two checkpoints the administrator is believed."""
-            with open_at(small.copy) as ledger:
-            ledger.append(Speaker("tail").many(2))
-            ledger._unpublished = 0  # as if the process died before it published
-            _forge(small.copy, lambda statements: statements[-1].update(basis="verified"))
-            with open_at(small.copy, read_only=True) as ledger:
-            found = {(item.code, item.failed) for item in verify_ledger(ledger)}
-            assert ("log.unsigned", False) in found
-            assert not any(failed for _, failed in found)
-            
-            
-            def test_flipped_bytes_anywhere_in_the_database_file_are_caught_or_harmless(small: Bench) -> None:
-            """Every page of the raw file is sampled, its header more than the rest."""
-            sound = small.sound.ledger_file.read_bytes()
-            chance = random.Random(13)
-            page = int.from_bytes(sound[16:18], "big")
-            places = {chance.randrange(100) for _ in range(25)}
-            for start in range(0, len(sound), page):
-            places |= {start + chance.randrange(16) for _ in range(2)}
-            places |= {start + chance.randrange(page) for _ in range(8)}
-            while len(places) < 400:
-            places.add(chance.randrange(len(sound)))
-            verdicts: Counter[str] = Counter()
-            for at in sorted(places):
-            for leftover in ("ledger.db-wal", "ledger.db-shm"):
+        values = (frontier.size, frontier.root(), frontier.encode(), taken)
+        connection.execute("UPDATE head SET size = ?, root = ?, frontier = ?, taken = ?", values)
+    connection.close()
+
+
+def _swap(statements: list[dict[str, Any]]) -> None:
+    statements[4], statements[7] = statements[7], statements[4]
+    statements[4]["taken"], statements[7]["taken"] = statements[7]["taken"], statements[4]["taken"]
+
+
+def _invent(statements: list[dict[str, Any]]) -> None:
+    statements.insert(
+        9, {**statements[8], "id": "invented", "producer": "nobody", "seq": 0, "prev": None, "claims": []}
+    )
+
+
+def _rewrite(statements: list[dict[str, Any]]) -> None:
+    statements[6]["basis"] = "verified"
+
+
+def _break_origin(statements: list[dict[str, Any]]) -> None:
+    statements[-1]["log"] = "another"
+
+
+def _break_time(statements: list[dict[str, Any]]) -> None:
+    statements[-1]["taken"] = "2001-01-01T00:00:00.000000Z"
+
+
+def _claim_twice(statements: list[dict[str, Any]]) -> None:
+    statements[-1]["claims"] = ["name", "name"]
+
+
+def _spoil(statements: list[dict[str, Any]]) -> None:
+    statements[-1]["basis"] = "guessed"
+
+
+@pytest.mark.parametrize(
+    ("change", "codes"),
+    [
+        (_break_origin, {"entry.origin"}),
+        (_break_time, {"entry.time", "head.taken"}),
+        (_claim_twice, {"claim.twice"}),
+        (_spoil, {"entry.malformed", "claim.extra"}),
+    ],
+)
+def test_what_a_faulty_writer_signed_is_found(
+    tmp_path: Path, change: Callable[[list[dict[str, Any]]], None], codes: set[str]
+) -> None:
+    """The signature holds: it says that the log is this one, and not that its entries are good."""
+    home = make_home(tmp_path / ".lineal")
+    with open_at(home) as ledger:
+        ledger.append([Speaker().says(claims=["name"])])
+        ledger._unpublished = 0
+    _forge(home, change)
+    with open_at(home) as ledger:
+        ledger.publish()
+        assert audit_files(home.log_folder, ledger.key).entries == 2
+        assert {item.code for item in failures(ledger)} >= codes
+
+
+@pytest.mark.parametrize("entries", ["all", ["1"], [99], [-1], [True], None])
+def test_an_erasure_that_names_no_entry_is_found(home: Home, entries: object) -> None:
+    with open_at(home) as ledger:
+        ledger.append([Speaker().says(type="body.erased/1", data={"entries": entries, "reason": "r"})])
+        assert [item.code for item in failures(ledger)] == ["erasure.malformed"]
+
+
+@pytest.mark.parametrize("change", [_swap, _invent, _rewrite, lambda items: items.pop(12), lambda items: items.pop()])
+def test_a_history_rewritten_whole_does_not_fit_the_signature(
+    small: Bench, change: Callable[[list[dict[str, Any]]], None]
+) -> None:
+    _forge(small.copy, change)
+    assert small.verdict() in {"caught", "refused"}
+
+
+def test_what_is_not_signed_yet_could_be_rewritten_and_is_told(small: Bench) -> None:
+    """The limit of a signed log, shown: between two checkpoints the administrator is believed."""
+    with open_at(small.copy) as ledger:
+        ledger.append(Speaker("tail").many(2))
+        ledger._unpublished = 0  # as if the process died before it published
+    _forge(small.copy, lambda statements: statements[-1].update(basis="verified"))
+    with open_at(small.copy, read_only=True) as ledger:
+        found = {(item.code, item.failed) for item in verify_ledger(ledger)}
+    assert ("log.unsigned", False) in found
+    assert not any(failed for _, failed in found)
+
+
+def test_flipped_bytes_anywhere_in_the_database_file_are_caught_or_harmless(small: Bench) -> None:
+    """Every page of the raw file is sampled, its header more than the rest."""
+    sound = small.sound.ledger_file.read_bytes()
+    chance = random.Random(13)
+    page = int.from_bytes(sound[16:18], "big")
+    places = {chance.randrange(100) for _ in range(25)}
+    for start in range(0, len(sound), page):
+        places |= {start + chance.randrange(16) for _ in range(2)}
+        places |= {start + chance.randrange(page) for _ in range(8)}
+    while len(places) < 400:
+        places.add(chance.randrange(len(sound)))
+    verdicts: Counter[str] = Counter()
+    for at in sorted(places):
+        for leftover in ("ledger.db-wal", "ledger.db-shm"):
             (small.copy.root / leftover).unlink(missing_ok=True)
-            small.copy.ledger_file.write_bytes(sound)
-            _flip(small.copy.ledger_file, at, 1 << chance.randrange(8))
-            verdict = small.verdict()
-            assert verdict != "missed", at
-            verdicts[verdict] += 1
-            print(f"database file: {verdicts.total()} flipped bits, {dict(verdicts)}")
-            assert verdicts.total() >= 400
-            assert verdicts.total() - verdicts["harmless"] > 100
-            
-            
-            OPENED_THEN: list[tuple[str, set[str]]] = [
-            ("DELETE FROM head", {"head.rows"}),
-            ("UPDATE head SET root = zeroblob(32)", {"head.root"}),
-            ("UPDATE head SET frontier = zeroblob(8)", {"head.root"}),
-            ("UPDATE head SET size = size + 1", {"head.root"}),
-            ("UPDATE head SET taken = '2001-01-01T00:00:00.000000Z'", {"head.taken"}),
-            ("DROP TABLE claim", {"ledger.unreadable", "database.schema"}),
-            ("DROP TABLE entry", {"ledger.unreadable", "database.schema"}),
-            ("CREATE TABLE other (x)", {"database.schema"}),
-            ("UPDATE ledger SET value = '2' WHERE name = 'format'", {"ledger.property"}),
-            ("UPDATE ledger SET value = '2001' WHERE name = 'created'", {"ledger.property"}),
-            ("DELETE FROM ledger WHERE name = 'created'", {"ledger.property"}),
-            ("INSERT INTO ledger VALUES ('more', 'x')", {"ledger.property"}),
-            ("UPDATE entry SET producer = 'p9' WHERE idx = 4", {"entry.column"}),
-            ("UPDATE entry SET leaf = zeroblob(32) WHERE idx = 4", {"entry.column"}),
-            ("UPDATE entry SET seq = 'x' WHERE idx = 25", {"entry.column", "ledger.unreadable"}),
-            ("UPDATE entry SET statement = 'x' WHERE idx = 25", {"entry.column", "ledger.unreadable"}),
-            (
-            "UPDATE entry SET bytes = 'x' WHERE idx = 25",
-            {"entry.malformed", "head.root", "checkpoint.root", "tile.changed"},
-            ),
-            # The schema takes no index that is not a number; a table made anew does, and is found out by that too.
-            (
+        small.copy.ledger_file.write_bytes(sound)
+        _flip(small.copy.ledger_file, at, 1 << chance.randrange(8))
+        verdict = small.verdict()
+        assert verdict != "missed", at
+        verdicts[verdict] += 1
+    print(f"database file: {verdicts.total()} flipped bits, {dict(verdicts)}")
+    assert verdicts.total() >= 400
+    assert verdicts.total() - verdicts["harmless"] > 100
+
+
+OPENED_THEN: list[tuple[str, set[str]]] = [
+    ("DELETE FROM head", {"head.rows"}),
+    ("UPDATE head SET root = zeroblob(32)", {"head.root"}),
+    ("UPDATE head SET frontier = zeroblob(8)", {"head.root"}),
+    ("UPDATE head SET size = size + 1", {"head.root"}),
+    ("UPDATE head SET taken = '2001-01-01T00:00:00.000000Z'", {"head.taken"}),
+    ("DROP TABLE claim", {"ledger.unreadable", "database.schema"}),
+    ("DROP TABLE entry", {"ledger.unreadable", "database.schema"}),
+    ("CREATE TABLE other (x)", {"database.schema"}),
+    ("UPDATE ledger SET value = '2' WHERE name = 'format'", {"ledger.property"}),
+    ("UPDATE ledger SET value = '2001' WHERE name = 'created'", {"ledger.property"}),
+    ("DELETE FROM ledger WHERE name = 'created'", {"ledger.property"}),
+    ("INSERT INTO ledger VALUES ('more', 'x')", {"ledger.property"}),
+    ("UPDATE entry SET producer = 'p9' WHERE idx = 4", {"entry.column"}),
+    ("UPDATE entry SET leaf = zeroblob(32) WHERE idx = 4", {"entry.column"}),
+    ("UPDATE entry SET seq = 'x' WHERE idx = 25", {"entry.column", "ledger.unreadable"}),
+    ("UPDATE entry SET statement = 'x' WHERE idx = 25", {"entry.column", "ledger.unreadable"}),
+    (
+        "UPDATE entry SET bytes = 'x' WHERE idx = 25",
+        {"entry.malformed", "head.root", "checkpoint.root", "tile.changed"},
+    ),
+    # The schema takes no index that is not a number; a table made anew does, and is found out by that too.
+    (
+        (
             "ALTER TABLE entry RENAME TO kept; CREATE TABLE entry AS SELECT * FROM kept; "
             "UPDATE entry SET idx = 'x' WHERE idx = 25"
         ),
