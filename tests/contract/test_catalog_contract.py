@@ -13,6 +13,7 @@ from places import Place
 from kit import LOG, Speaker, make_home, open_at
 from lineal.catalog import graph, project, tables
 from lineal.catalog.graph import Moment
+from lineal.catalog.reader import Catalog
 from lineal.core.digest import Digest
 from lineal.core.edge import Edge
 from lineal.core.event import Event
@@ -277,6 +278,42 @@ def test_a_closure_is_of_a_moment_in_both_times(ledger: Ledger, catalog: Databas
     assert seen("c", known=late) == set("cba")
     assert seen("c", known=early) == {"c"}
     assert seen("c", time=_at(9), known=told) == {"c"}
+
+
+def test_what_is_said_of_a_thing_is_of_a_moment_in_both_times(ledger: Ledger, catalog: Database) -> None:
+    speaker = Speaker()
+    early = ledger.append([speaker.says(time=_at(30), nodes=[_node("a", detail={"said": "first"}, version="1")])])[0]
+    ledger.append([speaker.says(time=_at(10), nodes=[_node("a", detail={"said": "late"})])])  # told after, of before
+    project.catch_up(catalog, ledger.reader)
+    asked = Catalog(catalog)
+    taken = asked.events([early.idx])[0]["taken"]
+    node = asked.resolve("dataset:a").id
+
+    def said(**moment: str) -> list[str]:
+        return [fact.detail["said"] for fact in asked.facts([node], Moment(**moment))]
+
+    assert said() == ["late", "first"]
+    assert said(time=_at(29)) == ["late"]
+    assert said(known=taken) == ["first"]
+    assert said(time=_at(29), known=taken) == []
+
+
+def test_what_an_entry_says_twice_of_a_thing_it_says_first(ledger: Ledger, catalog: Database) -> None:
+    nodes = [_node("a", detail={"said": "first"}), _node("a", detail={"said": "again"})]
+    ledger.append([Speaker().says(nodes=nodes)])
+    project.catch_up(catalog, ledger.reader)
+    assert Catalog(catalog).resolve("dataset:a").detail == {"said": "first"}
+
+
+def test_the_revision_that_serves_is_the_last_to_begin_whatever_its_number(ledger: Ledger, catalog: Database) -> None:
+    speaker = Speaker()
+    for number, second in ((1, 10), (3, 20), (2, 30)):
+        ref = f"endpoint:e@{number}"
+        ledger.append([speaker.says(time=_at(second), nodes=[Node(ref=ref, basis="claimed", version=str(number))])])
+    project.catch_up(catalog, ledger.reader)
+    asked = Catalog(catalog)
+    assert asked.resolve("endpoint:e").ref == "endpoint:e@2"
+    assert asked.resolve("endpoint:e", Moment(time=_at(29))).ref == "endpoint:e@3"
 
 
 def test_a_large_closure_is_whole(ledger: Ledger, catalog: Database) -> None:

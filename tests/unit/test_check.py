@@ -182,6 +182,22 @@ def test_dirty_code_whose_tree_was_not_kept_is_not_fixed(team: Team) -> None:
     assert found.how == "commit abababababab and uncommitted changes: tree not kept"
 
 
+def test_a_configuration_that_has_not_its_digest_is_not_verified(team: Team) -> None:
+    pickle = team.file("model.pkl", b"model")
+    model = team.register(pickle, 1)
+    team.deploy(model, 1, configuration={"command": ["other"]})
+    found = row(card_of(team), "deployment", "endpoint configuration")
+    assert (found.verified, found.failed) == (False, True)
+
+
+def test_whoever_ran_the_training_cannot_have_approved(team: Team) -> None:
+    pickle = team.file("model.pkl", b"model")
+    team.run("train", [], [pickle])  # by ann
+    model = team.register(pickle, 1, by="carl")
+    team.decide(model, by="ann")
+    assert "approval.same_identity" in codes(card_of(team, "model:risk@1"))
+
+
 def test_a_clean_commit_in_the_repository_is_a_second_source(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(team.folder))
     repository = team.folder / "repository"

@@ -18,7 +18,15 @@ from lineal.datasets.difference import diff
 from lineal.datasets.manifest import HEADER, Entry, entries, load, write
 from lineal.datasets.restore import Restored, restore
 from lineal.datasets.snapshot import snapshot
-from lineal.errors import AlreadyExists, BadInput, BadManifest, DigestMismatch, ObjectChanged, ObjectMissing
+from lineal.errors import (
+    AlreadyExists,
+    BadInput,
+    BadManifest,
+    DigestMismatch,
+    LinealError,
+    ObjectChanged,
+    ObjectMissing,
+)
 from lineal.objects import batch, copying
 from lineal.objects.copying import check_unchanged, signature
 from lineal.objects.store import ObjectStore
@@ -320,6 +328,20 @@ def test_a_leftover_of_a_killed_restore_is_cleared(store: ObjectStore, data: Pat
     (left / "half").write_bytes(b"half")
     restore(taken.digest, store, tmp_path / "out")
     assert tree(tmp_path / "out") == tree(data)
+
+
+def test_a_link_planted_for_the_temporary_folder_is_not_followed(
+    store: ObjectStore, data: Path, tmp_path: Path
+) -> None:
+    taken = snapshot(data, store)
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "precious").write_bytes(b"not ours")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / f".lineal-restore-{taken.digest.hex[:16]}").symlink_to(outside)
+    with pytest.raises(LinealError):
+        restore(taken.digest, store, tmp_path / "out")
+    assert [file.name for file in outside.iterdir()] == ["precious"]
 
 
 def put_manifest(store: ObjectStore, lines: list[tuple[str, bytes, str]]) -> Digest:
