@@ -3,6 +3,7 @@
 import random
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -123,3 +124,23 @@ def test_any_document_is_folded_to_columns_or_refused(document: Any) -> None:
             assert all(value is None or type(value) in (str, int, bool) for value in (*key, *rest)), (key, rest)
     for named in rows.refs:
         assert describe_ref(named)[0] == named
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'"\\ud800"',
+        b'"\\u0041"',
+        b'{"a\\u0000":' * 400 + b"1" + b"}" * 400,
+        b"[" * 5000 + b"]" * 5000,
+        b'"\xff"',
+        b"1.5",
+    ],
+    ids=["lone surrogate", "needless escape", "deep with NUL", "deep", "not UTF-8", "float"],
+)
+@pytest.mark.parametrize("name", ["actor", "data"])
+def test_bytes_that_no_writer_of_ours_makes_are_refused(name: str, text: bytes) -> None:
+    parts = {b"actor": b'"me"', b"data": b"{}", b"edges": b"[]", b"gaps": b"[]", b"nodes": b"[]", name.encode(): text}
+    body = b"{" + b",".join(b'"%s":%s' % pair for pair in parts.items()) + b"}"
+    with pytest.raises(IntegrityError):
+        fold(Rows(), 0, Speaker().says().statement(), TAKEN, body)
