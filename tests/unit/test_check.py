@@ -182,6 +182,36 @@ def test_dirty_code_whose_tree_was_not_kept_is_not_fixed(team: Team) -> None:
     assert found.how == "commit abababababab and uncommitted changes: tree not kept"
 
 
+@pytest.mark.parametrize(
+    ("submodules", "how"),
+    [([], "commit abababababab and untracked files: tree not kept"), ([{}], "commit abababababab")],
+)
+def test_a_commit_does_not_fix_files_that_it_has_not(team: Team, submodules: list[object], how: str) -> None:
+    pickle = team.file("model.pkl", b"model")
+    detail = {"commit": "ab" * 20, "dirty": False, "tracked": 1, "files": 2, "submodules": submodules}
+    code = team.tree("code:risk", {"train.py": b"t"}, keep=False, detail={**detail, "toplevel": str(team.folder)})
+    team.run("train", [code], [pickle])
+    team.register(pickle, 1)
+    found = row(card_of(team, "model:risk@1"), "training", "code")
+    assert (found.how, found.immutable) == (how, bool(submodules))
+
+
+def test_dirty_source_is_not_looked_for_in_its_commit(team: Team) -> None:
+    repository = team.folder / "repository"
+    repository.mkdir()
+    command = ["git", "-C", str(repository), "-c", "user.name=n", "-c", "user.email=e@example.org"]
+    for words in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "one"]):
+        subprocess.run([*command, *words], check=True, capture_output=True)
+    said = subprocess.run([*command, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
+    detail = {"commit": said.stdout.strip(), "dirty": True, "toplevel": str(repository)}
+    code = team.tree("code:risk", {"train.py": b"t"}, keep=False, detail=detail)
+    shutil.rmtree(team.folder / "code-risk")
+    pickle = team.file("model.pkl", b"model")
+    team.run("train", [code], [pickle])
+    team.register(pickle, 1)
+    assert row(card_of(team, "model:risk@1"), "training", "code").retrievable is False
+
+
 def test_a_configuration_that_has_not_its_digest_is_not_verified(team: Team) -> None:
     pickle = team.file("model.pkl", b"model")
     model = team.register(pickle, 1)

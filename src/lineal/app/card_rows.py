@@ -5,7 +5,7 @@ from typing import Any
 
 from lineal.app.card import Row
 from lineal.app.life import Known, Step
-from lineal.app.witness import NOTHING, Witness
+from lineal.app.witness import NOTHING, Witness, is_committed
 from lineal.core import canonical
 from lineal.core.digest import Digest
 
@@ -105,9 +105,10 @@ def absent(phase: str, artifact: str, why: str, fill: str, step: Step | None) ->
 def fixed_code(detail: dict[str, Any]) -> tuple[str, bool]:
     """Return what fixes the code, and whether it is fixed: by a clean commit, or by its tree being kept."""
     commit, kept = str(detail.get("commit") or ""), detail.get("stored") == "dataset"
-    if commit and detail.get("dirty") is False:
+    if is_committed(detail):
         return f"commit {commit[:12]}", True
-    state = f"commit {commit[:12]} and uncommitted changes" if commit else "no commit"
+    more = "untracked files" if detail.get("dirty") is False else "uncommitted changes"
+    state = f"commit {commit[:12]} and {more}" if commit else "no commit"
     return f"{state}: tree {'kept' if kept else 'not kept'}", kept
 
 

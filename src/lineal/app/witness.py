@@ -162,13 +162,21 @@ class Witness:
     def _or_commit(self, found: Shown, detail: dict[str, Any]) -> Shown:
         """Look for code whose tree is not kept in the repository it came from, by its commit."""
         commit, folder = detail.get("commit"), detail.get("toplevel")
-        if not commit or not folder or detail.get("dirty") is not False:
+        if not folder or not is_committed(detail):
             return found
         place = Path(os.fsdecode(paths.unspell(folder)))
         command = ["git", "cat-file", "-e", f"{commit}^{{commit}}"]
         if not place.is_dir() or not run_program(command, cwd=place, env=os.environ, timeout=_GIT_SECONDS).ok:
             return found
         return Shown(retrievable=True, verified=found.verified, where=f"commit in {folder}", against=found.against)
+
+
+def is_committed(detail: dict[str, Any]) -> bool:
+    """Return whether all of a source is in its commit: nothing changed in it, and no file that git does not track."""
+    files, tracked = detail.get("files"), detail.get("tracked")
+    # The files of submodules are not among those that git tracks here.
+    more = isinstance(files, int) and isinstance(tracked, int) and files > tracked and not detail.get("submodules")
+    return bool(detail.get("commit")) and detail.get("dirty") is False and not more
 
 
 def _read_place(detail: dict[str, Any]) -> bytes | None:
