@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from lineal.core.note import ED25519, check_name, decode_base64, key_hash
 from lineal.errors import AlreadyExists, BadInput, BadSignature, Malformed, Refused, StoreError, StoreUnavailable
+from lineal.ledger.disk import sync_folder
 
 _KEY_SIZE: Final = 32
 _PRIVATE: Final = "PRIVATE+KEY+"
@@ -154,11 +155,7 @@ def save_key(path: Path, key: SigningKey) -> None:
             os.link(name, path)  # unlike a rename, fails if there is one
         finally:
             Path(name).unlink()
-        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        sync_folder(path.parent)
     except FileExistsError as error:
         raise AlreadyExists(f"there is a key already: {path}") from error
     except OSError as error:

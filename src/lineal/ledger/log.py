@@ -1,10 +1,8 @@
 """One ledger: made, opened, appended to, published."""
 
-import os
 import secrets
 import shutil
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
@@ -15,6 +13,7 @@ from lineal.errors import AlreadyExists, BadInput, InconsistentStore, NewerForma
 from lineal.ledger import tables
 from lineal.ledger.commit import Receipt, create_rows
 from lineal.ledger.database import Database
+from lineal.ledger.disk import sync_folder
 from lineal.ledger.home import Home
 from lineal.ledger.keys import SigningKey, VerifyingKey, load_key, save_key
 from lineal.ledger.log_files import LogFiles
@@ -175,7 +174,7 @@ def create_ledger(
         with Ledger(staged, database, signer.verifying_key, signer, clock) as ledger:
             ledger.append([_created(signer.verifying_key, now, software)])
         staged.root.rename(home.root)
-        _sync(home.root.parent)
+        sync_folder(home.root.parent)
     except OSError as error:
         raise StoreError(f"cannot make a ledger in {home.root}: {error.strerror}") from error
     finally:
@@ -221,11 +220,3 @@ def _created(key: VerifyingKey, now: str, software: str) -> Event:
         salt=secrets.token_bytes(SALT_SIZE),
         body=said.body(),
     )
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

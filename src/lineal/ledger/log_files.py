@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lineal.errors import InconsistentStore, ReadOnlyStore, StoreError, StoreFull, StoreUnavailable
+from lineal.core.merkle import HASH_SIZE
+from lineal.core.tile import Tile, tile_path
+from lineal.errors import InconsistentStore
+from lineal.ledger.disk import sync_folder, telling
 
 
 class LogFiles:
@@ -23,7 +26,7 @@ class LogFiles:
     @contextmanager
     def publishing(self) -> Iterator[None]:
         """Hold the right to publish: one publisher at a time on this folder."""
-        with _translating(self.folder):
+        with telling(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -41,8 +44,18 @@ class LogFiles:
         """Return the bytes of the tile or bundle at `path` (``tile/0/000``), None if it is not there."""
         return self._read(self.folder / path)
 
+    def read_hashes(self, tile: Tile) -> bytes:
+        """Return the bytes of `tile`, from the full tile if that has taken its place; raise `InconsistentStore`."""
+        path = tile_path(tile.level, tile.index, tile.width)
+        data = self.read_tile(path)
+        if data is None:  # the full tile is written before its partial ones are removed
+            data = (self.read_tile(tile_path(tile.level, tile.index)) or b"")[: tile.width * HASH_SIZE]
+        if not data:
+            raise InconsistentStore(f"the published {path} is missing")
+        return data
+
     def _read(self, file: Path) -> bytes | None:
-        with _translating(file):
+        with telling(file):
             try:
                 return file.read_bytes()
             except (FileNotFoundError, NotADirectoryError):
@@ -65,7 +78,7 @@ class LogFiles:
     def remove_partials(self, full: str) -> None:
         """Remove the partial tiles that the full tile at `full` has made superfluous."""
         folder = self.folder / f"{full}.p"
-        with _translating(folder):
+        with telling(folder):
             if folder.is_dir():
                 for file in folder.iterdir():
                     file.unlink(missing_ok=True)
@@ -81,7 +94,7 @@ class LogFiles:
                 yield (Path(folder) / name).relative_to(self.folder).as_posix()
 
     def _replace(self, file: Path, data: bytes) -> None:
-        with _translating(file):
+        with telling(file):
             made = _make_folders(file.parent, self.folder)
             staged = file.with_name(f".{file.name}.{os.getpid()}.tmp")
             try:
@@ -94,7 +107,7 @@ class LogFiles:
                 staged.unlink(missing_ok=True)
                 raise
             for folder in (file.parent, *made):
-                _sync_folder(folder)
+                sync_folder(folder)
 
 
 def _make_folders(folder: Path, top: Path) -> list[Path]:
@@ -104,27 +117,3 @@ def _make_folders(folder: Path, top: Path) -> list[Path]:
     made = [] if folder == top else _make_folders(folder.parent, top)
     folder.mkdir(exist_ok=True)
     return [*made, folder.parent]
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def _translating(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in {28, 122}:  # ENOSPC, EDQUOT
-            raise StoreFull(f"no space left for {path}") from error
-        if error.errno == 30:  # EROFS
-            raise ReadOnlyStore(f"{path} is on a read-only file system") from error
-        if isinstance(error, PermissionError):
-            raise ReadOnlyStore(f"no permission to use {path}") from error
-        if isinstance(error, FileNotFoundError):
-            raise StoreUnavailable(f"{path} is not there") from error
-        raise StoreError(f"cannot use {path}: {error.strerror}") from error

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from lineal.core.checkpoint import Checkpoint, open_checkpoint
 from lineal.core.merkle import (
-    HASH_SIZE,
     consistency_proof,
     inclusion_proof,
     leaf_hash,
@@ -12,10 +11,9 @@ from lineal.core.merkle import (
     verify_inclusion,
 )
 from lineal.core.note import Verifier
-from lineal.core.tile import Tile, hash_at_from_tiles, tile_path
+from lineal.core.tile import hash_at_from_tiles
 from lineal.errors import BadProof, InconsistentStore, UnknownRef
 from lineal.ledger.log import Ledger
-from lineal.ledger.log_files import LogFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,7 @@ def prove_entry(ledger: Ledger, idx: int) -> EntryProof:
     if note is None or not 0 <= idx < size:
         raise UnknownRef(f"there is no entry {idx} in the published log of {size}", fix="Publish the log, then ask.")
     data = ledger.reader.entry(idx).data
-    hashes = inclusion_proof(idx, size, hash_at_from_tiles(size, lambda tile: read_tile(ledger.files, tile)))
+    hashes = inclusion_proof(idx, size, hash_at_from_tiles(size, ledger.files.read_hashes))
     proof = EntryProof(idx, data, leaf_hash(data), hashes, note)
     check_proof(proof, ledger.key)
     return proof
@@ -78,7 +76,7 @@ def prove_prefix(ledger: Ledger, old: bytes) -> PrefixProof:
     size, older = open_checkpoint(new, ledger.key).size, open_checkpoint(old, ledger.key).size
     if older > size:
         raise InconsistentStore(f"a log of {older} entries was signed, the published one has {size}")
-    hash_at = hash_at_from_tiles(size, lambda tile: read_tile(ledger.files, tile))
+    hash_at = hash_at_from_tiles(size, ledger.files.read_hashes)
     proof = PrefixProof(old, new, consistency_proof(older, size, hash_at))
     check_prefix(proof, ledger.key)
     return proof
@@ -89,13 +87,3 @@ def check_prefix(proof: PrefixProof, key: Verifier) -> tuple[Checkpoint, Checkpo
     old, new = open_checkpoint(proof.old, key), open_checkpoint(proof.new, key)
     verify_consistency(old.size, new.size, old.root, new.root, proof.hashes)
     return old, new
-
-
-def read_tile(files: LogFiles, tile: Tile) -> bytes:
-    """Return the bytes of `tile`, from the full tile if that has taken its place; raise `InconsistentStore`."""
-    data = files.read_tile(tile_path(tile.level, tile.index, tile.width))
-    if data is None:  # the full tile is written before its partial ones are removed
-        data = (files.read_tile(tile_path(tile.level, tile.index)) or b"")[: tile.width * HASH_SIZE]
-    if not data:
-        raise InconsistentStore(f"the published {tile_path(tile.level, tile.index, tile.width)} is missing")
-    return data

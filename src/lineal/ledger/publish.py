@@ -10,9 +10,9 @@ from typing import Final
 import sqlalchemy as sa
 
 from lineal.core.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
-from lineal.core.merkle import HASH_SIZE, Frontier, leaf_hash
+from lineal.core.merkle import Frontier, leaf_hash
 from lineal.core.note import Signer, Verifier
-from lineal.core.tile import WIDTH, Tile, bundle_path, encode_bundle, grow_tiles, tile_path
+from lineal.core.tile import WIDTH, bundle_path, encode_bundle, grow_tiles, tile_path
 from lineal.errors import InconsistentStore
 from lineal.ledger import tables
 from lineal.ledger.database import Database
@@ -128,18 +128,8 @@ class Publisher:
             if len(row) == WIDTH:
                 self._files.remove_partials(bundle_path((first + start) // WIDTH))
         leaves = [leaf_hash(data) for data in entries[frontier.size - first :]]
-        for tile, data in grow_tiles(frontier.size, leaves, self._read_tile):
+        for tile, data in grow_tiles(frontier.size, leaves, self._files.read_hashes):
             self._files.write_tile(tile_path(tile.level, tile.index, tile.width), data)
             if tile.width == WIDTH:
                 self._files.remove_partials(tile_path(tile.level, tile.index))
         return frontier.extend(leaves)
-
-    def _read_tile(self, tile: Tile) -> bytes:
-        path = tile_path(tile.level, tile.index, tile.width)
-        data = self._files.read_tile(path)
-        if data is None:  # a publication that died had grown it to a full tile already
-            full = self._files.read_tile(tile_path(tile.level, tile.index)) or b""
-            data = full[: tile.width * HASH_SIZE]
-        if not data:
-            raise InconsistentStore(f"the published {path} is missing; nothing was signed")
-        return data

@@ -18,12 +18,14 @@ from typing import Final
 
 from lineal.core import canonical
 from lineal.core.event import SALT_SIZE, check_body, decode_entry, encode_entry, statement_digest
-from lineal.errors import LinealError, ReadOnlyStore, StoreError, StoreFull
+from lineal.errors import LinealError
 from lineal.ledger.commit import Group, Prepared, check_admissible
+from lineal.ledger.disk import telling
 
 _COUNT: Final = struct.Struct(">I")  # the events of a group, before them
 _LENGTHS: Final = struct.Struct(">II")  # the lengths of statement and body, before each event
 _MAX_FILES: Final = 256
+_UNRECORDED: Final = "; nothing was recorded"
 
 
 class Spool:
@@ -36,7 +38,7 @@ class Spool:
     @contextmanager
     def holding(self, groups: Sequence[Group]) -> Iterator[None]:
         """Hold the lock; while waiting for it `groups` stand in the spool for the holder to commit."""
-        with _translating(self.folder):
+        with telling(self.folder, _UNRECORDED):
             descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             try:
@@ -54,7 +56,7 @@ class Spool:
     def _leave(self, group: Group) -> Path:
         self._counter += 1
         name = f"{os.getpid()}-{id(self):x}-{self._counter}"
-        with _translating(self.folder):
+        with telling(self.folder, _UNRECORDED):
             staged = self.folder / f"{name}.tmp"
             staged.write_bytes(_encode(group))
             return staged.rename(self.folder / f"{name}.batch")
@@ -65,7 +67,7 @@ class Spool:
         A file whose group cannot be committed, cut or damaged or of another log, is given with an empty one.
         """
         found: dict[Path, list[Prepared]] = {}
-        with _translating(self.folder):
+        with telling(self.folder, _UNRECORDED):
             for file in sorted(self.folder.glob("*.batch"))[:_MAX_FILES]:
                 with contextlib.suppress(FileNotFoundError):
                     found[file] = _decode(file.read_bytes(), log)
@@ -73,7 +75,7 @@ class Spool:
 
     def settle(self, files: Sequence[Path]) -> None:
         """Remove `files`, whose groups are durable in the log or about to be committed by their owner."""
-        with _translating(self.folder):
+        with telling(self.folder, _UNRECORDED):
             for file in files:
                 file.unlink(missing_ok=True)
 
@@ -109,17 +111,3 @@ def _decode(data: bytes, log: str) -> list[Prepared]:
     except (struct.error, LinealError, TypeError, KeyError):
         return []
     return group if at == len(data) else []
-
-
-@contextmanager
-def _translating(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except PermissionError as error:
-        raise ReadOnlyStore(f"cannot write in {folder}: {error.strerror}; nothing was recorded") from error
-    except OSError as error:
-        if error.errno in {28, 122}:  # ENOSPC, EDQUOT
-            raise StoreFull(f"no space left in {folder}; nothing was recorded") from error
-        if error.errno == 30:  # EROFS
-            raise ReadOnlyStore(f"{folder} is read-only; nothing was recorded") from error
-        raise StoreError(f"cannot use {folder}: {error.strerror}; nothing was recorded") from error
