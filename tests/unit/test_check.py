@@ -266,7 +266,7 @@ def test_a_container_stands_for_an_environment(team: Team) -> None:
     card = card_of(team, "model:risk@1")
     assert card.complete
     found = row(card, "training", "container")
-    assert (found.immutable, found.retrievable, found.verified) == (True, None, True)
+    assert (found.immutable, found.retrievable, found.verified) == (True, None, None)
 
 
 def test_reference_only_data_is_hashed_where_it_lies(team: Team) -> None:

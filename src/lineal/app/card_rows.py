@@ -33,7 +33,7 @@ class RowMaker:
         """Return the row of something that has bytes, which are looked for and hashed now."""
         shown = self._witness.show(known)
         unproved = self._witness.prove(known.view.idx)
-        verified = False if unproved else shown.verified if shown.retrievable is not None else True
+        verified = False if unproved else shown.verified  # of an image nobody here has read a byte: neither yes nor no
         missing = wrong or shown.against or unproved
         row = _row(phase, artifact, step, known, role=role, required=required)
         return Row(
