@@ -130,7 +130,7 @@ def _origin(folder: Path) -> str:
     return f"lineal.local/{name}-{secrets.token_hex(4)}"
 
 
-def open_session(settings: Settings, *, producer: str | None = None) -> Session:
+def open_session(settings: Settings) -> Session:
     """Open the ledger that `settings` name and return a session on it.
 
     A ledger that may only be read is opened for reading. Raises `NotALedger`, `NewerFormat`, `IntegrityError` and
@@ -155,7 +155,7 @@ def open_session(settings: Settings, *, producer: str | None = None) -> Session:
         catalog.close()
         raise
     objects = ObjectStore(home.objects_folder, read_only=not ledger.can_append)
-    return Session(ledger, catalog, objects, _actor(settings), producer)
+    return Session(ledger, catalog, objects, _actor(settings))
 
 
 def _prepare(catalog: Database) -> None:

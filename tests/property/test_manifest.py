@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from lineal.core.digest import Digest
 from lineal.core.path import spell
 from lineal.datasets.difference import diff
-from lineal.datasets.manifest import HEADER, Entry, Manifest, entries, is_boundary, load, lookup, write
+from lineal.datasets.manifest import HEADER, Entry, Manifest, entries, is_boundary, load, write
 from lineal.errors import BadInput, BadManifest, ObjectMissing
 
 
@@ -89,17 +89,6 @@ def test_what_was_written_is_read_back(tree: dict[bytes, tuple[str, Digest, int]
     assert loaded == written
     assert list(entries(loaded, memory)) == rows(tree)
     assert (loaded.count, loaded.size) == (len(tree), sum(size for _, _, size in tree.values()))
-    assert all(lookup(loaded, path, memory) == Entry(path, *tree[path]) for path in tree)
-
-
-@settings(deadline=None)
-@given(TREES, PATHS)
-def test_lookup_of_another_path_finds_nothing(tree: dict[bytes, tuple[str, Digest, int]], path: bytes) -> None:
-    tree.pop(path, None)
-    memory = Memory()
-    manifest = write(rows(tree), memory.put)
-    assert lookup(manifest, path, memory) is None
-    assert len(memory.reads) <= 1
 
 
 @settings(deadline=None)

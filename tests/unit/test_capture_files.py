@@ -36,8 +36,8 @@ def planned(file: Path, role: str = "input") -> PlannedFile:
     return PlannedFile(os.fsencode(file), "input" if role == "input" else "output", state(file))
 
 
-def only(files: list[PlannedFile], **options: int) -> FileRecord:
-    (record,) = hash_files(files, **options)
+def only(files: list[PlannedFile]) -> FileRecord:
+    (record,) = hash_files(files)
     canonical.encode(record.describe())
     return record
 
@@ -172,10 +172,8 @@ def test_many_files_keep_their_order(tmp_path: Path) -> None:
         file = tmp_path / f"{number}"
         file.write_bytes(bytes([number]) * (number % 3 * BUFFER + number))
         files.append(file)
-    told: list[int] = []
-    records = hash_files([planned(file) for file in files], progress=told.append)
+    records = hash_files([planned(file) for file in files])
     assert [record.digest for record in records] == [Digest.of(file.read_bytes()) for file in files]
-    assert sum(told) == sum(file.stat().st_size for file in files)
 
 
 def test_an_input_that_is_not_as_it_was_has_no_digest(tmp_path: Path) -> None:
@@ -243,13 +241,10 @@ def test_what_is_no_regular_file(tmp_path: Path) -> None:
         assert [record.status for record in hash_files(wanted)] == ["special"] * 4
 
 
-def test_vanished_unreadable_and_too_large(tmp_path: Path) -> None:
+def test_vanished_and_unreadable(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("data")
     assert only([PlannedFile(os.fsencode(tmp_path / "gone"), "input", None)]).status == "vanished"
-    record = only([planned(file)], largest=3)
-    assert (record.status, record.size, record.digest) == ("too-large-skipped", 4, None)
-    assert only([planned(file)], largest=4).status == "ok"
     under_file = only([PlannedFile(os.fsencode(file / "below"), "input", None)])
     assert (under_file.status, under_file.reason) == ("unreadable", "Not a directory")
 

@@ -79,9 +79,7 @@ def compare(name: str, old: Mapping[str, Any], new: Mapping[str, Any], *, number
     return gather(name, changes, same=same, limit=None)
 
 
-def gather(
-    name: str, changes: Iterable[Change], *, same: int | None, limit: int | None = SHOWN, note: str | None = None
-) -> Section:
+def gather(name: str, changes: Iterable[Change], *, same: int | None, limit: int | None = SHOWN) -> Section:
     """Return the section of all `changes`, of which it counts every one and holds the first `limit`."""
     shown: list[Change] = []
     count = {"added": 0, "removed": 0, "changed": 0}
@@ -89,7 +87,14 @@ def gather(
         count[change.kind] += 1
         if limit is None or len(shown) < limit:
             shown.append(change)
-    return Section(name=name, changes=tuple(shown), same=same, note=note, **count)
+    return Section(
+        name=name,
+        changes=tuple(shown),
+        added=count["added"],
+        removed=count["removed"],
+        changed=count["changed"],
+        same=same,
+    )
 
 
 def untold(name: str, why: str) -> Section:

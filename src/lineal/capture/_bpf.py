@@ -13,7 +13,6 @@ ALLOW: Final = 0x7FFF0000
 _LOAD: Final = 0x20  # BPF_LD | BPF_W | BPF_ABS
 _EQUAL: Final = 0x15  # BPF_JMP | BPF_JEQ | BPF_K
 _ANY_BIT: Final = 0x45  # BPF_JMP | BPF_JSET | BPF_K
-_JUMP: Final = 0x05  # BPF_JMP | BPF_JA
 _RETURN: Final = 0x06  # BPF_RET | BPF_K
 _NUMBER, _ARCH, _ARGS = 0, 4, 16  # offsets in struct seccomp_data
 

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -13,7 +13,7 @@ from lineal.capture.file_roles import PlannedFile, Role
 from lineal.core import path
 from lineal.core.digest import Digest
 
-Status = Literal["ok", "mutated-during-run", "vanished", "special", "unreadable", "too-large-skipped"]
+Status = Literal["ok", "mutated-during-run", "vanished", "special", "unreadable"]
 
 BUFFER: Final = 1 << 20
 THREADS: Final = 2
@@ -48,17 +48,11 @@ class FileRecord:
         return found
 
 
-def hash_files(
-    files: Iterable[PlannedFile],
-    *,
-    largest: int | None = None,
-    progress: Callable[[int], None] | None = None,
-) -> list[FileRecord]:
+def hash_files(files: Iterable[PlannedFile]) -> list[FileRecord]:
     """Hash `files` and return one record for each, in their order; no file makes it fail.
 
     An input counts as read by the run only if its state (device, inode, size, mtime, ctime) just before it was first
-    opened is its state before and after hashing. An output must hold still while it is hashed. Files over `largest`
-    bytes are skipped; `progress` is told the bytes of each file when it is done, from several threads.
+    opened is its state before and after hashing. An output must hold still while it is hashed.
     """
     planned = list(files)
     records: list[FileRecord | None] = [None] * len(planned)
@@ -68,21 +62,14 @@ def hash_files(
         if each.before is not None and each.before.size >= BUFFER:
             large.append(place)
             continue
-        record = _hash_file(each, buffer, BUFFER, largest)
-        if record is None:
+        records[place] = _hash_file(each, buffer, BUFFER)
+        if records[place] is None:
             large.append(place)
-            continue
-        records[place] = record
-        if progress is not None:
-            progress(record.size or 0)
 
     def hash_large(places: list[int]) -> None:
         own = memoryview(bytearray(BUFFER))
         for place in places:
-            record = _hash_file(planned[place], own, None, largest)
-            records[place] = record
-            if progress is not None and record is not None:
-                progress(record.size or 0)
+            records[place] = _hash_file(planned[place], own, None)
 
     if large:
         with ThreadPoolExecutor(THREADS) as pool:
@@ -90,7 +77,7 @@ def hash_files(
     return [record for record in records if record is not None]
 
 
-def _hash_file(each: PlannedFile, buffer: memoryview, postpone: int | None, largest: int | None) -> FileRecord | None:
+def _hash_file(each: PlannedFile, buffer: memoryview, postpone: int | None) -> FileRecord | None:
     """Return the record of one file; None for a file of `postpone` bytes or more, which another thread will hash."""
     try:
         facts = os.stat(each.path)
@@ -98,8 +85,6 @@ def _hash_file(each: PlannedFile, buffer: memoryview, postpone: int | None, larg
             return FileRecord(path=each.path, role=each.role, status="special")
         if postpone is not None and facts.st_size >= postpone:
             return None
-        if largest is not None and facts.st_size > largest:
-            return FileRecord(path=each.path, role=each.role, status="too-large-skipped", size=facts.st_size)
         descriptor = os.open(each.path, _FLAGS)
     except FileNotFoundError:
         status: Status = "special" if os.path.lexists(each.path) else "vanished"

@@ -5,7 +5,6 @@ The format, ``lineal-manifest/1``, is in docs/format-objects.md.
 
 import hashlib
 import re
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -176,15 +175,6 @@ def entries(manifest: Manifest, reader: ObjectReader) -> Iterator[Entry]:
             if wrong := order.follow(entry.path):
                 raise BadManifest(f"the manifest {manifest.digest} is not canonical: {wrong}")
             yield entry
-
-
-def lookup(manifest: Manifest, path: bytes, reader: ObjectReader) -> Entry | None:
-    """Return the entry of `path`, or None; reads one range at most."""
-    number = bisect_left(manifest.ranges, path, key=lambda part: part.last)
-    if number == len(manifest.ranges) or path < manifest.ranges[number].first:
-        return None
-    found = read_range(manifest.ranges[number], reader)
-    return next((entry for entry in found if entry.path == path), None)
 
 
 def _close(waiting: list[Entry], put: Callable[[bytes], Digest]) -> Range:

@@ -16,7 +16,7 @@ from lineal.datasets.manifest import Entry, write
 from lineal.datasets.tree import Cursor, Found, walk
 from lineal.errors import BadInput, ObjectChanged
 from lineal.objects.batch import Batch
-from lineal.objects.copying import Signature, fingerprint, open_source, settled, signature
+from lineal.objects.copying import fingerprint, open_source, settled
 from lineal.objects.store import ObjectStore
 
 _LARGE: Final = 1 << 20
@@ -29,32 +29,19 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class StatRow:
-    """What a file's status was when it had this digest: device, inode, size, mtime and ctime in nanoseconds."""
-
-    path: bytes
-    signature: Signature
-    digest: Digest
-
-
-@dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A dataset version as taken: its digest, the number of files, their bytes, where it was taken.
+    """A dataset version as taken: its digest, the number of files and their bytes.
 
-    `gaps` are (code, explanation) of what was left out or cannot be kept. `stats` is empty unless asked for.
+    `gaps` are (code, explanation) of what was left out or cannot be kept.
     """
 
     digest: Digest
     files: int
     bytes: int
-    root_path: Path
     gaps: tuple[tuple[str, str], ...]
-    stats: tuple[StatRow, ...]
 
 
-def snapshot(
-    path: Path, store: ObjectStore, *, keep: bool = True, stats: bool = False, on_progress: Progress | None = None
-) -> Snapshot:
+def snapshot(path: Path, store: ObjectStore, *, keep: bool = True, on_progress: Progress | None = None) -> Snapshot:
     """Record the folder or file at `path` as a dataset version in `store`.
 
     With `keep` false only the manifest is stored, not the files. `on_progress` gets files and bytes so far. Symbolic
@@ -63,19 +50,18 @@ def snapshot(
     what is missing or unreadable, `ObjectChanged` for what is being written to, and the store's errors.
     """
     with store.batch() as batch:
-        recorder = _Recorder(batch, path, keep=keep, stats=stats, on_progress=on_progress or (lambda _f, _b: None))
+        recorder = _Recorder(batch, path, keep=keep, on_progress=on_progress or (lambda _f, _b: None))
         manifest = write(recorder.entries(), batch.put_bytes)
     recorder.report()
-    return Snapshot(manifest.digest, manifest.count, manifest.size, path, tuple(recorder.gaps), tuple(recorder.stats))
+    return Snapshot(manifest.digest, manifest.count, manifest.size, tuple(recorder.gaps))
 
 
 class _Recorder:
     """Turns what a walk finds into entries: small files at once, large ones in threads, in the walk's order."""
 
-    def __init__(self, batch: Batch, root: Path, *, keep: bool, stats: bool, on_progress: Progress) -> None:
+    def __init__(self, batch: Batch, root: Path, *, keep: bool, on_progress: Progress) -> None:
         self.gaps: list[tuple[str, str]] = []
-        self.stats: list[StatRow] = []
-        self._batch, self._root, self._keep, self._with_stats = batch, root, keep, stats
+        self._batch, self._root, self._keep = batch, root, keep
         self._prefix = os.fspath(root)
         self._on_progress = on_progress
         self._files = self._bytes = 0
@@ -148,8 +134,6 @@ class _Recorder:
             digest, size = stored.digest, stored.size
         else:
             digest, size = fingerprint(descriptor, name)
-        if self._with_stats:
-            self.stats.append(StatRow(path, signature(before), digest))
         return Entry(path, "x" if before.st_mode & stat.S_IXUSR else "f", digest, size)
 
     def _link(self, found: Found, cursor: Cursor) -> Entry:
