@@ -453,3 +453,16 @@ def test_a_database_that_is_gone_is_told_so(place: Place) -> None:
         place.open()
     if place.server is not None:
         place.server.run(f"ALTER DATABASE other_{place.name} RENAME TO {place.name}")
+
+
+@pytest.mark.parametrize("alike", ["seq", "claims"])
+def test_of_two_groups_in_one_commit_that_contradict_each_other_the_second_is_refused(
+    ledger: Ledger, alike: str
+) -> None:
+    one = Speaker("p").says(name="one", claims=["n"] if alike == "claims" else [])
+    two = Speaker("p" if alike == "seq" else "q").says(name="two", claims=["n"] if alike == "claims" else [])
+    groups = [[prepare(event, LOG)] for event in (one, two, Speaker("r").says())]
+    first, second, third = commit_batch(ledger.database, groups, now)
+    assert (first, third) == ([Receipt(1, True)], [Receipt(2, True)])
+    assert isinstance(second, EventConflict if alike == "seq" else ClaimTaken)
+    assert not failures(ledger)
