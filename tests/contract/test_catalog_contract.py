@@ -17,7 +17,7 @@ from lineal.catalog.reader import Catalog
 from lineal.core.digest import Digest
 from lineal.core.edge import Edge
 from lineal.core.event import Event
-from lineal.core.observation import Gap, Node
+from lineal.core.observation import Gap, Node, Observation
 from lineal.errors import InconsistentStore, IntegrityError, NewerFormat
 from lineal.ledger import tables as ledger_tables
 from lineal.ledger.database import Database
@@ -204,8 +204,9 @@ def test_it_never_runs_ahead_of_its_ledger(ledger: Ledger, catalog: Database) ->
 def test_a_changed_body_is_not_folded(ledger: Ledger, catalog: Database) -> None:
     ledger.append(_story())
     body = ledger_tables.body
+    another = Observation(type="test.said/1", time=_at(0), actor="mallory", basis="claimed").body()  # sound in itself
     with ledger.database.writing() as connection:
-        connection.execute(body.update().where(body.c.idx == 7).values(bytes=b"{}"))
+        connection.execute(body.update().where(body.c.idx == 7).values(bytes=another))
     with pytest.raises(IntegrityError):
         project.catch_up(catalog, ledger.reader)
     assert "catalog_event" in _rows(catalog)
