@@ -1,6 +1,7 @@
 """Check that the life of a model or endpoint is complete, and what to know about it."""
 
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import Final
 
 from lineal.app.card import Card
@@ -44,15 +45,10 @@ def check_all(
     catalog = session.catalog
     endpoints = sorted({view.name for view in catalog.all_nodes("endpoint", moment)})
     serving = [current(catalog, name, moment) for name in endpoints]
-    models = {view.name: view for view in sorted(catalog.all_nodes("model", moment), key=_number)}
+    models = {view.name: view for view in sorted(catalog.all_nodes("model", moment), key=attrgetter("age"))}
     for view in (*serving, *(models[name] for name in sorted(models))):
         if view is not None:
             yield _check(session, view, moment, witness)
-
-
-def _number(view: NodeView) -> tuple[int, str, int]:
-    numbered = view.version is not None and view.version.isdecimal()
-    return int(view.version or 0) if numbered else 0, view.time or "", view.id
 
 
 def _check(session: Session, view: NodeView, moment: Moment, witness: Witness) -> Card:

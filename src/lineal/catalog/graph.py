@@ -6,6 +6,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from lineal.catalog import tables
+from lineal.ledger.database import chunks
 
 FOREVER: Final = "9999-12-31T23:59:59.999999Z"
 _UNLIMITED: Final = 2**31
@@ -73,28 +74,24 @@ def _reached(*, up: bool) -> sa.Select[Any]:
 
 _REACHED_UP: Final = _reached(up=True)
 _REACHED_DOWN: Final = _reached(up=False)
-_CHUNK: Final = 900
 
 
 def _neighbours(connection: sa.Connection, nodes: list[int], moment: Moment, *, up: bool) -> set[int]:
     edge = tables.edge.c
     near, far = (edge.target, edge.source) if up else (edge.source, edge.target)
     found: set[int] = set()
-    for start in range(0, len(nodes), _CHUNK):
-        query = sa.select(far).where(
-            near.in_(nodes[start : start + _CHUNK]), edge.time <= moment.time, edge.taken <= moment.known
-        )
+    for part in chunks(nodes):
+        query = sa.select(far).where(near.in_(part), edge.time <= moment.time, edge.taken <= moment.known)
         found.update(connection.scalars(query))
     return found
 
 
 def _edges_among(connection: sa.Connection, nodes: set[int], moment: Moment) -> tuple[tuple[int, int, str], ...]:
     edge = tables.edge.c
-    members = sorted(nodes)
     found: set[tuple[int, int, str]] = set()
-    for start in range(0, len(members), _CHUNK):
+    for part in chunks(sorted(nodes)):
         query = sa.select(edge.source, edge.target, edge.type).where(
-            edge.target.in_(members[start : start + _CHUNK]), edge.time <= moment.time, edge.taken <= moment.known
+            edge.target.in_(part), edge.time <= moment.time, edge.taken <= moment.known
         )
         found.update((row[0], row[1], row[2]) for row in connection.execute(query) if row[0] in nodes)
     return tuple(sorted(found))

@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import quote
 
 import sqlalchemy as sa
@@ -18,6 +18,9 @@ _WRITE: Final = {"lineal_write": True}
 _BUSY_MS: Final = 60_000
 _CHUNK: Final = 500  # values in one list: every build of SQLite takes as many
 _AWAY: Final = ("08", "28", "3D", "57", "55000")  # SQLSTATE: connection, authorization, no such database, shut down
+
+
+_Item = TypeVar("_Item")
 
 
 class Closeable(Protocol):
@@ -116,14 +119,18 @@ class Database:
             self._kept.pop().close()
 
 
+def chunks(items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
+    """Yield `items` in parts, none too long for one list of a query."""
+    return (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))
+
+
 def select_in(connection: sa.Connection, query: str, values: Sequence[Any], *given: Any) -> Iterator[Any]:
     """Yield the rows of `query`, whose ``{}`` stands for the list of `values` and each ``?`` before it for one `given`.
 
     Below SQLAlchemy, whose handling of long lists costs more than looking them up.
     """
     mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
-    for start in range(0, len(values), _CHUNK):
-        part = values[start : start + _CHUNK]
+    for part in chunks(values):
         text = query.replace("?", mark).format(", ".join([mark] * len(part)))
         yield from connection.exec_driver_sql(text, (*given, *part))
 

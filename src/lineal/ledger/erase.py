@@ -12,11 +12,10 @@ from lineal.core.event import Event, decode_entry
 from lineal.errors import BadInput, NotCanonical, Refused, StoreUnavailable
 from lineal.ledger import tables
 from lineal.ledger.commit import Receipt
-from lineal.ledger.database import Database, translating
+from lineal.ledger.database import Database, chunks, translating
 from lineal.ledger.log import Ledger
 from lineal.ledger.verify_entries import CREATED, ERASED
 
-_CHUNK: Final = 400
 _KEPT: Final = (CREATED, ERASED)
 
 
@@ -39,8 +38,7 @@ def erase_bodies(ledger: Ledger, event: Event) -> Receipt:
             )
     receipt = ledger.append([event])[0]
     with ledger.database.writing() as connection:
-        for start in range(0, len(entries), _CHUNK):
-            part = entries[start : start + _CHUNK]
+        for part in chunks(entries):
             connection.execute(tables.body.delete().where(tables.body.c.idx.in_(part)))
     scrub(ledger.database)
     return receipt
