@@ -175,7 +175,7 @@ def test_a_ledger_that_cannot_be_written_is_refused_before_anything_is_run(place
     (place.folder / "away").rename(place.folder / ".lineal" / "keys")
     (place.folder / ".lineal" / "spool").rename(place.folder / "gone")
     done = place.run("touch", "ran")
-    assert (done.status, done.json()["error"]["code"]) == (11, "store")
+    assert (done.status, done.json()["error"]["code"]) == (11, "store.unavailable")
     assert not (place.folder / "ran").exists()
 
 

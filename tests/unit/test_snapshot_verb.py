@@ -82,6 +82,11 @@ def test_a_very_long_path_has_a_name_that_can_be_recorded(client: Client, tmp_pa
         client.snapshot("dataset:" + "n" * 3000, write(tmp_path / "d", a="1"))
 
 
+def test_an_empty_file_does_not_make_them_too_many(client: Client, tmp_path: Path) -> None:
+    taken = client.snapshot("dataset:d", write(tmp_path / "d", a="1", b=""))
+    assert (taken.files, taken.version.detail["members"]) == (2, "all")
+
+
 def test_very_many_files_are_not_listed_one_by_one(client: Client, tmp_path: Path) -> None:
     data = write(tmp_path / "d")
     for number in range(MAX_MEMBERS + 1):

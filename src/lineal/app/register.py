@@ -9,7 +9,7 @@ from typing import Any
 from lineal.app.naming import next_number, parse_artifact, version_ref
 from lineal.app.registry import REGISTERED, runs_behind, stated
 from lineal.app.session import Session
-from lineal.app.snapshot import MAX_MEMBERS
+from lineal.app.snapshot import members_of
 from lineal.capture.metrics import read_metrics_file
 from lineal.capture.redaction import redact
 from lineal.catalog.reader import Catalog, NodeView
@@ -18,7 +18,6 @@ from lineal.core.digest import Digest
 from lineal.core.edge import Edge
 from lineal.core.observation import Gap, Node, Observation
 from lineal.core.ref import ArtifactRef
-from lineal.datasets import manifest
 from lineal.datasets.snapshot import snapshot as take
 from lineal.errors import AlreadyExists, BadInput
 
@@ -161,13 +160,8 @@ def _keep(session: Session, source: Path, on_progress: Callable[[int, int], None
         stored = session.objects.put_file(source)
         return _Content(digest=stored.digest, detail={"path": place, "bytes": stored.size, "stored": "object"})
     taken = take(source, session.objects, on_progress=on_progress)
-    found = manifest.load(taken.digest, session.objects)
-    members: tuple[tuple[Digest, str], ...] = ()
-    if found.count <= MAX_MEMBERS:
-        entries = manifest.entries(found, session.objects)
-        members = tuple((entry.digest, paths.spell(entry.path)) for entry in entries if entry.size)
     detail = {"path": place, "bytes": taken.bytes, "files": taken.files, "stored": "dataset"}
-    return _Content(digest=taken.digest, detail=detail, members=members, gaps=taken.gaps)
+    return _Content(digest=taken.digest, detail=detail, members=members_of(session, taken.digest), gaps=taken.gaps)
 
 
 def _refuse_known(catalog: Catalog, canonical: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from lineal.app.naming import new_run_id
 from lineal.app.run_code import Code, read_code
 from lineal.app.run_files import Files, plan_inputs, read_files
-from lineal.app.run_options import MECHANISMS, RunOptions
+from lineal.app.run_options import RunOptions
 from lineal.app.run_record import Captured, observe
 from lineal.app.session import Session
 from lineal.capture import trace
@@ -115,7 +115,7 @@ def start(session: Session, argv: Sequence[str], options: RunOptions) -> Started
     environment = {**os.environ, RUN_VARIABLE: run}
     ref = f"run:{run}"
     now = session.clock()
-    detail = {"name": name, "argv": _spelled(argv), "cwd": paths.spell(os.fsencode(cwd)), "state": "started"}
+    detail = {"name": name, "argv": redact_argv(argv)[0], "cwd": paths.spell(os.fsencode(cwd)), "state": "started"}
     parent = _parent()
     if parent is not None:
         detail["parent"] = parent
@@ -142,9 +142,9 @@ def _check(options: RunOptions, cwd: Path) -> None:
     if options.parameters is not None:
         read_parameter_file(cwd / options.parameters)
     for mechanism in (options.mechanism, os.environ.get("LINEAL_TRACE") or "auto"):
-        if mechanism not in MECHANISMS:
+        if mechanism not in trace.MECHANISMS:
             raise BadInput(
-                f"no such way to trace: {mechanism!r}; nothing was run", fix=f"One of {', '.join(MECHANISMS)}."
+                f"no such way to trace: {mechanism!r}; nothing was run", fix=f"One of {', '.join(trace.MECHANISMS)}."
             )
     for word in (options.name or "", options.activity or ""):
         if not word.isprintable() or len(word) > _MAX_NAME:
@@ -275,11 +275,6 @@ def _metrics(started: Started, written: set[bytes], gaps: list[Gap]) -> Metrics:
     except BadInput as error:
         gaps.append(Gap("metrics.file", error.message))
         return Metrics(values={})
-
-
-def _spelled(argv: Sequence[str]) -> list[str]:
-    cut, _ = redact_argv([each.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for each in argv])
-    return cut
 
 
 def _name(argv: Sequence[str]) -> str:

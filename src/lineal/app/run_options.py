@@ -2,9 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
-
-MECHANISMS: Final = ("auto", "seccomp-notify", "ptrace", "audit-hook", "none")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

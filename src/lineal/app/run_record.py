@@ -93,9 +93,7 @@ def _detail(started: "Started", outcome: trace.Outcome, captured: Captured, file
     return {
         "name": started.name,
         "activity": started.options.activity or guess_activity(files, captured),
-        "argv": redact_argv(
-            [each.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for each in started.argv]
-        )[0],
+        "argv": redact_argv(started.argv)[0],
         "cwd": paths.spell(os.fsencode(started.cwd)),
         "state": "finished" if outcome.exit_status == 0 else "failed",
         "exit_status": outcome.exit_status,

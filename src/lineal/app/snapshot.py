@@ -49,7 +49,7 @@ def snapshot(
     taken = take(source, session.objects, keep=keep, on_progress=on_progress)
     canonical = version_ref(artifact, taken.digest)
     gaps = tuple(Gap(code, explanation, canonical) for code, explanation in taken.gaps)
-    members = _members(session, taken.digest)
+    members = members_of(session, taken.digest)
 
     def observe() -> Observation | None:
         known = session.catalog.find([canonical]).get(canonical)
@@ -84,7 +84,7 @@ def _observe(
         "bytes": taken.bytes,
         "path": paths.spell(os.path.abspath(os.fsencode(source))),
         "stored": "dataset" if keep else "manifest",
-        "members": "all" if len(members) == taken.files else "too many to list: see the manifest",
+        "members": "all" if taken.files <= MAX_MEMBERS else "too many to list: see the manifest",
     }
     return Observation(
         type=_SNAPSHOTTED,
@@ -108,7 +108,7 @@ def _observe(
     )
 
 
-def _members(session: Session, digest: Digest) -> tuple[tuple[Digest, str], ...]:
+def members_of(session: Session, digest: Digest) -> tuple[tuple[Digest, str], ...]:
     """Return the files of a manifest with their digests, none if there are more than `MAX_MEMBERS`."""
     found = manifest.load(digest, session.objects)
     if found.count > MAX_MEMBERS:

@@ -13,9 +13,10 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from lineal.capture._audit import Audit
+from lineal.capture._engine import Engine, Untraced
 from lineal.capture._gaps import Seen
 from lineal.capture._guardian import Guardian, Listener
 from lineal.capture._signals import Forwarding
@@ -23,9 +24,12 @@ from lineal.capture._spawn import GRACE, Child, Command, Stream, Tee, Unavailabl
 from lineal.capture.accesses import Access, Stat
 from lineal.errors import BadInput
 
-__all__ = ["Access", "Outcome", "Stat", "Trace", "run"]
+__all__ = ["MECHANISMS", "Access", "Outcome", "Stat", "Trace", "run"]
 
 _ORDER: Final = ("seccomp-notify", "ptrace", "audit-hook", "none")
+MECHANISMS: Final = ("auto", *_ORDER)
+"""What a person may ask for: a way to trace, or the best that can be had."""
+
 _BLIND_WAIT: Final = 10.0
 """Milliseconds between looks at the child where there is no pidfd to wait for."""
 
@@ -66,42 +70,6 @@ class Outcome:
     trace: Trace
 
 
-class Engine(Protocol):
-    """One mechanism at work on one run."""
-
-    patient: bool
-    """Whether its sources end by themselves soon after the program: no need to give up on them."""
-
-    def guarded(self, guardian: Guardian) -> None:
-        """Learn who stands in for us."""
-
-    def sources(self) -> dict[int, int]:
-        """Return the descriptors to poll, and for what."""
-
-    def ready(self, fd: int) -> bool:
-        """Handle a source; return False when nothing more will come from it."""
-
-    def finish(self) -> Seen:
-        """Stop and return what was seen."""
-
-
-class _Untraced:
-    patient = False
-
-    def guarded(self, guardian: Guardian) -> None: ...
-
-    def sources(self) -> dict[int, int]:
-        return {}
-
-    def ready(self, fd: int) -> bool:
-        return False
-
-    def finish(self) -> Seen:
-        seen = Seen()
-        seen.gaps.note("capture.not_traced")
-        return seen
-
-
 def run(
     argv: Sequence[str],
     *,
@@ -123,10 +91,10 @@ def run(
     what = command(argv, env, cwd)
     if mechanism == "auto":
         mechanism = os.environ.get("LINEAL_TRACE") or "auto"
-    if mechanism not in ("auto", *_ORDER):
+    if mechanism not in MECHANISMS:
         raise BadInput(
             f"no such way to trace: {mechanism!r}; nothing was run",
-            fix=f"Use auto or one of {', '.join(_ORDER)}.",
+            fix=f"One of {', '.join(MECHANISMS)}.",
         )
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, OSError, ValueError):
@@ -163,7 +131,7 @@ def _start(
     if name == "none":
         child = fork(what, _no_setup)
         child.prepare()
-        return child, _Untraced()
+        return child, Untraced()
     if name == "audit-hook":
         hooked = Command(what.argv, what.programs, dict(what.env), what.cwd)
         audit = Audit(hooked.env, workspace)

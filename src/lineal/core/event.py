@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from lineal.core import canonical, timestamp
 from lineal.core.observation import BASES, TYPE
-from lineal.errors import BadInput, IntegrityError, NotCanonical, TooLarge
+from lineal.errors import BadInput, IntegrityError, LinealError, NotCanonical, TooLarge
 
 MEDIA: Final = "application/vnd.lineal.body+json"
 MAX_ENTRY: Final = 32 * 1024
@@ -147,8 +147,8 @@ def check_entry(entry: dict[str, Any], taken: object) -> None:
             timestamp.check(str(moment))
         if TYPE.fullmatch(entry["type"]) is None:
             raise BadInput(f"not an event type: {entry['type']}")
-    except Exception as error:
-        raise IntegrityError(f"not the bytes of an entry: {error}") from error
+    except LinealError as error:
+        raise IntegrityError(f"not the bytes of an entry: {error.message}") from error
 
 
 def _is_digest(value: object) -> bool:
