@@ -41,6 +41,7 @@ def test_a_run_is_recorded_traced_and_verified(here: Path, capfd: pytest.Capture
     assert lineal("verify", "--json")["verified"]
     assert lineal("rebuild", "--json")["same"]
     proofs = lineal("log", "--prove", "--json")["entries"]
+    assert len(proofs) == 4
     assert all("proof" in entry for entry in proofs)  # type: ignore[attr-defined]
 
 

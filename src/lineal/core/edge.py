@@ -16,20 +16,19 @@ _ENDPOINT: Final = frozenset({"endpoint"})
 
 @dataclass(frozen=True, slots=True)
 class EdgeRule:
-    """Which kinds may stand at the source and the target of one type of edge, and how it reads."""
+    """Which kinds may stand at the source and the target of one type of edge."""
 
     source: frozenset[str]
     target: frozenset[str]
-    reading: str
 
 
 EDGE_RULES: Final = {
-    "used": EdgeRule(_VERSIONS, _RUN, "{source} was used by {target}"),
-    "generated": EdgeRule(_RUN, _VERSIONS, "{source} generated {target}"),
-    "derived_from": EdgeRule(_VERSIONS, _VERSIONS, "{target} is derived from {source}"),
-    "deployed": EdgeRule(_RUN, _ENDPOINT, "{source} deployed {target}"),
-    "approved": EdgeRule(_RUN, _VERSIONS | _ENDPOINT, "{source} approved {target}"),
-    "same_as": EdgeRule(_VERSIONS, _VERSIONS, "{target} is the same bytes as {source}"),
+    "used": EdgeRule(_VERSIONS, _RUN),
+    "generated": EdgeRule(_RUN, _VERSIONS),
+    "derived_from": EdgeRule(_VERSIONS, _VERSIONS),
+    "deployed": EdgeRule(_RUN, _ENDPOINT),
+    "approved": EdgeRule(_RUN, _VERSIONS | _ENDPOINT),
+    "same_as": EdgeRule(_VERSIONS, _VERSIONS),
 }
 
 
