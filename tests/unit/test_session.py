@@ -1,5 +1,6 @@
 """A session: a chain of statements, whoever speaks at the same time and whatever its clock says."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -14,9 +15,10 @@ from lineal.app.session import Session
 from lineal.catalog.project import prepare
 from lineal.core.event import statement_digest
 from lineal.core.observation import Observation
-from lineal.errors import BadInput, ClaimTaken, ReadOnlyStore, TooLarge
+from lineal.errors import BadInput, ClaimTaken, ReadOnlyStore, Refused, TooLarge
 from lineal.ledger.database import Database
 from lineal.ledger.home import Home
+from lineal.ledger.verify import verify_ledger
 from lineal.objects.store import ObjectStore
 
 LATER = "2030-01-01T00:00:00.000000Z"
@@ -178,3 +180,36 @@ def test_a_ledger_without_its_key_says_which_file_is_missing(tmp_path: Path, mon
     home.private_key_file.unlink()
     with open_at(home) as ledger, pytest.raises(ReadOnlyStore, match=r"log\.skey is not there"):
         ledger.append([])
+
+
+def test_forked_processes_go_on_as_producers_of_their_own(home: Home) -> None:
+    with session_at(home) as session:
+        session.say(said(0))
+        children = []
+        for child in range(3):
+            pid = os.fork()
+            if pid == 0:
+                status = 1
+                try:
+                    for number in range(4):
+                        session.say(said(number))
+                        session.catch_up()
+                    status = 0
+                finally:
+                    os._exit(status)
+            children.append((child, pid))
+        for number in range(1, 5):
+            session.say(said(number))
+        assert [os.waitpid(pid, 0)[1] for _, pid in children] == [0, 0, 0]
+        events = session.catalog.events()
+        told = [event["producer"] for event in events if event["producer"] != "ledger"]
+        assert sorted(told.count(producer) for producer in set(told)) == [4, 4, 4, 5]
+        assert [finding for finding in verify_ledger(session.ledger) if finding.failed] == []
+
+
+def test_a_key_that_others_can_read_still_lets_the_ledger_be_read(home: Home) -> None:
+    home.private_key_file.chmod(0o644)
+    with open_at(home) as ledger:
+        assert ledger.reader.size() == 1
+        with pytest.raises(Refused, match="open to others"):
+            ledger.append([])

@@ -1,5 +1,6 @@
 """A session: the open parts of one ledger, and one producer that speaks to it."""
 
+import os
 import secrets
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -40,7 +41,7 @@ class Session:
         self._seq = 0
         self._prev: str | None = None
         self._lock = threading.Lock()
-        self._behind = True
+        self._process = os.getpid()
 
     @property
     def clock(self) -> Clock:
@@ -60,6 +61,7 @@ class Session:
 
     def catch_up(self, on_progress: Callable[[int, int], None] | None = None) -> int:
         """Let the catalog follow the ledger; return the number of entries folded."""
+        self._notice_fork()
         return project.catch_up(self._catalog, self.ledger.reader, on_progress)
 
     def say(self, observation: Observation) -> Receipt:
@@ -72,6 +74,7 @@ class Session:
         `append` takes the events in the place of `Ledger.append`. Raises what that raises; then the session's numbers
         are as before, so that it can speak again.
         """
+        self._notice_fork()
         with self._lock:
             events = list(self._make(observations))
             receipts = (append or self.ledger.append)(events)
@@ -96,6 +99,17 @@ class Session:
                 if attempt == _TRIES - 1:
                     raise
         raise AssertionError
+
+    def _notice_fork(self) -> None:
+        """In a forked process, become a producer of its own: the parent goes on with its sequence of statements."""
+        if self._process == os.getpid():
+            return
+        self._process = os.getpid()
+        self._lock = threading.Lock()
+        self.producer = f"session-{secrets.token_hex(8)}"
+        self._seq, self._prev = 0, None
+        self.ledger.leave_to_parent()
+        self._catalog.leave_to_parent()
 
     def _make(self, observations: Iterable[Observation]) -> Iterable[Event]:
         prev = self._prev

@@ -41,6 +41,7 @@ class Database:
         self.read_only = read_only
         self.durable = durable
         self._kept: list[Closeable] = []
+        self._parents: list[pool.Pool] = []
         event.listen(engine, "connect", self._set_up)
         event.listen(engine, "begin", _begin)
 
@@ -111,6 +112,11 @@ class Database:
     def keep(self, file: Closeable) -> None:
         """Close `file` with the database: a temporary one lives as long as it is used."""
         self._kept.append(file)
+
+    def leave_to_parent(self) -> None:
+        """Let go of connections that a forked process has from its parent, without closing what the parent uses."""
+        self._parents.append(self.engine.pool)  # kept: collecting it would close them
+        self.engine.dispose(close=False)
 
     def close(self) -> None:
         """Close every connection."""

@@ -9,7 +9,17 @@ from typing import Final, Self
 from lineal.core.checkpoint import Checkpoint
 from lineal.core.event import SALT_SIZE, Event
 from lineal.core.observation import Observation
-from lineal.errors import AlreadyExists, BadInput, InconsistentStore, NewerFormat, NotALedger, ReadOnlyStore, StoreError
+from lineal.errors import (
+    AlreadyExists,
+    BadInput,
+    InconsistentStore,
+    LinealError,
+    NewerFormat,
+    NotALedger,
+    ReadOnlyStore,
+    Refused,
+    StoreError,
+)
 from lineal.ledger import tables
 from lineal.ledger.commit import Receipt, create_rows
 from lineal.ledger.database import Database
@@ -43,6 +53,7 @@ class Ledger:
         clock: Clock,
         *,
         unsigned: int = 0,
+        unusable: LinealError | None = None,
     ) -> None:
         self.home = home
         self.database = database
@@ -53,12 +64,25 @@ class Ledger:
         self._writer: Writer | None = None
         self._publisher: Publisher | None = None
         self._unpublished = unsigned  # what a process that died left committed but not signed
+        self._unusable = unusable
         if signer is not None and not database.read_only:
-            spool = Spool(home.spool_folder) if database.is_sqlite else None
-            self._writer = Writer(database, key.name, spool, clock)
+            self._writer = self._make_writer()
             self._publisher = Publisher(database, self.files, key.name, signer, key)
 
-    def _refusal(self, consequence: str) -> ReadOnlyStore:
+    def _make_writer(self) -> Writer:
+        spool = Spool(self.home.spool_folder) if self.database.is_sqlite else None
+        return Writer(self.database, self.key.name, spool, self.clock)
+
+    def leave_to_parent(self) -> None:
+        """Go on in a forked process with connections and locks of its own."""
+        self.database.leave_to_parent()
+        self._unpublished = 0
+        if self._writer is not None:
+            self._writer = self._make_writer()
+
+    def _refusal(self, consequence: str) -> LinealError:
+        if self._unusable is not None:
+            return self._unusable
         if self.database.read_only:
             return ReadOnlyStore(f"the ledger is open for reading only; {consequence}")
         place = self.home.private_key_file
@@ -122,12 +146,15 @@ def open_ledger(home: Home, database: Database, clock: Clock) -> Ledger:
         properties = read_properties(connection)
     _check_properties(properties, key)
     unsigned = check_start(database, LogFiles(home.log_folder), key)
-    signer = None
+    signer, unusable = None, None
     if not database.read_only and home.private_key_file.exists():
-        signer = load_key(home.private_key_file)
-        if signer.verifying_key != key:
+        try:
+            signer = load_key(home.private_key_file)
+        except Refused as error:  # reading and verifying need no private key
+            unusable = error
+        if signer is not None and signer.verifying_key != key:
             raise InconsistentStore(f"{home.private_key_file} is not the key of {home.public_key_file}")
-    return Ledger(home, database, key, signer, clock, unsigned=unsigned)
+    return Ledger(home, database, key, signer, clock, unsigned=unsigned, unusable=unusable)
 
 
 def read_public_key(home: Home) -> VerifyingKey:
