@@ -14,7 +14,7 @@ from lineal.app.approve import MEANING, approve
 from lineal.app.deploy import DeployOptions, deploy
 from lineal.app.endpoints import current, serving_intervals
 from lineal.app.erase import erase
-from lineal.app.register import Card, register
+from lineal.app.register import Registration, register
 from lineal.app.registry import approval_of, makers, runs_behind, stated
 from lineal.app.retire import retire
 from lineal.app.session import Session
@@ -94,7 +94,7 @@ def record_run(session: Session, *files: Path, run: str = "run:train-1", metrics
 
 def released(session: Session, other: Session, name: str = "model:risk", content: str = "weights") -> str:
     """Register a model of this content, have it approved, and return its reference."""
-    version = register(session, name, write("model.bin", content), Card(), os_user=OS_USER).version.ref
+    version = register(session, name, write("model.bin", content), Registration(), os_user=OS_USER).version.ref
     approve(other, version, reason="examined", os_user=UNLIKE)
     return version
 
@@ -103,7 +103,7 @@ def test_a_file_is_registered_under_its_own_digest_and_joined_with_the_run_that_
     ana = speak("ana")
     file = write("out/model.bin")
     record_run(ana, file, metrics={"auc": "0.93"})
-    made = register(ana, "model:risk", file, Card(owner="credit", risk_tier="high"), os_user=OS_USER)
+    made = register(ana, "model:risk", file, Registration(owner="credit", risk_tier="high"), os_user=OS_USER)
     assert made.version.ref == "model:risk@1"
     assert made.version.digest == "sha256:" + hashlib.sha256(b"weights").hexdigest()
     assert [run.ref for run in made.runs] == ["run:train-1"]
@@ -126,7 +126,7 @@ def test_a_folder_is_registered_by_its_manifest_and_derived_from_the_files_in_it
     ana = speak("ana")
     files = [write("export/weights.bin"), write("export/config.json", "{}")]
     record_run(ana, *files)
-    made = register(ana, "model:llm", Path("export"), Card(), os_user=OS_USER)
+    made = register(ana, "model:llm", Path("export"), Registration(), os_user=OS_USER)
     assert stated(ana.catalog, made.version)["stored"] == "dataset"
     assert [run.ref for run in made.runs] == ["run:train-1"]
     assert {kind for _, _, kind in ana.catalog.edges_of(made.version.id)} == {"derived_from"}
@@ -136,12 +136,12 @@ def test_a_folder_is_registered_by_its_manifest_and_derived_from_the_files_in_it
 def test_metrics_of_a_file_stand_before_those_of_the_run(speak: Opener) -> None:
     ana = speak("ana")
     record_run(ana, write("model.bin"), metrics={"auc": "0.1"})
-    card = Card(metrics=write("validated.json", '{"auc": 0.9}'))
-    assert register(ana, "model:risk", Path("model.bin"), card, os_user=OS_USER).metrics == {"auc": "0.9"}
+    registration = Registration(metrics=write("validated.json", '{"auc": 0.9}'))
+    assert register(ana, "model:risk", Path("model.bin"), registration, os_user=OS_USER).metrics == {"auc": "0.9"}
 
 
 def test_a_model_of_unknown_origin_is_recorded_with_a_gap(speak: Opener) -> None:
-    made = register(speak("ana"), "model:risk", write("model.bin"), Card(), os_user=OS_USER)
+    made = register(speak("ana"), "model:risk", write("model.bin"), Registration(), os_user=OS_USER)
     assert [gap.code for gap in made.gaps] == ["registry.unknown_origin"]
     assert made.runs == ()
 
@@ -149,36 +149,38 @@ def test_a_model_of_unknown_origin_is_recorded_with_a_gap(speak: Opener) -> None
 def test_the_run_named_by_hand_is_joined_where_tracing_did_not_see_it(speak: Opener) -> None:
     ana = speak("ana")
     record_run(ana, write("other.bin", "other"), metrics={"auc": "0.8"})
-    made = register(ana, "model:risk", write("model.bin"), Card(origin="run:train-1"), os_user=OS_USER)
+    made = register(ana, "model:risk", write("model.bin"), Registration(origin="run:train-1"), os_user=OS_USER)
     assert [run.ref for run in made.runs] == ["run:train-1"]
     assert made.metrics == {"auc": "0.8"}
     assert made.gaps == ()
     with pytest.raises(UnknownRef):
-        register(ana, "model:risk", write("more.bin", "more"), Card(origin="run:none"), os_user=OS_USER)
+        register(ana, "model:risk", write("more.bin", "more"), Registration(origin="run:none"), os_user=OS_USER)
 
 
 def test_the_same_content_is_one_version_of_a_model_and_may_have_another_name(speak: Opener) -> None:
     ana = speak("ana")
-    register(ana, "model:risk", write("model.bin"), Card(), os_user=OS_USER)
+    register(ana, "model:risk", write("model.bin"), Registration(), os_user=OS_USER)
     before = ana.ledger.reader.size()
     with pytest.raises(AlreadyExists, match="model:risk@1"):
-        register(ana, "model:risk", write("copy.bin"), Card(), os_user=OS_USER)
+        register(ana, "model:risk", write("copy.bin"), Registration(), os_user=OS_USER)
     assert ana.ledger.reader.size() == before
-    assert register(ana, "model:fraud", Path("copy.bin"), Card(), os_user=OS_USER).version.ref == "model:fraud@1"
+    assert (
+        register(ana, "model:fraud", Path("copy.bin"), Registration(), os_user=OS_USER).version.ref == "model:fraud@1"
+    )
 
 
 @pytest.mark.parametrize(
     ("name", "path", "card", "error"),
     [
-        ("model:risk@1", "model.bin", Card(), BadRef),
-        ("dataset:risk", "model.bin", Card(), BadRef),
-        ("model:risk", "absent.bin", Card(), BadInput),
-        ("model:risk", "model.bin", Card(review_due="soon"), BadInput),
-        ("model:risk", "model.bin", Card(metrics=Path("absent.json")), BadInput),
+        ("model:risk@1", "model.bin", Registration(), BadRef),
+        ("dataset:risk", "model.bin", Registration(), BadRef),
+        ("model:risk", "absent.bin", Registration(), BadInput),
+        ("model:risk", "model.bin", Registration(review_due="soon"), BadInput),
+        ("model:risk", "model.bin", Registration(metrics=Path("absent.json")), BadInput),
     ],
 )
 def test_bad_input_is_refused_and_nothing_recorded(
-    speak: Opener, name: str, path: str, card: Card, error: type[Exception]
+    speak: Opener, name: str, path: str, card: Registration, error: type[Exception]
 ) -> None:
     ana = speak("ana")
     write("model.bin")
@@ -194,7 +196,7 @@ def test_versions_registered_at_the_same_time_get_different_numbers(speak: Opene
     found: list[str] = []
 
     def make(session: Session, file: Path) -> None:
-        found.append(register(session, "model:risk", file, Card(), os_user=OS_USER).version.ref)
+        found.append(register(session, "model:risk", file, Registration(), os_user=OS_USER).version.ref)
 
     threads = [threading.Thread(target=make, args=pair) for pair in zip(sessions, files, strict=True)]
     for thread in threads:
@@ -206,7 +208,7 @@ def test_versions_registered_at_the_same_time_get_different_numbers(speak: Opene
 
 def test_somebody_else_approves_and_the_model_is_joined_with_the_act(speak: Opener) -> None:
     ana, bo = speak("ana"), speak("bo")
-    model = register(ana, "model:risk", write("model.bin"), Card(), os_user=OS_USER).version
+    model = register(ana, "model:risk", write("model.bin"), Registration(), os_user=OS_USER).version
     made = approve(bo, "model:risk@1", reason="validated in March", os_user=UNLIKE)
     assert (made.approval.approved, made.approval.by, made.approval.meaning) == (True, "bo", MEANING)
     assert made.gaps == ()
@@ -222,7 +224,7 @@ def test_whoever_made_a_model_cannot_decide_on_it_and_the_attempt_is_on_record(
 ) -> None:
     ana = speak("ana")
     record_run(speak("runner"), write("model.bin"))
-    model = register(ana, "model:risk", Path("model.bin"), Card(), os_user=OS_USER).version
+    model = register(ana, "model:risk", Path("model.bin"), Registration(), os_user=OS_USER).version
     assert set(makers(ana.catalog, model)) == {"ana", "runner"}
     with pytest.raises(Refused, match=who):
         approve(speak(who), "model:risk@1", reason="mine", os_user=OS_USER, reject=reject)
@@ -233,7 +235,7 @@ def test_whoever_made_a_model_cannot_decide_on_it_and_the_attempt_is_on_record(
 
 def test_the_last_decision_stands_and_the_past_keeps_its_own(speak: Opener, clock: Clock) -> None:
     ana, bo, cy = speak("ana"), speak("bo"), speak("cy")
-    model = register(ana, "model:risk", write("model.bin"), Card(), os_user=OS_USER).version
+    model = register(ana, "model:risk", write("model.bin"), Registration(), os_user=OS_USER).version
     clock.minute = 10
     approve(bo, "model:risk@1", reason="good", os_user=UNLIKE)
     clock.minute = 20
@@ -257,7 +259,7 @@ def test_only_models_are_approved(speak: Opener, text: str, error: type[Exceptio
 
 def test_a_decision_names_a_version_and_a_reason(speak: Opener) -> None:
     ana, bo = speak("ana"), speak("bo")
-    register(ana, "model:risk", write("model.bin"), Card(), os_user=OS_USER)
+    register(ana, "model:risk", write("model.bin"), Registration(), os_user=OS_USER)
     with pytest.raises(BadRef, match="no version"):
         approve(bo, "model:risk", reason="fine", os_user=UNLIKE)
     with pytest.raises(BadInput, match="reason"):
@@ -266,7 +268,7 @@ def test_a_decision_names_a_version_and_a_reason(speak: Opener) -> None:
 
 def test_two_names_used_from_one_account_are_said_to_be(speak: Opener) -> None:
     ana, bo = speak("ana"), speak("bo")
-    register(ana, "model:risk", write("model.bin"), Card(), os_user=OS_USER)
+    register(ana, "model:risk", write("model.bin"), Registration(), os_user=OS_USER)
     assert [gap.code for gap in approve(bo, "model:risk@1", reason="ok", os_user=OS_USER).gaps] == [
         "registry.one_account"
     ]
@@ -274,7 +276,7 @@ def test_two_names_used_from_one_account_are_said_to_be(speak: Opener) -> None:
 
 def test_what_nobody_approved_is_not_deployed_unless_somebody_says_why(speak: Opener) -> None:
     ana, bo = speak("ana"), speak("bo")
-    register(ana, "model:risk", write("model.bin"), Card(), os_user=OS_USER)
+    register(ana, "model:risk", write("model.bin"), Registration(), os_user=OS_USER)
     before = ana.ledger.reader.size()
     with pytest.raises(Refused, match="nobody has approved"):
         deploy(ana, "endpoint:scorer", "model:risk@1", DeployOptions(), os_user=OS_USER)
@@ -399,21 +401,21 @@ def test_runs_behind_a_version_are_those_of_its_own_bytes(speak: Opener) -> None
     ana = speak("ana")
     record_run(ana, write("a.bin", "a"), run="run:a")
     record_run(ana, write("b.bin", "b"), run="run:b")
-    version = register(ana, "model:risk", Path("b.bin"), Card(), os_user=OS_USER).version
+    version = register(ana, "model:risk", Path("b.bin"), Registration(), os_user=OS_USER).version
     assert [run.ref for run in runs_behind(ana.catalog, version)] == ["run:b"]
 
 
 @pytest.mark.parametrize("spelling", ["ana ", " ana", "ANA", "\uff41na"])
 def test_a_name_spelled_otherwise_is_the_same_person(speak: Opener, spelling: str) -> None:
-    version = register(speak("ana"), "model:risk", write("model.bin"), Card(), os_user=OS_USER).version.ref
+    version = register(speak("ana"), "model:risk", write("model.bin"), Registration(), os_user=OS_USER).version.ref
     with pytest.raises(Refused, match="the same person registered it"):
         approve(speak(spelling), version, reason="mine", os_user=UNLIKE)
 
 
 def test_whoever_registered_the_same_bytes_under_another_name_cannot_decide(speak: Opener) -> None:
     ana, bo = speak("ana"), speak("bo")
-    register(ana, "model:risk", write("model.bin"), Card(), os_user=OS_USER)
-    version = register(bo, "model:other", write("model.bin"), Card(), os_user=OS_USER).version.ref
+    register(ana, "model:risk", write("model.bin"), Registration(), os_user=OS_USER)
+    version = register(bo, "model:other", write("model.bin"), Registration(), os_user=OS_USER).version.ref
     with pytest.raises(Refused, match="registered the same bytes as model:risk@1"):
         approve(ana, version, reason="mine", os_user=UNLIKE)
 
@@ -421,7 +423,9 @@ def test_whoever_registered_the_same_bytes_under_another_name_cannot_decide(spea
 def test_what_people_write_loses_its_secrets(speak: Opener) -> None:
     secret = "https://ada:hunter2@wiki.example/x"
     ana, bo = speak("ana"), speak("bo")
-    version = register(ana, "model:risk", write("model.bin"), Card(intended_use=secret), os_user=OS_USER).version.ref
+    version = register(
+        ana, "model:risk", write("model.bin"), Registration(intended_use=secret), os_user=OS_USER
+    ).version.ref
     approve(bo, version, reason=secret, meaning=secret, os_user=UNLIKE)
     erase(bo, [2], reason=secret)
     said = [entry.body or b"" for entry in ana.ledger.reader.entries()]

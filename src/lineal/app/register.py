@@ -23,7 +23,7 @@ from lineal.errors import AlreadyExists, BadInput
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
+class Registration:
     """What a person says of a model when registering it; `origin` is the run that made it (``run:ID``)."""
 
     intended_use: str | None = None
@@ -57,21 +57,21 @@ def register(
     session: Session,
     name: str,
     source: Path,
-    card: Card,
+    registration: Registration,
     *,
     os_user: str,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Registered:
     """Record the file or folder at `source` as the next version of the model `name` (``model:NAME``), and keep it.
 
-    A file's identity is its own SHA-256, a folder's that of its manifest. Metrics are those of the file that `card`
+    A file's identity is its own SHA-256, a folder's that of its manifest. Metrics are those of the file that `registration`
     names, else of the run that made the model. Raises `BadRef`, `BadInput`, `UnknownRef` for an origin not on record,
     `AlreadyExists` when this content is a version of the model already, and the store's errors.
     """
     artifact = parse_artifact(name, "model")
-    _check_date(card.review_due)
-    given = None if card.metrics is None else read_metrics_file(card.metrics).describe()
-    origin = None if card.origin is None else _origin(session, card.origin)
+    _check_date(registration.review_due)
+    given = None if registration.metrics is None else read_metrics_file(registration.metrics).describe()
+    origin = None if registration.origin is None else _origin(session, registration.origin)
     content = _keep(session, source, on_progress)
     canonical = version_ref(artifact, content.digest)
     happened = session.clock()
@@ -84,7 +84,7 @@ def register(
         if origin is not None and all(run.id != origin.id for run in runs):
             edges.append(Edge(origin.canonical, canonical, "generated"))
             runs.append(origin)
-        detail = {**content.detail, **_describe(card), **_metrics(catalog, given, runs), "os_user": os_user}
+        detail = {**content.detail, **_describe(registration), **_metrics(catalog, given, runs), "os_user": os_user}
         return _observation(session, artifact, content, happened, edges, detail, known=bool(runs))
 
     session.say_numbered(observe)
@@ -192,13 +192,13 @@ def _runs(catalog: Catalog, edges: list[Edge], origin: NodeView | None) -> list[
     return sorted(found.values(), key=lambda run: (run.id == last, run.time or "", run.id))
 
 
-def _describe(card: Card) -> dict[str, Any]:
+def _describe(registration: Registration) -> dict[str, Any]:
     said = {
-        "intended_use": card.intended_use,
-        "owner": card.owner,
-        "risk_tier": card.risk_tier,
-        "restrictions": card.restrictions,
-        "review_due": card.review_due,
+        "intended_use": registration.intended_use,
+        "owner": registration.owner,
+        "risk_tier": registration.risk_tier,
+        "restrictions": registration.restrictions,
+        "review_due": registration.review_due,
     }
     return {name: redact(value)[0] for name, value in said.items() if value is not None}
 

@@ -1,7 +1,5 @@
 """Starting the program: one child held at a gate until tracing stands, its output passed through and copied."""
 
-# Paths are bytes throughout: pathlib refuses names that are not UTF-8.
-
 import contextlib
 import errno
 import fcntl
@@ -68,7 +66,7 @@ def command(argv: Sequence[str], env: Mapping[str, str] | None, cwd: bytes | Non
 class Stream:
     """One output of the program: what it writes to `fd` is read from `source` and written on to our own `fd`.
 
-    `inner` is the program's end, None once it has been handed over.
+    `inner` is the program's end, which we close once the program has it.
     """
 
     fd: int

@@ -35,13 +35,13 @@ def register(
     Examples: `lineal register model:risk model.joblib --owner credit-risk --risk-tier high` ·
     `lineal register model:llm export/ --from run:finetune-1f0c --review-due 2027-03-31`
     """
-    from lineal.app.register import Card
+    from lineal.app.register import Registration
     from lineal.app.register import register as make
     from lineal.wire.documents import describe_gap, describe_node
     from lineal.wiring import default_actor
 
     terminal = Terminal(as_json=as_json, quiet=quiet)
-    card = Card(
+    registration = Registration(
         intended_use=intended_use,
         owner=owner,
         risk_tier=risk_tier,
@@ -51,7 +51,7 @@ def register(
         origin=origin,
     )
     with opened(ledger, actor) as session, terminal.progress(f"registering {path}") as move:
-        made = make(session, name, path, card, os_user=default_actor(), on_progress=move)
+        made = make(session, name, path, registration, os_user=default_actor(), on_progress=move)
     document = {
         "version": describe_node(made.version),
         "runs": [run.ref for run in made.runs],
