@@ -27,9 +27,9 @@ from lineal.core.tile import (
     parse_bundle_path,
     parse_tile_path,
     tile_path,
-    tiles_between,
 )
 from lineal.errors import BadInput, BadProof, LinealError, Malformed
+from tiling import tiles_between
 
 LIMIT = 5000
 LEAVES = [leaf_hash(index.to_bytes(4, "big")) for index in range(LIMIT)]

@@ -13,7 +13,6 @@ from lineal.core.tile import (
     parse_bundle_path,
     parse_tile_path,
     tile_path,
-    tiles_between,
 )
 from lineal.errors import BadInput, Malformed, TooLarge
 
@@ -120,12 +119,6 @@ def test_a_tile_byte_by_byte() -> None:
     for size in (0, 31, 63, 65, 96):
         with pytest.raises(Malformed):
             decode_tile(bytes(size), 2)
-
-
-@pytest.mark.parametrize(("old", "new"), [(-1, 0), (1, 0), (0, 2**63)])
-def test_a_log_does_not_shrink(old: int, new: int) -> None:
-    with pytest.raises(BadInput):
-        list(tiles_between(old, new))
 
 
 def test_growth_reads_only_partial_tiles_of_the_right_edge() -> None:

@@ -27,10 +27,10 @@ from lineal.core.tile import (
     parse_bundle_path,
     parse_tile_path,
     tile_path,
-    tiles_between,
 )
 from lineal.errors import BadSignature
 from lineal.ledger.keys import SigningKey, VerifyingKey
+from tiling import tiles_between
 
 LOG = Path(__file__).parent / "data" / "tessera"
 KEY = VerifyingKey.parse("example.com/log/testdata+33d7b496+AeHTu4Q3hEIMHNqc6fASMsq3rKNx280NI+oO5xCFkkSx")

@@ -1,6 +1,7 @@
 """The examples in the text of C2SP tlog-tiles."""
 
-from lineal.core.tile import Tile, bundle_path, parse_tile_path, tile_path, tiles_between
+from lineal.core.tile import Tile, bundle_path, parse_tile_path, tile_path
+from tiling import tiles_between
 
 
 def test_index_1234067() -> None:

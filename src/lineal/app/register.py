@@ -64,9 +64,9 @@ def register(
 ) -> Registered:
     """Record the file or folder at `source` as the next version of the model `name` (``model:NAME``), and keep it.
 
-    A file's identity is its own SHA-256, a folder's that of its manifest. Metrics are those of the file that `registration`
-    names, else of the run that made the model. Raises `BadRef`, `BadInput`, `UnknownRef` for an origin not on record,
-    `AlreadyExists` when this content is a version of the model already, and the store's errors.
+    A file's identity is its own SHA-256, a folder's that of its manifest. Metrics are those of the file that
+    `registration` names, else of the run that made the model. Raises `BadRef`, `BadInput`, `UnknownRef` for an origin
+    not on record, `AlreadyExists` when this content is a version of the model already, and the store's errors.
     """
     artifact = parse_artifact(name, "model")
     _check_date(registration.review_due)

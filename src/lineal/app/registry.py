@@ -61,17 +61,17 @@ def person(name: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
-def stated(catalog: Catalog, view: NodeView, moment: Moment = NOW) -> dict[str, Any]:
+def stated(catalog: Catalog, view: NodeView) -> dict[str, Any]:
     """Return what all statements about a thing say together; the latest wins."""
-    return {name: value for fact in catalog.facts([view.id], moment) for name, value in fact.detail.items()}
+    return {name: value for fact in catalog.facts([view.id]) for name, value in fact.detail.items()}
 
 
-def runs_behind(catalog: Catalog, view: NodeView, moment: Moment = NOW) -> list[NodeView]:
+def runs_behind(catalog: Catalog, view: NodeView) -> list[NodeView]:
     """Return the runs that generated a version, or the files with its content, oldest first."""
-    closure = catalog.closure(view.id, moment, up=True, depth=2)
+    closure = catalog.closure(view.id, up=True, depth=2)
     alike = {source for source, target, kind in closure.edges if target == view.id and kind in _LIKENESS} | {view.id}
     runs = {source for source, target, kind in closure.edges if kind == "generated" and target in alike}
-    return sorted(catalog.views(runs, moment).values(), key=lambda run: (run.time or "", run.id))
+    return sorted(catalog.views(runs).values(), key=lambda run: (run.time or "", run.id))
 
 
 def makers(catalog: Catalog, view: NodeView) -> dict[str, str]:

@@ -137,26 +137,11 @@ def decode_bundle(data: bytes, width: int | None = None) -> list[bytes]:
     return entries
 
 
-def tiles_between(old_size: int, new_size: int) -> Iterator[Tile]:
-    """Yield the tiles that a log of `new_size` entries has and the log of `old_size` had not, level by level.
-
-    A partial tile that has grown is a new tile. The bundles to write are those of the tiles of level 0. Raises
-    `BadInput` if `new_size` is below `old_size`.
-    """
-    if not 0 <= old_size <= new_size <= MAX_SIZE:
-        raise BadInput(f"a log does not grow from {old_size} entries to {new_size}")
-    level = 0
-    while old_size < new_size:  # once no hash is new at a level, none is above
-        for index in range(old_size // WIDTH, -(-new_size // WIDTH)):
-            yield Tile(level, index, min(WIDTH, new_size - index * WIDTH))
-        old_size, new_size, level = old_size // WIDTH, new_size // WIDTH, level + 1
-
-
 def grow_tiles(old_size: int, leaves: Sequence[bytes], read: TileReader) -> Iterator[tuple[Tile, bytes]]:
-    """Yield the new tiles, as `tiles_between` orders them, and their bytes, when `leaves` are appended to a log.
+    """Yield the new tiles, level by level, and their bytes, when `leaves` are appended to a log.
 
-    `leaves` are leaf hashes; `read` is asked only for the partial tile at the right edge of each level of the old log
-    (at most eight). Raises `Malformed` if such a tile has the wrong length.
+    A partial tile that has grown is a new tile. `leaves` are leaf hashes; `read` is asked only for the partial tile at
+    the right edge of each level of the old log (at most eight). Raises `Malformed` if such a tile has the wrong length.
     """
     level, size, hashes = 0, old_size, list(leaves)
     while hashes:
