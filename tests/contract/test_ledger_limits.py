@@ -113,10 +113,17 @@ def test_a_ledger_whose_key_is_not_at_hand_is_read_only(home: Home) -> None:
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o666])
 def test_a_key_that_others_may_read_is_not_used(home: Home, mode: int) -> None:
     home.private_key_file.chmod(mode)
-    with pytest.raises(Refused):
-        open_at(home)
+    with open_at(home) as ledger:  # to be read and verified: that needs no key
+        size = ledger.reader.size()
+        assert not failures(ledger)
+        with pytest.raises(Refused, match="open to others"):
+            ledger.append([Speaker().says()])
+        with pytest.raises(Refused, match="open to others"):
+            ledger.publish()
+        assert ledger.reader.size() == size
     home.private_key_file.chmod(0o600)
-    open_at(home).close()
+    with open_at(home) as ledger:
+        assert ledger.append([Speaker().says()])[0].idx == size
 
 
 def test_the_key_of_another_ledger_is_refused(home: Home, tmp_path: Path) -> None:
