@@ -16,6 +16,7 @@ from lineal.catalog.project import prepare
 from lineal.core.event import statement_digest
 from lineal.core.observation import Observation
 from lineal.errors import BadInput, ClaimTaken, ReadOnlyStore, Refused, TooLarge
+from lineal.ledger.commit import prepare as prepare_event
 from lineal.ledger.database import Database
 from lineal.ledger.home import Home
 from lineal.ledger.verify import verify_ledger
@@ -213,3 +214,22 @@ def test_a_key_that_others_can_read_still_lets_the_ledger_be_read(home: Home) ->
         assert ledger.reader.size() == 1
         with pytest.raises(Refused, match="open to others"):
             ledger.append([])
+
+
+def test_a_spool_file_that_cannot_be_removed_costs_nothing(
+    home: Home, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with session_at(home, producer="other") as other:
+        spool = other.ledger._writer._spool  # type: ignore[union-attr]
+        group = [prepare_event(event, other.ledger.origin) for event in other._make([said(0)])]
+        left = spool._leave(group)  # type: ignore[union-attr]
+    monkeypatch.setattr(Path, "unlink", _refuse)
+    first = session.say(said(1))
+    second = session.say(said(2))
+    monkeypatch.undo()
+    assert left.exists()
+    assert (second.idx, session.ledger.reader.size()) == (first.idx + 2, first.idx + 3)
+
+
+def _refuse(_file: Path, missing_ok: bool = False) -> None:
+    raise PermissionError(13, "refused")

@@ -74,10 +74,13 @@ class Spool:
         return found
 
     def settle(self, files: Sequence[Path]) -> None:
-        """Remove `files`, whose groups are durable in the log or about to be committed by their owner."""
-        with telling(self.folder, _UNRECORDED):
-            for file in files:
-                file.unlink(missing_ok=True)
+        """Remove `files`, whose groups are durable in the log or about to be committed by their owner.
+
+        One that cannot be removed is left: what it holds is never appended twice, and the commit stands.
+        """
+        for file in files:
+            with contextlib.suppress(OSError):
+                file.unlink()
 
 
 def _encode(group: Group) -> bytes:
