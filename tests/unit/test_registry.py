@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from lineal.app.approve import MEANING, approve
 from lineal.app.deploy import DeployOptions, deploy
 from lineal.app.endpoints import current, serving_intervals
 from lineal.app.erase import erase
+from lineal.app.rebuild import rebuild
 from lineal.app.register import Registration, register
 from lineal.app.registry import approval_of, makers, runs_behind, stated
 from lineal.app.retire import retire
@@ -22,7 +25,7 @@ from lineal.catalog.graph import NOW, Moment
 from lineal.core.digest import Digest
 from lineal.core.edge import Edge
 from lineal.core.observation import Node, Observation
-from lineal.errors import AlreadyExists, BadDigest, BadInput, BadRef, Refused, UnknownRef
+from lineal.errors import AlreadyExists, BadDigest, BadInput, BadRef, InconsistentStore, Refused, UnknownRef
 
 OS_USER = "root@test"
 UNLIKE = "other@test"
@@ -85,7 +88,10 @@ def record_run(session: Session, *files: Path, run: str = "run:train-1", metrics
             basis="observed",
             nodes=(
                 Node(ref=run, basis="observed", detail={"activity": "training", "metrics": metrics or {}}),
-                *(Node(ref=ref, basis="observed", digest=digest) for ref, digest in zip(refs, made, strict=True)),
+                *(
+                    Node(ref=ref, basis="observed", digest=digest, detail={"size": file.stat().st_size})
+                    for file, ref, digest in zip(files, refs, made, strict=True)
+                ),
             ),
             edges=tuple(Edge(run, ref, "generated") for ref in refs),
         )
@@ -442,3 +448,101 @@ def test_a_rejection_stands_though_the_clock_went_back(speak: Opener, clock: Clo
     assert decided.approval.decision == "rejected"
     with pytest.raises(Refused, match="cy rejected it: it leaks"):
         deploy(ana, "endpoint:scorer", version, DeployOptions(url="http://127.0.0.1:9"), os_user=OS_USER)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE catalog_fact SET type = 'model.approved/1' WHERE type = 'model.rejected/1'",
+        "DELETE FROM catalog_fact WHERE type = 'model.rejected/1'",
+        "UPDATE catalog_fact SET actor = 'mallory' WHERE type = 'model.registered/1'",
+        "UPDATE catalog_fact SET idx = idx + 1000 WHERE type = 'model.rejected/1'",
+    ],
+)
+def test_a_catalog_that_lies_about_a_model_gets_nothing_deployed_or_decided(speak: Opener, change: str) -> None:
+    ana, bo, cy = speak("ana"), speak("bo"), speak("cy")
+    version = released(ana, bo)
+    approve(cy, version, reason="it leaks", os_user=UNLIKE, reject=True)
+    size = ana.ledger.reader.size()
+    with closing(sqlite3.connect(ana.ledger.home.root / "catalog.db")) as catalog, catalog:
+        assert catalog.execute(change).rowcount > 0
+    with pytest.raises(InconsistentStore, match="entry") as caught:
+        deploy(ana, "endpoint:scorer", version, DeployOptions(), os_user=OS_USER)
+    assert "lineal rebuild" in caught.value.hint
+    with pytest.raises(InconsistentStore, match="entry"):
+        approve(bo, version, reason="fine", os_user=UNLIKE)
+    assert ana.ledger.reader.size() == size
+    rebuild(ana)
+    with pytest.raises(Refused, match="cy rejected it"):
+        deploy(ana, "endpoint:scorer", version, DeployOptions(), os_user=OS_USER)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DELETE FROM catalog_fact WHERE type = 'model.registered/1' AND actor = 'ana'",
+        "UPDATE catalog_fact SET actor = 'mallory' WHERE type = 'run.finished/1' AND detail LIKE '%training%'",
+    ],
+)
+def test_whoever_made_a_model_is_not_hidden_by_the_catalog(speak: Opener, change: str) -> None:
+    ana, bo = speak("ana"), speak("bo")
+    record_run(speak("runner"), write("model.bin"))
+    register(ana, "model:risk", Path("model.bin"), Registration(), os_user=OS_USER)
+    version = register(bo, "model:other", Path("model.bin"), Registration(), os_user=OS_USER).version.ref
+    with closing(sqlite3.connect(ana.ledger.home.root / "catalog.db")) as catalog, catalog:
+        assert catalog.execute(change).rowcount > 0
+    with pytest.raises(InconsistentStore, match="entry"):
+        approve(ana, version, reason="mine", os_user=UNLIKE)
+
+
+def test_a_rejection_whose_words_were_erased_is_still_one(speak: Opener) -> None:
+    ana, bo, cy = speak("ana"), speak("bo"), speak("cy")
+    version = released(ana, bo)
+    made = approve(cy, version, reason="names a customer", os_user=UNLIKE, reject=True)
+    erase(cy, [made.approval.entry], reason="personal data")
+    with pytest.raises(Refused, match="rejected last"):
+        deploy(ana, "endpoint:scorer", version, DeployOptions(), os_user=OS_USER)
+    approve(bo, version, reason="mended", os_user=UNLIKE)
+    assert deploy(ana, "endpoint:scorer", version, DeployOptions(), os_user=OS_USER).revision.version == "1"
+
+
+def test_with_a_clock_that_went_back_nothing_is_deployed(speak: Opener, clock: Clock) -> None:
+    ana, bo = speak("ana"), speak("bo")
+    version = released(ana, bo)
+    clock.minute = 30
+    deploy(ana, "endpoint:scorer", version, DeployOptions(), os_user=OS_USER)
+    size = ana.ledger.reader.size()
+    clock.minute = 29
+    with pytest.raises(Refused, match="clock went back"):
+        deploy(ana, "endpoint:scorer", version, DeployOptions(), os_user=OS_USER)
+    assert ana.ledger.reader.size() == size
+    assert deploy(ana, "endpoint:other", version, DeployOptions(), os_user=OS_USER).revision.version == "1"
+
+
+def test_with_a_clock_a_little_back_the_new_revision_begins_just_after_the_last(
+    speak: Opener, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana, bo = speak("ana"), speak("bo")
+    version = released(ana, bo)
+    clock.minute = 30
+    first = deploy(ana, "endpoint:scorer", version, DeployOptions(), os_user=OS_USER).revision
+    monkeypatch.setattr(Clock, "at", staticmethod(lambda _minute: "2026-03-03T14:29:59.000001Z"))
+    made = deploy(ana, "endpoint:scorer", version, DeployOptions(), os_user=OS_USER)
+    assert made.revision.time == "2026-03-03T14:30:00.000001Z"
+    assert made.replaced is not None
+    assert (made.replaced.ref, made.replaced.time) == (first.ref, "2026-03-03T14:30:00.000000Z")
+    assert ana.catalog.resolve("endpoint:scorer").ref == made.revision.ref
+    assert [gap.code for gap in made.gaps] == ["clock.went_back"]
+    assert "clock.went_back" in {gap["code"] for gap in ana.catalog.gaps([made.revision.idx or 0])}
+
+
+def test_the_metrics_of_a_folder_are_of_the_run_that_made_most_of_it(speak: Opener, clock: Clock) -> None:
+    ana = speak("ana")
+    weights, config = write("export/weights.bin", "weights" * 100), write("export/config.json", "{}")
+    record_run(ana, weights, run="run:train", metrics={"auc": "0.9"})
+    clock.minute = 5
+    record_run(ana, config, run="run:evaluate", metrics={"auc": "0.1"})
+    made = register(ana, "model:llm", Path("export"), Registration(), os_user=OS_USER)
+    assert made.metrics == {"auc": "0.9"}
+    assert stated(ana.catalog, made.version)["metrics_from"] == "run:train"
+    assert {run.ref for run in made.runs} == {"run:train", "run:evaluate"}

@@ -4,7 +4,18 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from lineal.app.naming import new_run_id
-from lineal.app.registry import APPROVED, REGISTERED, REJECTED, Approval, approval_of, makers, person, registered_model
+from lineal.app.registry import (
+    APPROVED,
+    REGISTERED,
+    REJECTED,
+    Approval,
+    approval_of,
+    hold_against_log,
+    makers,
+    person,
+    registered_model,
+    runs_behind,
+)
 from lineal.app.session import Session
 from lineal.capture.redaction import redact
 from lineal.catalog.reader import NodeView
@@ -33,7 +44,8 @@ def approve(
     """Record that the session's actor approves (or rejects) the model version `text`, and why.
 
     Four eyes: whoever registered the version, or ran a run that made it, is refused; the attempt goes on record as
-    such, not as a decision. Raises `Refused`, `BadRef`, `UnknownRef`, and `BadInput` for a reason left empty.
+    such, not as a decision. Raises `Refused`, `BadRef`, `UnknownRef`, `BadInput` for a reason left empty, and
+    `InconsistentStore` where the catalog disagrees with the log about who made, registered or decided on it.
     """
     model = registered_model(session, text)
     if not reason.strip():
@@ -45,6 +57,7 @@ def approve(
         "by": session.actor,
         "os_user": os_user,
     }
+    hold_against_log(session, model, runs_behind(session.catalog, model))
     hand = makers(session.catalog, model).get(person(session.actor))
     if hand is not None:
         _refuse(session, model, decision, hand)

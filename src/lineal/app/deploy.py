@@ -9,9 +9,9 @@ from urllib.parse import quote
 from lineal.app import probe as probing
 from lineal.app import serving
 from lineal.app.deploy_record import Deployment, observe
-from lineal.app.endpoints import end_replaced, serving_intervals
+from lineal.app.endpoints import end_replaced, next_start, serving_intervals
 from lineal.app.naming import new_run_id, parse_artifact
-from lineal.app.registry import Approval, approval_of, registered_model, stated
+from lineal.app.registry import APPROVED, Approval, approval_of, hold_against_log, registered_model, stated
 from lineal.app.session import Session
 from lineal.capture.parameters import read_parameter_file
 from lineal.capture.redaction import redact_value
@@ -64,12 +64,14 @@ def deploy(session: Session, endpoint: str, model: str, options: DeployOptions, 
 
     The model's bytes come from the object store, checked; the server must answer, and must not say that it loaded
     other bytes. The revision begins when it is recorded; the one before ends then, and its process is ended. Raises
-    `Refused` for what is not approved, `NotServing`, `DigestMismatch`, `BadInput`, `BadRef` and the store's errors;
-    then nothing is recorded and no process left.
+    `Refused` for what is not approved and for a clock that went back, `InconsistentStore` where the catalog disagrees
+    with the log about the model, `NotServing`, `DigestMismatch`, `BadInput`, `BadRef` and the store's errors; then
+    nothing is recorded and no process left.
     """
     artifact = parse_artifact(endpoint, "endpoint")
     version = registered_model(session, model)
     approval = _check_approval(session, version, options.unapproved)
+    next_start(session, artifact.name)  # refuses early: before a server is started
     deployment = _plan(session, artifact, version, approval, options, os_user)
     probes = () if options.probes is None else probing.read_probes(options.probes)
     process: serving.Process | None = None
@@ -97,17 +99,21 @@ def deploy(session: Session, endpoint: str, model: str, options: DeployOptions, 
         model_check=deployment.model_check,
         replaced=before[-1] if before else None,
         ended=bool(ended),
-        gaps=tuple(deployment.gaps),
+        gaps=(*deployment.gaps, *deployment.clock_gaps),
     )
 
 
 def _check_approval(session: Session, version: NodeView, reason: str | None) -> Approval | None:
+    last = hold_against_log(session, version)
     approval = approval_of(session.catalog, version)
     if reason is not None and not reason.strip():
         raise BadInput("deploying what is not approved needs a reason", fix="Say it with --unapproved REASON.")
-    if (approval is not None and approval.approved) or reason is not None:
+    approved = approval is not None and approval.approved
+    if (approved and last == APPROVED) or reason is not None:
         return approval
     why = "nobody has approved it" if approval is None else f"{approval.by} rejected it: {approval.reason}"
+    if approved:
+        why = "it was rejected last, though what was said then has been erased"
     raise Refused(
         f"{version.ref} cannot be deployed: {why}",
         fix=f"A second person decides: lineal approve {version.ref} --as SOMEBODY --reason TEXT.",

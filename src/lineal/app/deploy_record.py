@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lineal.app.endpoints import DEPLOYED
+from lineal.app.endpoints import DEPLOYED, next_start
 from lineal.app.naming import next_number
 from lineal.app.registry import Approval
 from lineal.app.run_code import read_code
@@ -44,12 +44,16 @@ class Deployment:
     model_check: str = "not asked"
     exchanges: list[dict[str, Any]] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
+    clock_gaps: tuple[Gap, ...] = ()
     revision: str = ""
     surroundings: "tuple[tuple[Node, ...], tuple[Gap, ...]] | None" = None
 
 
 def observe(session: Session, deployment: Deployment) -> Observation:
-    """Return the observation ``endpoint.deployed/1``: the revision, the run that deployed it, and what it used."""
+    """Return the observation ``endpoint.deployed/1``: the revision, the run that deployed it, and what it used.
+
+    Raises what `next_start` raises.
+    """
     number = next_number(session.catalog, deployment.artifact)
     endpoint = f"{deployment.artifact}@{number}"
     deployment.revision = endpoint
@@ -65,10 +69,11 @@ def observe(session: Session, deployment: Deployment) -> Observation:
     if deployment.container is not None:
         used.append(deployment.container.canonical)
     said = _describe(deployment, configuration)
+    begins, deployment.clock_gaps = next_start(session, deployment.artifact.name)
     act = {"activity": "deployment", "name": f"deploy {deployment.artifact.name}", "argv": command}
     return Observation(
         type=DEPLOYED,
-        time=session.clock(),
+        time=begins,
         actor=session.actor,
         basis="observed",
         nodes=(
@@ -88,7 +93,10 @@ def observe(session: Session, deployment: Deployment) -> Observation:
             *beside,
         ),
         edges=(*(Edge(each, run, "used") for each in used), Edge(run, endpoint, "deployed")),
-        gaps=tuple(Gap(gap.code, gap.explanation, gap.about or endpoint) for gap in (*deployment.gaps, *gaps)),
+        gaps=tuple(
+            Gap(gap.code, gap.explanation, gap.about or endpoint)
+            for gap in (*deployment.gaps, *deployment.clock_gaps, *gaps)
+        ),
         data={"os_user": deployment.os_user},
         subject=(endpoint, deployment.model.canonical, deployment.model.ref, run),
         claims=(endpoint,),

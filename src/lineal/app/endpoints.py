@@ -1,13 +1,19 @@
 """The revisions of an endpoint: what served from when to when, and the processes that were started for them."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 
 from lineal.app import serving
+from lineal.app.session import Session
 from lineal.catalog.graph import NOW, Moment
 from lineal.catalog.reader import RETIRED, Catalog, Fact, NodeView
+from lineal.core import timestamp
+from lineal.core.observation import Gap
+from lineal.errors import Refused
 
 DEPLOYED: Final = "endpoint.deployed/1"
+_MOST_BACK: Final = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +41,28 @@ def serving_intervals(catalog: Catalog, name: str, moment: Moment = NOW) -> list
         end = [each for each in (ends.get(view.id), *starts[place + 1 : place + 2]) if each is not None]
         found.append(Interval(revision=view, valid_from=starts[place], valid_to=min(end, default=None)))
     return found
+
+
+def next_start(session: Session, name: str) -> tuple[str, tuple[Gap, ...]]:
+    """Return when a revision of the endpoint `name` that is recorded now begins, and a gap if the clock went back.
+
+    What begins last is what serves, so none begins before another that is on record: with a clock up to a second back
+    it begins just after; with one further back nobody could tell what served when, and `Refused` is raised.
+    """
+    begun = max((view.time or "" for view in session.catalog.of_artifact("endpoint", name)), default="")
+    now = session.clock()
+    if now >= begun:
+        return now, ()
+    last = datetime.fromisoformat(begun)
+    if last - datetime.fromisoformat(now) >= _MOST_BACK:
+        raise Refused(
+            f"the clock went back: it says {now}, and the last revision of endpoint:{name} began at {begun}",
+            fix="Set the clock right, or wait until that moment is over; nothing was deployed.",
+        )
+    start = timestamp.spell(last + timedelta(microseconds=1))
+    return start, (
+        Gap("clock.went_back", f"the clock of the producer says {now}, before the last revision at {begun}"),
+    )
 
 
 def current(catalog: Catalog, name: str, moment: Moment = NOW) -> NodeView | None:

@@ -137,22 +137,11 @@ class Graph:
             for each in waiting:
                 for run in self.sources(each, "generated"):
                     view = self.views[each]
-                    made.setdefault(run, {})[view.digest or view.ref] = _bytes_of(view)
+                    made.setdefault(run, {})[view.digest or view.ref] = bytes_of(view)
             further = [near for each in waiting for near in self.sources(each, *_LIKENESS) if near not in seen]
             waiting = [near for near in dict.fromkeys(further) if self.views[near].kind in {*CONTENT, "model"}]
             seen.update(waiting)
-        began = {run: self.views[run].time or "" for run in made}
-        made = {run: parts for run, parts in made.items() if before is None or began[run] <= before} or made
-        found: list[int] = []
-        while made:
-            most = max(made, key=lambda run: (sum(made[run].values()), len(made[run]), began[run], run))
-            found.append(most)
-            done = made.pop(most).keys()
-            left = {
-                run: {part: size for part, size in parts.items() if part not in done} for run, parts in made.items()
-            }
-            made = {run: parts for run, parts in left.items() if parts}
-        return found
+        return rank(made, {run: self.views[run].time or "" for run in made}, before)
 
     def processing(self, step: Step) -> list[Step]:
         """Return the runs that made the data which `step` used, and the data which those used; oldest first."""
@@ -168,7 +157,21 @@ class Graph:
         return sorted(found.values(), key=lambda each: (each.run.view.time or "", each.run.view.ref))
 
 
-def _bytes_of(view: NodeView) -> int:
+def rank(made: dict[int, dict[str, int]], began: dict[int, str], before: str | None) -> list[int]:
+    """Return the runs of `made` (the bytes of each part by run) that count as makers, in the order of `producers`."""
+    made = {run: parts for run, parts in made.items() if before is None or began[run] <= before} or made
+    found: list[int] = []
+    while made:
+        most = max(made, key=lambda run: (sum(made[run].values()), len(made[run]), began[run], run))
+        found.append(most)
+        done = made.pop(most).keys()
+        left = {run: {part: size for part, size in parts.items() if part not in done} for run, parts in made.items()}
+        made = {run: parts for run, parts in left.items() if parts}
+    return found
+
+
+def bytes_of(view: NodeView) -> int:
+    """Return the size of a recorded content; 0 where nobody said it."""
     size = view.detail.get("size", view.detail.get("bytes"))
     return size if isinstance(size, int) else 0
 

@@ -6,8 +6,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from lineal.app.life import bytes_of, rank
 from lineal.app.naming import next_number, parse_artifact, version_ref
-from lineal.app.registry import REGISTERED, runs_behind, stated
+from lineal.app.registry import REGISTERED, generations, runs_behind, stated
 from lineal.app.session import Session
 from lineal.app.snapshot import members_of
 from lineal.capture.metrics import read_metrics_file
@@ -65,8 +66,9 @@ def register(
     """Record the file or folder at `source` as the next version of the model `name` (``model:NAME``), and keep it.
 
     A file's identity is its own SHA-256, a folder's that of its manifest. Metrics are those of the file that
-    `registration` names, else of the run that made the model. Raises `BadRef`, `BadInput`, `UnknownRef` for an origin
-    not on record, `AlreadyExists` when this content is a version of the model already, and the store's errors.
+    `registration` names, else of the run that made the model, or most of its bytes. Raises `BadRef`, `BadInput`,
+    `UnknownRef` for an origin not on record, `AlreadyExists` when this content is a version of the model already, and
+    the store's errors.
     """
     artifact = parse_artifact(name, "model")
     _check_date(registration.review_due)
@@ -80,12 +82,12 @@ def register(
         catalog = session.catalog
         _refuse_known(catalog, canonical)
         edges = _likenesses(catalog, canonical, content)
-        runs = _runs(catalog, edges, origin)
+        runs = _runs(catalog, edges, happened)
         if origin is not None and all(run.id != origin.id for run in runs):
             edges.append(Edge(origin.canonical, canonical, "generated"))
-            runs.append(origin)
-        detail = {**content.detail, **_describe(registration), **_metrics(catalog, given, runs), "os_user": os_user}
-        return _observation(session, artifact, content, happened, edges, detail, known=bool(runs))
+        maker = origin or next(iter(runs), None)
+        detail = {**content.detail, **_describe(registration), **_metrics(catalog, given, maker), "os_user": os_user}
+        return _observation(session, artifact, content, happened, edges, detail, known=maker is not None)
 
     session.say_numbered(observe)
     catalog = session.catalog
@@ -184,12 +186,16 @@ def _likenesses(catalog: Catalog, canonical: str, content: _Content) -> list[Edg
     ]
 
 
-def _runs(catalog: Catalog, edges: list[Edge], origin: NodeView | None) -> list[NodeView]:
-    """Return the runs that made the sources of `edges`; of several, `origin` or else the latest comes last."""
-    sources = catalog.find([edge.source for edge in edges])
-    found = {run.id: run for view in sources.values() for run in runs_behind(catalog, view)}
-    last = -1 if origin is None else origin.id
-    return sorted(found.values(), key=lambda run: (run.id == last, run.time or "", run.id))
+def _runs(catalog: Catalog, edges: list[Edge], before: str) -> list[NodeView]:
+    """Return the runs that made the sources of `edges`: whoever made most of their bytes first, as `rank` says."""
+    made: dict[int, dict[str, int]] = {}
+    found: dict[int, NodeView] = {}
+    for view in catalog.find([edge.source for edge in edges]).values():
+        for run, part in generations(catalog, view):
+            found[run.id] = run
+            made.setdefault(run.id, {})[part.digest or part.ref] = bytes_of(part)
+    first = rank(made, {number: run.time or "" for number, run in found.items()}, before)
+    return [found[number] for number in dict.fromkeys((*first, *found))]
 
 
 def _describe(registration: Registration) -> dict[str, Any]:
@@ -203,11 +209,8 @@ def _describe(registration: Registration) -> dict[str, Any]:
     return {name: redact(value)[0] for name, value in said.items() if value is not None}
 
 
-def _metrics(catalog: Catalog, given: dict[str, Any] | None, runs: list[NodeView]) -> dict[str, Any]:
+def _metrics(catalog: Catalog, given: dict[str, Any] | None, maker: NodeView | None) -> dict[str, Any]:
     if given is not None:
         return {"metrics": given, "metrics_from": "file"}
-    for run in reversed(runs):
-        metrics = stated(catalog, run).get("metrics")
-        if metrics:
-            return {"metrics": metrics, "metrics_from": run.canonical}
-    return {}
+    metrics = None if maker is None else stated(catalog, maker).get("metrics")
+    return {} if maker is None or not metrics else {"metrics": metrics, "metrics_from": maker.canonical}
