@@ -546,3 +546,14 @@ def test_the_metrics_of_a_folder_are_of_the_run_that_made_most_of_it(speak: Open
     assert made.metrics == {"auc": "0.9"}
     assert stated(ana.catalog, made.version)["metrics_from"] == "run:train"
     assert {run.ref for run in made.runs} == {"run:train", "run:evaluate"}
+
+
+def test_a_retirement_does_not_reach_back_before_what_it_retires(speak: Opener, clock: Clock) -> None:
+    ana, bo = speak("ana"), speak("bo")
+    model = released(ana, bo)
+    clock.minute = 30
+    deploy(ana, "endpoint:scorer", model, DeployOptions(), os_user=OS_USER)
+    clock.minute = 10
+    with pytest.raises(Refused, match="clock went back"):
+        retire(ana, "endpoint:scorer", reason="moved", os_user=OS_USER)
+    assert ana.catalog.resolve("endpoint:scorer").version == "1"

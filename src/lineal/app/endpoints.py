@@ -44,7 +44,7 @@ def serving_intervals(catalog: Catalog, name: str, moment: Moment = NOW) -> list
 
 
 def next_start(session: Session, name: str) -> tuple[str, tuple[Gap, ...]]:
-    """Return when a revision of the endpoint `name` that is recorded now begins, and a gap if the clock went back.
+    """Return the moment of a change of the endpoint `name` recorded now, and a gap if the clock went back.
 
     What begins last is what serves, so none begins before another that is on record: with a clock up to a second back
     it begins just after; with one further back nobody could tell what served when, and `Refused` is raised.
@@ -57,7 +57,7 @@ def next_start(session: Session, name: str) -> tuple[str, tuple[Gap, ...]]:
     if last - datetime.fromisoformat(now) >= _MOST_BACK:
         raise Refused(
             f"the clock went back: it says {now}, and the last revision of endpoint:{name} began at {begun}",
-            fix="Set the clock right, or wait until that moment is over; nothing was deployed.",
+            fix="Set the clock right, or wait until that moment is over; nothing was recorded.",
         )
     start = timestamp.spell(last + timedelta(microseconds=1))
     return start, (

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from lineal.app.endpoints import current, end_process
+from lineal.app.endpoints import current, end_process, next_start
 from lineal.app.naming import parse_artifact
 from lineal.app.session import Session
 from lineal.capture.redaction import redact
@@ -25,7 +25,7 @@ def retire(session: Session, endpoint: str, *, reason: str, os_user: str) -> Ret
     """Record that nothing serves at ``endpoint:NAME`` any more, and end the process that `deploy` started for it.
 
     Raises `UnknownRef` for an endpoint nobody deployed, `Refused` when it is retired already, `BadInput` for a reason
-    left empty.
+    left empty, and `Refused` when the clock is back before the revision began.
     """
     artifact = parse_artifact(endpoint, "endpoint")
     if not reason.strip():
@@ -36,7 +36,7 @@ def retire(session: Session, endpoint: str, *, reason: str, os_user: str) -> Ret
     revision = current(catalog, artifact.name)
     if revision is None:
         raise Refused(f"{artifact} is retired already", fix=f"`lineal show {artifact}@latest` says since when.")
-    moment = session.clock()
+    moment, gaps = next_start(session, artifact.name)
     session.say(
         Observation(
             type=RETIRED,
@@ -51,6 +51,7 @@ def retire(session: Session, endpoint: str, *, reason: str, os_user: str) -> Ret
                     detail={"retired": moment, "retired_by": session.actor, "retired_because": redact(reason)[0]},
                 ),
             ),
+            gaps=gaps,
             data={"os_user": os_user},
             subject=(revision.canonical,),
         )
