@@ -8,7 +8,7 @@ from rich.tree import Tree
 
 from lineal.app.lineage import Lineage
 from lineal.catalog.reader import NodeView
-from lineal.cli.terminal import moment, short
+from lineal.cli.terminal import moment, short, shorten
 
 COLOURS = {
     "run": "yellow",
@@ -28,7 +28,7 @@ _LONGEST = 24
 def label(view: NodeView) -> str:
     """Return what stands for a node in a picture, as plain text."""
     name = view.ref.split("@sha256:")[0] if "@sha256:" in view.ref else view.ref
-    extra = f" {view.version[:15]}" if view.version and not view.version.isdecimal() else ""
+    extra = f" {shorten(view.version)}" if view.version and not view.version.isdecimal() else ""
     activity = f" ({view.detail['activity']})" if view.kind == "run" and "activity" in view.detail else ""
     return f"{name}{extra}{activity}{_parameters(view)}"
 
