@@ -15,10 +15,11 @@ from lineal.app.session import Session
 from lineal.catalog.project import prepare
 from lineal.core.event import statement_digest
 from lineal.core.observation import Observation
-from lineal.errors import BadInput, ClaimTaken, ReadOnlyStore, Refused, TooLarge
+from lineal.errors import BadInput, ClaimTaken, ReadOnlyStore, Refused, StoreUnavailable, TooLarge
 from lineal.ledger.commit import prepare as prepare_event
 from lineal.ledger.database import Database
 from lineal.ledger.home import Home
+from lineal.ledger.spool import Spool
 from lineal.ledger.verify import verify_ledger
 from lineal.objects.store import ObjectStore
 
@@ -233,3 +234,13 @@ def test_a_spool_file_that_cannot_be_removed_costs_nothing(
 
 def _refuse(_file: Path, missing_ok: bool = False) -> None:
     raise PermissionError(13, "refused")
+
+
+def test_a_stopped_holder_of_the_lock_is_not_waited_for_for_ever(home: Home, session: Session) -> None:
+    spool = session.ledger._writer._spool  # type: ignore[union-attr]
+    spool.patience = 0.1  # type: ignore[union-attr]
+    with Spool(home.spool_folder).holding([]):
+        with pytest.raises(StoreUnavailable, match="kept the writers' lock"):
+            session.say(said(1))
+        assert list(home.spool_folder.glob("*.batch")) == []
+    assert session.say(said(1)).new

@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import os
 import struct
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,21 +19,26 @@ from typing import Final
 
 from lineal.core import canonical
 from lineal.core.event import SALT_SIZE, check_body, decode_entry, encode_entry, statement_digest
-from lineal.errors import LinealError
+from lineal.errors import LinealError, StoreUnavailable
 from lineal.ledger.commit import Group, Prepared, check_admissible
 from lineal.ledger.disk import telling
 
 _COUNT: Final = struct.Struct(">I")  # the events of a group, before them
 _LENGTHS: Final = struct.Struct(">II")  # the lengths of statement and body, before each event
 _MAX_FILES: Final = 256
+_PATIENCE: Final = 60.0
 _UNRECORDED: Final = "; nothing was recorded"
 
 
 class Spool:
-    """The queue of groups in `folder` and the lock file that orders those who commit them."""
+    """The queue of groups in `folder` and the lock file that orders those who commit them.
 
-    def __init__(self, folder: Path) -> None:
+    `patience` is how many seconds to wait for the lock: only a holder that was stopped, not ended, keeps it long.
+    """
+
+    def __init__(self, folder: Path, *, patience: float = _PATIENCE) -> None:
         self.folder = folder
+        self.patience = patience
         self._counter = 0
 
     @contextmanager
@@ -45,8 +51,10 @@ class Spool:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 left = [self._leave(group) for group in groups]
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
-                self.settle(left)
+                try:
+                    _wait_for(descriptor, self.patience)
+                finally:
+                    self.settle(left)
             yield
         finally:
             # A child forked meanwhile has the descriptor too: closing ours alone would leave it the lock.
@@ -81,6 +89,24 @@ class Spool:
         for file in files:
             with contextlib.suppress(OSError):
                 file.unlink()
+
+
+def _wait_for(descriptor: int, patience: float) -> None:
+    """Get the lock, asking ever less often; raise `StoreUnavailable` when patience is at its end."""
+    end = time.monotonic() + patience
+    pause = 0.0005
+    while True:
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        if time.monotonic() > end:
+            raise StoreUnavailable(
+                f"another process has kept the writers' lock for {patience:.0f} seconds; whether this was recorded is "
+                "not known",
+                fix="Look for a stopped `lineal` process (`ps`, state T), then run the command again: it is safe.",
+            )
+        time.sleep(pause)
+        pause = min(2 * pause, 0.01)
 
 
 def _encode(group: Group) -> bytes:
