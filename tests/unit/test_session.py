@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,9 +13,10 @@ import pytest
 from kit import LOG, make_home, open_at
 from lineal.app.session import Session
 from lineal.catalog.project import prepare
-from lineal.core.event import statement_digest
+from lineal.core.event import Event, statement_digest
 from lineal.core.observation import Observation
 from lineal.errors import BadInput, ClaimTaken, ReadOnlyStore, Refused, StoreUnavailable, TooLarge
+from lineal.ledger.commit import Receipt
 from lineal.ledger.commit import prepare as prepare_event
 from lineal.ledger.database import Database
 from lineal.ledger.home import Home
@@ -244,3 +245,19 @@ def test_a_stopped_holder_of_the_lock_is_not_waited_for_for_ever(home: Home, ses
             session.say(said(1))
         assert list(home.spool_folder.glob("*.batch")) == []
     assert session.say(said(1)).new
+
+
+def test_after_an_unknown_outcome_the_session_speaks_on_as_a_new_producer(home: Home) -> None:
+    with session_at(home) as session:
+        session.say(said(0))
+        before = session.producer
+
+        def record_and_fail(events: Sequence[Event]) -> list[Receipt]:
+            session.ledger.append(events)
+            raise StoreUnavailable("the answer was lost")
+
+        with pytest.raises(StoreUnavailable, match="answer was lost"):
+            session.say_all([said(1)], record_and_fail)
+        assert session.producer != before
+        assert session.say(said(2)).idx == 3
+        assert [finding for finding in verify_ledger(session.ledger) if finding.failed] == []

@@ -12,7 +12,7 @@ from lineal.catalog import project
 from lineal.catalog.reader import Catalog
 from lineal.core.event import SALT_SIZE, Event
 from lineal.core.observation import Gap, Observation
-from lineal.errors import ClaimTaken
+from lineal.errors import ClaimTaken, StoreError
 from lineal.ledger.commit import Receipt
 from lineal.ledger.database import Database
 from lineal.ledger.log import Clock, Ledger
@@ -71,13 +71,19 @@ class Session:
     def say_all(self, observations: Sequence[Observation], append: Append | None = None) -> list[Receipt]:
         """Record `observations` durably, in order, in one commit, and return their places.
 
-        `append` takes the events in the place of `Ledger.append`. Raises what that raises; then the session's numbers
-        are as before, so that it can speak again.
+        `append` takes the events in the place of `Ledger.append`. Raises what that raises; the session can speak again
+        then: with its numbers as before when nothing was recorded, as a new producer when that is not known.
         """
         self._notice_fork()
         with self._lock:
             events = list(self._make(observations))
-            receipts = (append or self.ledger.append)(events)
+            try:
+                receipts = (append or self.ledger.append)(events)
+            except ClaimTaken:
+                raise
+            except StoreError:
+                self._begin_anew()  # the events may stand in the log: their numbers must not be given again
+                raise
             if events:
                 self._seq += len(events)
                 self._prev = events[-1].digest()
@@ -100,14 +106,18 @@ class Session:
                     raise
         raise AssertionError
 
+    def _begin_anew(self) -> None:
+        """Become another producer, whose statements are numbered from 0."""
+        self.producer = f"session-{secrets.token_hex(8)}"
+        self._seq, self._prev = 0, None
+
     def _notice_fork(self) -> None:
         """In a forked process, become a producer of its own: the parent goes on with its sequence of statements."""
         if self._process == os.getpid():
             return
         self._process = os.getpid()
         self._lock = threading.Lock()
-        self.producer = f"session-{secrets.token_hex(8)}"
-        self._seq, self._prev = 0, None
+        self._begin_anew()
         self.ledger.leave_to_parent()
         self._catalog.leave_to_parent()
 
