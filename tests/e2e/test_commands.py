@@ -436,3 +436,5 @@ def test_a_name_that_is_nearly_right_is_answered_with_the_right_one(
     capsys.readouterr()
     assert main.run(["trace", "dataset:transaction@latest"]) == 2
     assert "Did you mean dataset:transactions?" in capsys.readouterr().err
+    assert main.run(["trace", "dataset:transactions@7"]) == 2
+    assert "The latest recorded: dataset:transactions@1." in capsys.readouterr().err

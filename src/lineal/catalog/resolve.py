@@ -80,7 +80,10 @@ def _unknown(connection: sa.Connection, text: str) -> UnknownRef:
 def _choose(named: ref.Ref, found: list[NodeView]) -> NodeView:
     """Return the one view of `found` that `named` means."""
     if isinstance(named, ref.VersionRef) and named.version != "latest":
+        versions = ", ".join(view.ref for view in sorted(found, key=attrgetter("age"))[-3:])
         found = _matching(named.version, found)
+        if not found:
+            raise UnknownRef(f"nothing is recorded as {named}", fix=f"The latest recorded: {versions}.")
     elif isinstance(named, ref.ArtifactRef | ref.VersionRef) and found:
         return max(found, key=_start if named.kind == "endpoint" else attrgetter("age"))
     if isinstance(named, ref.RunRef):
