@@ -6,10 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from kit import make_home, open_at
 from lineal.ledger.home import Home
 from lineal.ledger.log import Ledger
+
+# In CI the same examples each time, so that a change is judged by what it changed; elsewhere new ones to find more.
+settings.register_profile("ci", derandomize=True, deadline=None)
+settings.register_profile("search", deadline=None)
+settings.load_profile("ci" if os.environ.get("CI") else "search")
 
 
 @pytest.fixture(scope="session")
