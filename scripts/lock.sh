@@ -12,4 +12,5 @@ compile() {
 mkdir -p requirements
 echo 'uv>=0.6,<1' | compile uv.txt -
 printf 'hatchling>=1.27,<2\neditables>=0.5,<1\n' | compile demo.txt pyproject.toml --extra demo -
-compile dev.txt --constraint requirements/demo.txt pyproject.toml --extra demo --extra postgres --group test --group lint
+compile dev.txt --constraint requirements/demo.txt pyproject.toml --extra demo --extra postgres --extra aws --extra tables \
+    --extra dask --extra ray --group test --group lint

@@ -24,13 +24,13 @@ from lineal.app.listing import Shown
 from lineal.app.naming import file_ref, new_run_id
 from lineal.app.session import Session
 from lineal.app.snapshot import Snapshotted
-from lineal.capture.redaction import clean, redact_value
 from lineal.catalog.graph import NOW, Moment
 from lineal.catalog.reader import NodeView
 from lineal.core import canonical
 from lineal.core import path as paths
 from lineal.core.edge import Edge
 from lineal.core.observation import Node, Observation
+from lineal.core.redaction import clean, redact_value
 from lineal.errors import BadInput
 from lineal.ledger.commit import Receipt
 

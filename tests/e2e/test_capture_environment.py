@@ -13,10 +13,10 @@ import pytest
 
 from lineal.capture.environment import Environment, read_environment, read_gpus
 from lineal.capture.interpreter import Package, find_interpreter, normal_name
-from lineal.capture.program import MISSING, TIMED_OUT, TOO_LONG, run_program, run_programs
 from lineal.capture.pylock import lock_text
 from lineal.core import canonical
 from lineal.core.observation import Gap
+from lineal.program import MISSING, TIMED_OUT, TOO_LONG, run_program, run_programs
 
 ENV = {"PATH": os.environ.get("PATH", os.defpath)}
 

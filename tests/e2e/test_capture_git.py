@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from lineal.capture.git import read_git
-from lineal.capture.git_remote import canonical_name
 from lineal.capture.git_state import GitState
 from lineal.capture.source_tree import LARGEST_UNTRACKED, SourceFile, walk_files, walk_source
 from lineal.core import canonical
 from lineal.core.observation import Gap
+from lineal.core.repository import canonical_name
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="the git program is not installed")
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lineal.capture.redaction import (
+from lineal.core.redaction import (
     MARK,
     clean,
     is_secret_name,
@@ -20,7 +20,7 @@ from lineal.capture.redaction import (
     redact_value,
     strip_url,
 )
-from lineal.capture.token_rules import TOKEN_RULES
+from lineal.core.token_rules import TOKEN_RULES
 
 ALNUM = string.ascii_letters + string.digits
 HEX = "0123456789abcdef"

@@ -6,11 +6,11 @@ from typing import Any, Final
 
 from lineal.app.naming import parse_artifact, version_ref
 from lineal.app.session import Session
-from lineal.capture.redaction import strip_url
 from lineal.catalog.reader import NodeView
 from lineal.core import canonical
 from lineal.core.digest import Digest
 from lineal.core.observation import Node, Observation
+from lineal.core.redaction import strip_url
 from lineal.errors import BadInput
 
 KINDS: Final = ("code", "container", "environment", "model", "dataset", "file")

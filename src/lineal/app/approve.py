@@ -17,11 +17,11 @@ from lineal.app.registry import (
     runs_behind,
 )
 from lineal.app.session import Session
-from lineal.capture.redaction import redact
 from lineal.catalog.reader import NodeView
 from lineal.core.digest import Digest
 from lineal.core.edge import Edge
 from lineal.core.observation import Gap, Node, Observation
+from lineal.core.redaction import redact
 from lineal.errors import BadInput, Refused
 
 MEANING: Final = "approved for production use"

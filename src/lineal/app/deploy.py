@@ -14,10 +14,10 @@ from lineal.app.naming import new_run_id, parse_artifact
 from lineal.app.registry import APPROVED, Approval, approval_of, hold_against_log, registered_model, stated
 from lineal.app.session import Session
 from lineal.capture.parameters import read_parameter_file
-from lineal.capture.redaction import redact_value
 from lineal.catalog.reader import NodeView
 from lineal.core.digest import Digest
 from lineal.core.observation import Gap
+from lineal.core.redaction import redact_value
 from lineal.core.ref import ArtifactRef
 from lineal.datasets.restore import restore
 from lineal.errors import BadInput, BadRef, DigestMismatch, Refused

@@ -16,13 +16,13 @@ from lineal.capture.environment import read_environment
 from lineal.capture.file_roles import Plan
 from lineal.capture.git import read_git
 from lineal.capture.pylock import lock_text
-from lineal.capture.redaction import redact, redact_argv, strip_url
 from lineal.catalog.reader import NodeView
 from lineal.core import canonical
 from lineal.core import path as paths
 from lineal.core.digest import Digest
 from lineal.core.edge import Edge
 from lineal.core.observation import Gap, Node, Observation
+from lineal.core.redaction import redact, redact_argv, strip_url
 from lineal.core.ref import ArtifactRef
 
 

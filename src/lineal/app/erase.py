@@ -3,9 +3,9 @@
 from collections.abc import Collection
 
 from lineal.app.session import Session
-from lineal.capture.redaction import redact
 from lineal.catalog import project
 from lineal.core.observation import Observation
+from lineal.core.redaction import redact
 from lineal.ledger.commit import Receipt
 from lineal.ledger.erase import erase_bodies, scrub
 

@@ -11,8 +11,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from lineal.capture.flat import read_document
-from lineal.capture.redaction import redact
 from lineal.core.digest import Digest
+from lineal.core.redaction import redact
 from lineal.errors import BadDigest, BadInput, NotServing
 
 SHOWN: Final = 4096

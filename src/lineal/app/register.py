@@ -12,12 +12,12 @@ from lineal.app.registry import REGISTERED, generations, runs_behind, stated
 from lineal.app.session import Session
 from lineal.app.snapshot import members_of
 from lineal.capture.metrics import read_metrics_file
-from lineal.capture.redaction import redact
 from lineal.catalog.reader import Catalog, NodeView
 from lineal.core import path as paths
 from lineal.core.digest import Digest
 from lineal.core.edge import Edge
 from lineal.core.observation import Gap, Node, Observation
+from lineal.core.redaction import redact
 from lineal.core.ref import ArtifactRef
 from lineal.datasets.snapshot import snapshot as take
 from lineal.errors import AlreadyExists, BadInput

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from lineal.app.endpoints import current, end_process, next_start
 from lineal.app.naming import parse_artifact
 from lineal.app.session import Session
-from lineal.capture.redaction import redact
 from lineal.catalog.reader import RETIRED, NodeView
 from lineal.core.digest import Digest
 from lineal.core.observation import Node, Observation
+from lineal.core.redaction import redact
 from lineal.errors import BadInput, Refused, UnknownRef
 
 

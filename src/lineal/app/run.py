@@ -24,12 +24,12 @@ from lineal.capture.host import read_host
 from lineal.capture.metrics import Metrics, read_metrics
 from lineal.capture.parameters import Parameters, read_parameter_file, read_parameters
 from lineal.capture.pylock import lock_text
-from lineal.capture.redaction import clean, redact, redact_argv, redact_bytes
 from lineal.capture.sagemaker import SageMakerJob, read_sagemaker
 from lineal.capture.variables import read_variables
 from lineal.core import path as paths
 from lineal.core.digest import Digest
 from lineal.core.observation import Gap, Node, Observation
+from lineal.core.redaction import clean, redact, redact_argv, redact_bytes
 from lineal.core.ref import parse
 from lineal.errors import BadInput, BadRef
 from lineal.objects.batch import Batch

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from lineal.app.naming import spell_name
 from lineal.capture.file_roles import Plan
-from lineal.capture.git_remote import canonical_name
 from lineal.capture.git_state import GitState
 from lineal.capture.source_tree import SourceFile, walk_files, walk_source
 from lineal.core import path as paths
 from lineal.core.digest import Digest
 from lineal.core.observation import Gap, Node
+from lineal.core.repository import canonical_name
 from lineal.datasets import manifest
 from lineal.errors import BadInput, ObjectChanged
 from lineal.objects.batch import Batch

@@ -16,7 +16,6 @@ from lineal.capture.environment import Environment
 from lineal.capture.host import read_host
 from lineal.capture.metrics import Metrics
 from lineal.capture.parameters import Parameters
-from lineal.capture.redaction import redact_argv
 from lineal.capture.sagemaker import SageMakerJob
 from lineal.capture.variables import Variables
 from lineal.core import canonical, timestamp
@@ -24,6 +23,7 @@ from lineal.core import path as paths
 from lineal.core.digest import Digest
 from lineal.core.edge import Edge
 from lineal.core.observation import Gap, Node, Observation
+from lineal.core.redaction import redact_argv
 
 if TYPE_CHECKING:
     from lineal.app.run import Started

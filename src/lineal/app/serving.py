@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from lineal.capture.redaction import redact
+from lineal.core.redaction import redact
 from lineal.errors import BadInput, NotServing
 
 _STEP: Final = 0.05

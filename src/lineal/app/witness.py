@@ -10,7 +10,6 @@ from typing import Any, Final
 from lineal.app.life import Known
 from lineal.app.session import Session
 from lineal.app.stored import promised
-from lineal.capture.program import run_program
 from lineal.catalog import project
 from lineal.core import path as paths
 from lineal.core.digest import Digest
@@ -19,6 +18,7 @@ from lineal.datasets import manifest
 from lineal.datasets.manifest import Entry
 from lineal.errors import BadRef, IntegrityError, LinealError, StoreError
 from lineal.ledger.verify import prove_entry
+from lineal.program import run_program
 
 MAX_BYTES: Final = 1 << 30
 _GIT_SECONDS: Final = 30.0

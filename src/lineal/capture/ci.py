@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from lineal.capture.redaction import clean, strip_url
+from lineal.core.redaction import clean, strip_url
 
 # For each system: the variable that says it is there, and where each fact stands. Nothing else is read. Sources: the
 # pages of each system that list its predefined variables.

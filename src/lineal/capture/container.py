@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from lineal.capture.host import read_os_release
-from lineal.capture.redaction import clean
 from lineal.core import canonical
 from lineal.core.digest import Digest
 from lineal.core.observation import Gap
+from lineal.core.redaction import clean
 
 # What the launcher may set: the digest, or a full reference that ends in one.
 DIGEST_VARIABLE: Final = "LINEAL_IMAGE_DIGEST"

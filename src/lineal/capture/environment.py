@@ -17,11 +17,11 @@ from lineal.capture.interpreter import (
     probe_environment,
     read_probe,
 )
-from lineal.capture.program import Outcome, run_program
-from lineal.capture.redaction import clean
 from lineal.core import canonical
 from lineal.core.digest import Digest
 from lineal.core.observation import Gap
+from lineal.core.redaction import clean
+from lineal.program import Outcome, run_program
 
 PROBE_TIMEOUT: Final = 30.0
 GPU_TIMEOUT: Final = 5.0

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import yaml
 
-from lineal.capture.redaction import clean
 from lineal.core import canonical
+from lineal.core.redaction import clean
 from lineal.errors import BadInput
 
 LARGEST: Final = 1 << 20

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Final
 
 from lineal.capture.git_state import GitState, Submodule, TrackedFile
-from lineal.capture.program import MISSING, TIMED_OUT, TOO_LONG, Outcome, run_programs
-from lineal.capture.redaction import clean, redact_bytes, strip_url
 from lineal.core import path
 from lineal.core.observation import Gap
+from lineal.core.redaction import clean, redact_bytes, strip_url
+from lineal.program import MISSING, TIMED_OUT, TOO_LONG, Outcome, run_programs
 
 TIMEOUT: Final = 30.0
 LARGEST_PATCH: Final = 32 << 20

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from lineal.capture.git_remote import canonical_name
 from lineal.core import path
 from lineal.core.digest import Digest
 from lineal.core.observation import Gap
+from lineal.core.repository import canonical_name
 
 SHOWN: Final = 200
 

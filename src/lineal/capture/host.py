@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from lineal.capture.redaction import clean
 from lineal.core.observation import Gap
+from lineal.core.redaction import clean
 
 _RELEASES: Final = (Path("/etc/os-release"), Path("/usr/lib/os-release"))
 

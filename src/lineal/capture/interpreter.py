@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from lineal.capture.program import Outcome
-from lineal.capture.redaction import clean, strip_url
 from lineal.core import path
+from lineal.core.redaction import clean, strip_url
+from lineal.program import Outcome
 
 _PYTHON: Final = re.compile(rb"(?:python|pypy|graalpy)\d*(?:\.\d+)*[a-z]{0,2}")
 _LONG_SHEBANG: Final = re.compile(rb"#!/bin/sh\n'''exec' \"?([^\"\n]+?)\"? \"\$0\"")

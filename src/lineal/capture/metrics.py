@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from lineal.capture.flat import flatten, read_document, spell_scalar
-from lineal.capture.redaction import clean
 from lineal.core import path
 from lineal.core.observation import Gap
+from lineal.core.redaction import clean
 from lineal.errors import BadInput
 
 FOUND_NAME: Final = "metrics.json"

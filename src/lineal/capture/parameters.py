@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from lineal.capture.flat import flatten, read_document, spell_scalar
-from lineal.capture.redaction import clean, redact_value
 from lineal.core.observation import Gap
+from lineal.core.redaction import clean, redact_value
 from lineal.errors import BadInput
 
 FOUND_NAMES: Final = ("params.yaml", "params.yml", "params.json", "params.toml")

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from lineal.capture.flat import LARGEST
-from lineal.capture.redaction import clean, redact_value, strip_url
 from lineal.core.observation import Gap
+from lineal.core.redaction import clean, redact_value, strip_url
 
 BASE: Final = Path("/opt/ml")
 # Set by the SDK and the tuner, not by the user: the reserved names of the SageMaker training toolkit.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from lineal.capture.environment import THREAD_VARIABLES
-from lineal.capture.redaction import MARK, clean, is_secret_name, redact
+from lineal.core.redaction import MARK, clean, is_secret_name, redact
 
 # What changes the result of a computation, or says where it ran. Never what users fill with values of their own.
 KEPT: Final[tuple[str, ...]] = (

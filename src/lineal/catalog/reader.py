@@ -6,10 +6,11 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from lineal.catalog import graph, tables
+from lineal.catalog import graph, known, tables
 from lineal.catalog.graph import NOW, Closure, Moment
 from lineal.catalog.resolve import RETIRED, nodes_named, resolve, starting
 from lineal.catalog.view import Fact, NodeView, read_facts, read_views
+from lineal.core.observation import Observation
 from lineal.ledger.database import Database, chunks, select_in
 
 __all__ = ["RETIRED", "Catalog", "Fact", "NodeView"]
@@ -113,6 +114,24 @@ class Catalog:
             if view.digest is not None and view.time is not None:
                 grouped.setdefault(view.digest, []).append(view)
         return grouped
+
+    def with_aliases(self, aliases: Sequence[str], moment: Moment = NOW) -> dict[str, list[NodeView]]:
+        """Return, for each foreign name, the nodes known by it; newest first."""
+        numbers = known.nodes_with_aliases(self.database, aliases, moment.time)
+        views = self.views({number for found in numbers.values() for number in found}, moment)
+        return {
+            alias: sorted((views[number] for number in found), key=attrgetter("age"), reverse=True)
+            for alias, found in numbers.items()
+        }
+
+    def runs_starting(self, prefix: str) -> list[NodeView]:
+        """Return the runs whose identifier begins with `prefix`, oldest first."""
+        found = self.views(known.runs_starting(self.database, prefix)).values()
+        return sorted(found, key=attrgetter("age"))
+
+    def unknown(self, observations: Sequence[Observation]) -> list[Observation]:
+        """Return those of `observations` that say anything which is not on record; see `known.unknown`."""
+        return known.unknown(self.database, observations)
 
     def gaps(self, entries: Sequence[int]) -> list[dict[str, Any]]:
         """Return the gaps recorded by these entries."""

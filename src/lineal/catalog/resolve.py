@@ -91,6 +91,8 @@ def _choose(named: ref.Ref, found: list[NodeView]) -> NodeView:
         found = exact or found
     if not found:
         raise UnknownRef(f"nothing is recorded as {named}")
+    if isinstance(named, ref.ForeignRef) and len({(view.kind, view.name) for view in found}) == 1:
+        return max(found, key=_start if found[0].kind == "endpoint" else attrgetter("age"))
     if len(found) > 1:
         first = ", ".join(view.ref for view in sorted(found, key=attrgetter("age"))[:8])
         raise AmbiguousRef(f"{named} names {len(found)} things: {first}")

@@ -18,6 +18,7 @@ from lineal.cli import (
     log,
     ls,
     rebuild,
+    restore,
     retire,
     run,
     show,
@@ -26,6 +27,7 @@ from lineal.cli import (
     verify,
 )
 from lineal.cli import register as registration
+from lineal.cli.collect import collect
 
 _PANELS: Final[tuple[tuple[str, dict[str, Callable[..., Any]]], ...]] = (
     ("Record", {"init": init.init, "demo": demo.demo, "run": run.run, "snapshot": snapshot.snapshot, "add": add.add}),
@@ -38,7 +40,7 @@ _PANELS: Final[tuple[tuple[str, dict[str, Callable[..., Any]]], ...]] = (
             "retire": retire.retire,
         },
     ),
-    ("Browse", {"ls": ls.ls, "show": show.show, "log": log.log}),
+    ("Browse", {"restore": restore.restore, "ls": ls.ls, "show": show.show, "log": log.log}),
     ("Ask", {"trace": trace.trace, "impact": impact.impact, "diff": diff.diff}),
     ("Prove", {"check": check.check, "verify": verify.verify, "rebuild": rebuild.rebuild, "erase": erase.erase}),
 )
@@ -51,3 +53,4 @@ def register(app: typer.Typer) -> None:
             # After the command to run, options are its own.
             settings = {"allow_interspersed_args": False} if name == "run" else {}
             app.command(name, rich_help_panel=panel, context_settings=settings)(function)
+    app.add_typer(collect, rich_help_panel="Record")

@@ -18,7 +18,7 @@ HEADER: Final = b"lineal-manifest/1\n"
 _MEAN_RANGE_BITS: Final = 12
 _SIZE_LIMIT: Final = 1 << 63
 _NUMBER: Final = r"(0|[1-9][0-9]{0,18})"
-_ENTRY: Final = re.compile(rf"([fxl]) ([0-9a-f]{{64}}) {_NUMBER} ([^ ]+)")
+_ENTRY: Final = re.compile(rf"([fxlp]) ([0-9a-f]{{64}}) {_NUMBER} ([^ ]+)")
 _TOTAL: Final = re.compile(rf"{_NUMBER} {_NUMBER}")
 _RANGE: Final = re.compile(rf"([0-9a-f]{{64}}) {_NUMBER} {_NUMBER} ([^ ]+) ([^ ]+)")
 
@@ -34,7 +34,8 @@ class ObjectReader(Protocol):
 class Entry:
     """One file: its path (bytes, relative, ``/`` between segments), kind, digest and size in bytes.
 
-    Kind is ``f`` a file, ``x`` an executable file, ``l`` a symbolic link, whose content is the bytes of its target.
+    Kind is ``f`` a file, ``x`` an executable file, ``l`` a symbolic link, whose content is the bytes of its target,
+    ``p`` a file that lies elsewhere: the digest is that of its pin (`lineal.datasets.pin`) then, the size its own.
     """
 
     path: bytes
@@ -112,7 +113,7 @@ def write(entries: Iterable[Entry], put: Callable[[bytes], Digest]) -> Manifest:
         check_path(entry.path)
         if wrong := order.follow(entry.path):
             raise BadInput(f"cannot be a dataset: {wrong}")
-        if entry.kind not in ("f", "x", "l") or not 0 <= entry.size < _SIZE_LIMIT:
+        if entry.kind not in ("f", "x", "l", "p") or not 0 <= entry.size < _SIZE_LIMIT:
             raise BadInput(f"cannot be an entry of a dataset: {entry}")
         waiting.append(entry)
         if is_boundary(entry.path):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lineal.core.digest import Digest
+from lineal.datasets.contents import Contents
 from lineal.datasets.manifest import Entry, entries, load
 from lineal.datasets.tree import LEFT_OUT, Cursor, Found, walk
 from lineal.errors import AlreadyExists, BadInput, BadManifest, ObjectChanged
@@ -34,7 +35,13 @@ class Restored:
 
 
 def restore(
-    digest: Digest, store: ObjectStore, target: Path, *, force: bool = False, on_progress: Progress | None = None
+    digest: Digest,
+    store: ObjectStore,
+    target: Path,
+    *,
+    contents: Contents | None = None,
+    force: bool = False,
+    on_progress: Progress | None = None,
 ) -> Restored:
     """Write the dataset version `digest` into the folder `target`, making it if need be.
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from lineal.capture.token_rules import TOKEN_RULES, TokenRule, cut_private_keys
+from lineal.core.token_rules import TOKEN_RULES, TokenRule, cut_private_keys
 
 MARK: Final = "[redacted]"
 

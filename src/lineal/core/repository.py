@@ -1,12 +1,11 @@
 """The one name of a repository, however its address is spelled."""
 
 import re
-from pathlib import PurePosixPath
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from lineal.capture.redaction import clean
 from lineal.core import path
+from lineal.core.redaction import clean
 
 _ADDRESS: Final = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<place>[^/]*)/*(?P<path>.*)", re.DOTALL)
 # `host:path` and `user@host:path`: never one letter (a drive), never a slash before the colon (a path).
@@ -41,7 +40,6 @@ def canonical_name(remote_url: str) -> str:
     elif parts:
         parts.pop()
     if not host:
-        folder = PurePosixPath(clean(b"/".join(parts))).name
-        return path.spell(folder.encode()) or "code"
+        return path.spell(parts[-1]) if parts else "code"
     port = _PORT.fullmatch(host)
     return path.spell(b"/".join([(port["host"] if port else host).lower().encode(), *parts]))

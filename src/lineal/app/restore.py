@@ -1,0 +1,82 @@
+"""Write a recorded version back to disk, every byte checked: from the object store, or from where it lives."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from lineal.app.session import Session
+from lineal.catalog.reader import NodeView
+from lineal.core.digest import Digest
+from lineal.datasets import restore as datasets
+from lineal.datasets.contents import Contents
+from lineal.errors import AlreadyExists, BadRef, ObjectMissing
+
+KINDS: Final = ("code", "dataset", "model", "file")
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """What was restored and from where: files and bytes written, files there already, others left alone."""
+
+    version: NodeView
+    target: Path
+    origin: str
+    files: int
+    bytes: int
+    skipped: int = 0
+    others: int = 0
+
+
+def restore(
+    session: Session, text: str, target: Path, *, force: bool = False, on_progress: Progress | None = None
+) -> Restored:
+    """Write the version that `text` names into `target`: the folder of a tree, the file of a single object.
+
+    Raises `BadRef` for a kind that has no files, `AlreadyExists` for what would be overwritten without `force`,
+    `ObjectMissing` where no bytes are kept, `DigestMismatch` where they are not the recorded ones.
+    """
+    view = session.catalog.resolve(text)
+    if view.kind not in KINDS:
+        raise BadRef(f"{view.ref} is a {view.kind}: it has no files to restore", fix=f"One of {', '.join(KINDS)}.")
+    if view.digest is None:
+        raise ObjectMissing(f"{view.ref} is recorded without a digest: it cannot be restored")
+    digest = Digest.parse(view.digest)
+    stored = view.detail.get("stored")
+    if stored == "object":
+        return _restore_file(session, view, digest, target, force=force)
+    contents, origin = _contents(session, view)
+    done = datasets.restore(digest, session.objects, target, contents=contents, force=force, on_progress=on_progress)
+    return Restored(
+        version=view,
+        target=target,
+        origin=origin,
+        files=done.files,
+        bytes=done.bytes,
+        skipped=done.skipped,
+        others=done.others,
+    )
+
+
+def _contents(session: Session, view: NodeView) -> tuple[Contents | None, str]:
+    """Return where the bytes of a tree are had from, None for the object store, and what to call that."""
+    if view.detail.get("stored") == "dataset":
+        return None, "object store"
+    raise ObjectMissing(
+        f"only the digests of {view.ref} are recorded, not its bytes",
+        fix="Snapshot it with --store where it still is, or restore it there from a backup.",
+    )
+
+
+def _restore_file(session: Session, view: NodeView, digest: Digest, target: Path, *, force: bool) -> Restored:
+    place = target / os.path.basename(view.name) if target.is_dir() else target
+    if os.path.lexists(place) and not force:
+        raise AlreadyExists(
+            f"{str(place)!r} exists; it was not changed", fix="Name another file, or add --force to replace it."
+        )
+    session.objects.fetch(digest, place)
+    size = session.objects.size(digest)
+    return Restored(version=view, target=place, origin="object store", files=1, bytes=size)

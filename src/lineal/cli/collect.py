@@ -1,0 +1,17 @@
+"""`lineal collect SOURCE`: one command for each source, each in a file of its own."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import typer
+
+COMMANDS: Final[dict[str, Callable[..., Any]]] = {}
+
+collect = typer.Typer(
+    name="collect",
+    no_args_is_help=True,
+    help="Record what other systems know: commits, datasets, images, jobs, models. Looking again records what is new.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for _name, _function in COMMANDS.items():
+    collect.command(_name)(_function)

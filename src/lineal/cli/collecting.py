@@ -1,0 +1,24 @@
+"""What every `lineal collect` command prints."""
+
+from lineal.app.collect import Collected
+from lineal.cli.terminal import Terminal
+from lineal.wire.documents import describe_gap
+
+MOST_SHOWN = 20
+
+
+def emit_collected(terminal: Terminal, done: Collected) -> None:
+    """Print what a collection did, and what it could not see."""
+    document = {
+        "run": done.run,
+        "seen": done.seen,
+        "recorded": done.recorded,
+        "gaps": [describe_gap(gap.code, gap.explanation, gap.about) for gap in done.gaps],
+    }
+    line = f"collected: {done.seen:,} seen, {done.recorded:,} new on record, {len(done.gaps):,} gaps  {done.run}"
+    terminal.emit(document, lambda out: out.print(line, markup=False))
+    for gap in done.gaps[:MOST_SHOWN]:
+        about = f" ({gap.about})" if gap.about else ""
+        terminal.note(f"gap: {gap.explanation}{about} [{gap.code}]")
+    if len(done.gaps) > MOST_SHOWN:
+        terminal.note(f"and {len(done.gaps) - MOST_SHOWN:,} more gaps: lineal show {done.run}")

@@ -1,0 +1,47 @@
+"""`lineal restore`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lineal.cli import options
+from lineal.cli.opening import opened
+from lineal.cli.terminal import Terminal, size
+
+
+def restore(
+    ref: options.RefArgument,
+    target: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write it.", show_default=False)],
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace files that differ; leave files that are not of the version.")
+    ] = False,
+    ledger: options.Ledger = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Write a recorded version back to disk, checking every byte.
+
+    What is there already and right is not written again. Nothing outside DIR is touched.
+
+    Examples: `lineal restore dataset:transactions@3 /tmp/t3` · `lineal restore model:risk@7 risk.joblib` ·
+    `lineal restore code:github.com/acme/risk@4f5e1c2 /tmp/risk`
+    """
+    from lineal.app.restore import restore as write
+    from lineal.wire.documents import describe_node
+
+    terminal = Terminal(as_json=as_json, quiet=quiet)
+    with opened(ledger) as session, terminal.progress(f"restore of {ref}") as move:
+        done = write(session, ref, target, force=force, on_progress=move)
+    document = {
+        "version": describe_node(done.version),
+        "target": str(done.target),
+        "origin": done.origin,
+        "files": done.files,
+        "bytes": done.bytes,
+        "skipped": done.skipped,
+        "others": done.others,
+    }
+    more = f", {done.skipped:,} there already" if done.skipped else ""
+    line = f"restored {done.version.ref} to {done.target}: {done.files:,} files, {size(done.bytes)}{more}"
+    terminal.emit(document, lambda out: out.print(f"{line} (from the {done.origin})", markup=False))
