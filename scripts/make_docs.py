@@ -53,27 +53,41 @@ digest, `run:ID` or the beginning of it, or any foreign name on record: a commit
 
 def cli_page() -> str:
     """Return the page of the command line: every command with its arguments, options and examples."""
-    shown = [command for command in app.registered_commands if not command.hidden]
+    shown = dict(_commands())
     panels: dict[str, list[str]] = {}
-    for command in shown:
-        panels.setdefault(str(command.rich_help_panel or "Commands"), []).append(str(command.name))
-    names = [
-        f"| {panel} | {' · '.join(f'[{name}](#lineal-{name})' for name in found)} |" for panel, found in panels.items()
-    ]
+    for name, command in shown.items():
+        panels.setdefault(str(command.rich_help_panel or "Commands"), []).append(name)
+    names = [f"| {panel} | {' · '.join(map(_link, found))} |" for panel, found in panels.items()]
     lines = ["# Command line", _MADE, _CLI, "\n".join(["| | |", "|---|---|", *names])]
-    for command in shown:
-        lines += _command(command)
+    for name, command in shown.items():
+        lines += _command(name, command)
     lines += ["## Environment variables", _variables(), "## Exit status", _statuses()]
     return "\n\n".join(lines) + "\n"
 
 
-def _command(command: CommandInfo) -> Iterator[str]:
+def _link(name: str) -> str:
+    return f"[{name}](#lineal-{name.replace(' ', '-')})"
+
+
+def _commands() -> Iterator[tuple[str, CommandInfo]]:
+    """Yield every command that is shown, by its name; those of a group as ``GROUP COMMAND``, in a panel of its own."""
+    for command in app.registered_commands:
+        if not command.hidden:
+            yield str(command.name), command
+    for group in app.registered_groups:
+        assert group.typer_instance is not None
+        for command in group.typer_instance.registered_commands:
+            command.rich_help_panel = str(group.typer_instance.info.name).capitalize()
+            yield f"{group.typer_instance.info.name} {command.name}", command
+
+
+def _command(name: str, command: CommandInfo) -> Iterator[str]:
     function: Callable[..., Any] = command.callback  # type: ignore[assignment]
     text = re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.cleandoc(command.help or function.__doc__ or ""))
     found = _EXAMPLES.search(text)
     arguments, options = _parameters(function)
-    yield f"## lineal {command.name}"
-    yield f"```\n{' '.join(['lineal', str(command.name), '[OPTIONS]', *(name for name, _ in arguments)])}\n```"
+    yield f"## lineal {name}"
+    yield f"```\n{' '.join(['lineal', name, '[OPTIONS]', *(name for name, _ in arguments)])}\n```"
     yield text[: found.start()].strip() if found else text
     if found:
         yield "```\n" + "\n".join(re.findall(r"`([^`]+)`", found[1])) + "\n```"
