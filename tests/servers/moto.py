@@ -1,0 +1,103 @@
+"""AWS as moto plays it, over HTTP: a server in this process on a free port of the loopback address.
+
+moto stands in for AWS: it keeps what it is told and answers in AWS's wire formats, but checks neither signatures nor
+permissions, and lacks many operations (it answers those with HTTP 500). `UpdateEndpoint` is added here.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from moto.core.responses import EmptyResult
+from moto.core.utils import utcnow
+from moto.moto_api._internal.models import moto_api_backend
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.sagemaker.exceptions import ValidationError
+from moto.sagemaker.models import sagemaker_backends
+from moto.sagemaker.responses import SageMakerResponse
+from werkzeug.serving import make_server
+
+ACCOUNT = "123456789012"
+REGION = "eu-west-1"
+
+
+@dataclass(frozen=True)
+class Moto:
+    """A running server: its address, and what clients and child processes need to find it."""
+
+    url: str
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables with which boto3, the AWS command line and obstore speak to this server alone."""
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": "/nonexistent",
+            "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
+        }
+
+    def client(self, service: str, region: str = REGION) -> Any:
+        """Return a boto3 client of this server."""
+        import boto3
+        from botocore.config import Config
+
+        return boto3.client(
+            service,
+            region_name=region,
+            endpoint_url=self.url,
+            aws_access_key_id="testing",
+            aws_secret_access_key="testing",
+            config=Config(retries={"mode": "standard", "max_attempts": 1}, s3={"addressing_style": "path"}),
+        )
+
+    def sagemaker(self, region: str = REGION) -> Any:
+        """Return what moto keeps of SageMaker, to change what no request can change: times, states, digests."""
+        return sagemaker_backends[ACCOUNT][region]
+
+
+class _Quiet(MotoRequestHandler):  # type: ignore[misc]
+    """Handles requests without a line on standard error for each."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Say nothing."""
+
+
+def _update_endpoint(self: SageMakerResponse) -> Any:
+    """Give an endpoint another configuration, at once; moto has no such operation."""
+    name = self._get_param("EndpointName")
+    backend = self.sagemaker_backend
+    endpoint = backend.endpoints.get(name)
+    if endpoint is None:
+        raise ValidationError(message=f"Could not find endpoint '{name}'.")
+    config = backend.describe_endpoint_config(self._get_param("EndpointConfigName"))
+    endpoint.endpoint_config_name = config["EndpointConfigName"]
+    endpoint.production_variants = endpoint._process_production_variants(config["ProductionVariants"])
+    endpoint.last_modified_time = utcnow()
+    return EmptyResult()
+
+
+@contextmanager
+def moto_server() -> Iterator[Moto]:
+    """Give a server with nothing in it; what it kept is forgotten in the end.
+
+    Two of them at the same time in one process would share what they keep.
+    """
+    SageMakerResponse.update_endpoint = _update_endpoint
+    moto_api_backend.reset()
+    application = DomainDispatcherApplication(create_backend_app)
+    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=_Quiet)
+    thread = threading.Thread(target=server.serve_forever, name="moto", daemon=True)
+    thread.start()
+    try:
+        yield Moto(f"http://127.0.0.1:{server.server_port}")
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+        moto_api_backend.reset()
