@@ -11,6 +11,9 @@ from hypothesis import settings
 from kit import make_home, open_at
 from lineal.ledger.home import Home
 from lineal.ledger.log import Ledger
+from servers.seaweed import s3_server
+
+__all__ = ["s3_server"]
 
 # In CI the same examples each time, so that a change is judged by what it changed; elsewhere new ones to find more.
 settings.register_profile("ci", derandomize=True, deadline=None)

@@ -1,0 +1,1 @@
+"""Real servers for tests: started on loopback, from wheels, on ports that nobody else has."""
