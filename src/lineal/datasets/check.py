@@ -3,14 +3,15 @@
 from collections.abc import Iterator
 
 from lineal.core.digest import Digest
-from lineal.datasets.manifest import Manifest, load, read_range
+from lineal.datasets.manifest import Entry, Manifest, load, read_range
+from lineal.datasets.pin import Pin
 from lineal.errors import BadManifest, DigestMismatch, ObjectMissing
 from lineal.objects.audit import ObjectFault
 from lineal.objects.store import ObjectStore
 
 
 def retrievable(digest: Digest, store: ObjectStore) -> list[Digest]:
-    """Return the members of the version that are not in the store, sorted: files, ranges, or the root itself.
+    """Return the members of the version that are not in the store, sorted: files, pins, ranges, or the root itself.
 
     File contents are not read. Below a part of the manifest that is missing nothing can be known to be missing.
     Raises `BadManifest` or `DigestMismatch` if the manifest is there and cannot be used.
@@ -53,6 +54,16 @@ def _verify_members(manifest: Manifest, store: ObjectStore) -> Iterator[ObjectFa
             seen.add(entry.digest)
             if fault := store.verify_one(entry.digest):
                 yield fault
+            elif entry.kind == "p":
+                yield from _verify_pin(entry, store)
             elif store.size(entry.digest) != entry.size:
                 explanation = f"{entry.path!r} is recorded with {entry.size} bytes, which the object does not have"
                 yield ObjectFault(entry.digest, "", "datasets.bad_manifest", explanation)
+
+
+def _verify_pin(entry: Entry, store: ObjectStore) -> Iterator[ObjectFault]:
+    """The size of a pinned entry is that of the file elsewhere; what is here is the pin, which has to be one."""
+    try:
+        Pin.decode(store.read(entry.digest))
+    except BadManifest as error:
+        yield ObjectFault(entry.digest, "", "datasets.bad_manifest", f"{entry.path!r}: {error.message}")

@@ -100,32 +100,61 @@ class _Order:
         return None
 
 
-def write(entries: Iterable[Entry], put: Callable[[bytes], Digest]) -> Manifest:
-    """Write the manifest of `entries`, sorted by path; `put` stores each range, then the root.
+class Writer:
+    """Writes a manifest entry by entry, in the order of their paths; holds one range in memory at a time."""
 
-    Holds one range in memory at a time. Raises `BadInput` for a path that is not allowed, not in its order, or
-    within another that is a file.
-    """
-    order = _Order()
-    ranges: list[Range] = []
-    waiting: list[Entry] = []
-    for entry in entries:
+    def __init__(self, put: Callable[[bytes], Digest]) -> None:
+        """Let `put` store each range, then the root."""
+        self.ranges: list[Range] = []
+        self._put = put
+        self._order = _Order()
+        self._waiting: list[Entry] = []
+
+    @property
+    def is_between(self) -> bool:
+        """Whether the last entry ended a range, so that a range of another version can follow as it is."""
+        return not self._waiting
+
+    def add(self, entry: Entry) -> None:
+        """Take the next entry; raise `BadInput` for a path that is not allowed, not in its order, or within another
+        that is a file.
+        """
         check_path(entry.path)
-        if wrong := order.follow(entry.path):
+        if wrong := self._order.follow(entry.path):
             raise BadInput(f"cannot be a dataset: {wrong}")
         if entry.kind not in ("f", "x", "l", "p") or not 0 <= entry.size < _SIZE_LIMIT:
             raise BadInput(f"cannot be an entry of a dataset: {entry}")
-        waiting.append(entry)
+        self._waiting.append(entry)
         if is_boundary(entry.path):
-            ranges.append(_close(waiting, put))
-            waiting.clear()
-    if waiting:
-        ranges.append(_close(waiting, put))
-    count, size = sum(each.count for each in ranges), sum(each.size for each in ranges)
-    if size >= _SIZE_LIMIT:
-        raise BadInput(f"the files have {size} bytes together, more than a manifest can say")
-    lines = [f"{count} {size}\n", *(_range_line(each) for each in ranges)]
-    return Manifest(put(HEADER + "".join(lines).encode()), count, size, tuple(ranges))
+            self._close()
+
+    def share(self, part: Range) -> None:
+        """Take a whole range of another manifest that was checked already, between two ranges of this one."""
+        self._order = _Order()
+        self._order.follow(part.last)
+        self.ranges.append(part)
+
+    def finish(self) -> Manifest:
+        """Store what is left, then the root, and return the manifest."""
+        if self._waiting:
+            self._close()
+        count, size = sum(each.count for each in self.ranges), sum(each.size for each in self.ranges)
+        if size >= _SIZE_LIMIT:
+            raise BadInput(f"the files have {size} bytes together, more than a manifest can say")
+        lines = [f"{count} {size}\n", *(_range_line(each) for each in self.ranges)]
+        return Manifest(self._put(HEADER + "".join(lines).encode()), count, size, tuple(self.ranges))
+
+    def _close(self) -> None:
+        self.ranges.append(_close(self._waiting, self._put))
+        self._waiting.clear()
+
+
+def write(entries: Iterable[Entry], put: Callable[[bytes], Digest]) -> Manifest:
+    """Write the manifest of `entries`, sorted by path; `put` stores each range, then the root. Raises as `Writer`."""
+    writer = Writer(put)
+    for entry in entries:
+        writer.add(entry)
+    return writer.finish()
 
 
 def load(digest: Digest, reader: ObjectReader) -> Manifest:

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lineal.core.digest import Digest
-from lineal.datasets.contents import Contents
+from lineal.datasets.contents import Contents, StoredContents
 from lineal.datasets.manifest import Entry, entries, load
 from lineal.datasets.tree import LEFT_OUT, Cursor, Found, walk
-from lineal.errors import AlreadyExists, BadInput, BadManifest, ObjectChanged
-from lineal.objects.copying import fingerprint
+from lineal.errors import AlreadyExists, BadInput, BadManifest, DigestMismatch, ObjectChanged
 from lineal.objects.durable import store_errors
 from lineal.objects.store import ObjectStore
 
 Progress = Callable[[int, int], None]
+OnEntry = Callable[[Entry, Digest], None]
 _FOLDER: int = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 _TEMP: int = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
@@ -42,26 +42,33 @@ def restore(
     contents: Contents | None = None,
     force: bool = False,
     on_progress: Progress | None = None,
+    on_entry: OnEntry | None = None,
 ) -> Restored:
     """Write the dataset version `digest` into the folder `target`, making it if need be.
 
     Files that are there with the right content are skipped. Without `force`, a target that holds anything else is
     refused before anything is written, so a restore that was interrupted can be run again and nothing is lost; with
     it, files that differ are replaced, and files that the version does not name are left and counted. Each file
-    appears whole or not at all. `on_progress` gets files and bytes handled so far.
+    appears whole or not at all. The bytes are had from `contents`, by default the store, and pinned files become
+    ordinary ones. `on_progress` gets files and bytes handled so far, `on_entry` each entry that is there now, with the
+    digest of its bytes.
 
-    Raises `AlreadyExists`, `BadInput`, `BadManifest`, `ObjectMissing`, `DigestMismatch` and the store's errors.
+    Raises `AlreadyExists`, `BadInput`, `BadManifest`, `ObjectMissing`, `DigestMismatch`, the store's errors and those
+    of `contents`.
     """
-    others = _compare(digest, store, target, force=force)
+    contents = contents or StoredContents(store)
+    others = _compare(digest, store, target, contents, force=force)
     with store_errors(target, writing=True):
         target.mkdir(parents=True, exist_ok=True)
         root = os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             with _temp_folder(root, digest) as temp:
-                writer = _Writer(store, root, temp, force=force)
+                writer = _Writer(store, contents, root, temp, force=force)
                 with closing(writer.cursor):
                     for entry in entries(load(digest, store), store):
-                        writer.write(entry)
+                        found = writer.write(entry)
+                        if on_entry is not None:
+                            on_entry(entry, found)
                         if on_progress is not None:
                             on_progress(writer.files + writer.skipped, writer.bytes)
         finally:
@@ -69,7 +76,7 @@ def restore(
     return Restored(writer.files, writer.bytes, writer.skipped, others)
 
 
-def _compare(digest: Digest, store: ObjectStore, target: Path, *, force: bool) -> int:
+def _compare(digest: Digest, store: ObjectStore, target: Path, contents: Contents, *, force: bool) -> int:
     """Check the paths of the whole manifest, and what `target` holds against it; return how many files it does not
     name.
     """
@@ -81,7 +88,7 @@ def _compare(digest: Digest, store: ObjectStore, target: Path, *, force: bool) -
             entry = _safe_next(wanted)
         is_named = entry is not None and entry.path == found.path
         others += not is_named
-        if not force and not (is_named and entry is not None and _is_same(entry, folder, found.name)):
+        if not force and not (is_named and entry is not None and _confirm(entry, folder, found.name, contents)):
             raise AlreadyExists(
                 f"{str(target)!r} holds {os.fsdecode(found.path)!r}, which is not so in {digest}; nothing was written",
                 fix="Name an empty folder, or add --force to replace what differs and leave other files alone.",
@@ -143,18 +150,21 @@ def _empty(folder: int) -> None:
         os.unlink(left, dir_fd=folder)
 
 
-def _is_same(entry: Entry, folder: int, name: bytes) -> bool:
+def _confirm(entry: Entry, folder: int, name: bytes, contents: Contents) -> Digest | None:
+    """Return the digest of what is there under `name`, if it is `entry`; None if not, or if that cannot be told."""
     status = os.stat(name, dir_fd=folder, follow_symlinks=False)
     if entry.kind == "l":
-        return stat.S_ISLNK(status.st_mode) and Digest.of(os.readlink(name, dir_fd=folder)) == entry.digest
-    executable = bool(status.st_mode & stat.S_IXUSR)
-    if not stat.S_ISREG(status.st_mode) or status.st_size != entry.size or executable != (entry.kind == "x"):
-        return False
+        is_link = stat.S_ISLNK(status.st_mode) and Digest.of(os.readlink(name, dir_fd=folder)) == entry.digest
+        return entry.digest if is_link else None
+    if not stat.S_ISREG(status.st_mode) or status.st_size != entry.size:
+        return None
+    if entry.kind != "p" and bool(status.st_mode & stat.S_IXUSR) != (entry.kind == "x"):
+        return None
     descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
     try:
-        return fingerprint(descriptor, os.fsdecode(entry.path))[0] == entry.digest
+        return contents.confirm(entry, descriptor)
     except ObjectChanged:
-        return False
+        return None
     finally:
         os.close(descriptor)
 
@@ -162,13 +172,13 @@ def _is_same(entry: Entry, folder: int, name: bytes) -> bool:
 class _Writer:
     """Writes entries in their order. Every name is opened relative to an open folder, and no link is followed."""
 
-    def __init__(self, store: ObjectStore, root: int, temp: int, *, force: bool) -> None:
+    def __init__(self, store: ObjectStore, contents: Contents, root: int, temp: int, *, force: bool) -> None:
         self.cursor = Cursor(os.dup(root))
         self.files = self.bytes = self.skipped = 0
-        self._store, self._temp, self._force = store, temp, force
+        self._store, self._contents, self._temp, self._force = store, contents, temp, force
 
-    def write(self, entry: Entry) -> None:
-        """Write one entry, unless it is there already."""
+    def write(self, entry: Entry) -> Digest:
+        """Write one entry, unless it is there already; return the digest of its bytes."""
         *folders, name = entry.path.split(b"/")
         try:
             self._go(tuple(folders))
@@ -176,20 +186,18 @@ class _Writer:
             if error.errno not in (errno.ENOTDIR, errno.ELOOP):
                 raise
             raise AlreadyExists(f"a link or file is where {os.fsdecode(entry.path)!r} needs a folder") from error
-        if self._is_there(entry, name):
+        if (found := self._find(entry, name)) is not None:
             self.skipped += 1
-            return
+            return found
         temp = secrets.token_hex(8)
-        if entry.kind == "l":
-            self._link(entry, temp)
-        else:
-            self._file(entry, temp)
+        found = self._link(entry, temp) if entry.kind == "l" else self._file(entry, temp)
         try:
             os.rename(temp, name, src_dir_fd=self._temp, dst_dir_fd=self.cursor.descriptor)
         except IsADirectoryError as error:
             raise AlreadyExists(f"a folder is in the way of {os.fsdecode(entry.path)!r}") from error
         self.files += 1
         self.bytes += entry.size
+        return found
 
     def _go(self, folders: tuple[bytes, ...]) -> None:
         while self.cursor.names != folders[: len(self.cursor.names)]:
@@ -199,29 +207,39 @@ class _Writer:
                 os.mkdir(name, dir_fd=self.cursor.descriptor)
             self.cursor.enter(name)
 
-    def _is_there(self, entry: Entry, name: bytes) -> bool:
+    def _find(self, entry: Entry, name: bytes) -> Digest | None:
         try:
-            if _is_same(entry, self.cursor.descriptor, name):
-                return True
+            found = _confirm(entry, self.cursor.descriptor, name, self._contents)
         except FileNotFoundError:
-            return False
-        if not self._force:
+            return None
+        if found is None and not self._force:
             raise AlreadyExists(
                 f"{os.fsdecode(entry.path)!r} exists and differs from the version; it was not changed",
                 fix="Name an empty folder, or add --force to replace what differs.",
             )
-        return False
+        return found
 
-    def _link(self, entry: Entry, temp: str) -> None:
+    def _link(self, entry: Entry, temp: str) -> Digest:
         destination = self._store.read(entry.digest)
         if len(destination) != entry.size or not destination or b"\0" in destination:
             raise BadManifest(f"{entry.path!r} cannot be a symbolic link: {entry.digest}")
         os.symlink(destination, os.fsencode(temp), dir_fd=self._temp)
+        return entry.digest
 
-    def _file(self, entry: Entry, temp: str) -> None:
+    def _file(self, entry: Entry, temp: str) -> Digest:
+        if isinstance(self._contents, StoredContents) and self._contents.link_into(
+            entry, self._temp, os.fsencode(temp)
+        ):
+            return entry.digest
         descriptor = os.open(temp, _TEMP, 0o777 if entry.kind == "x" else 0o666, dir_fd=self._temp)
         try:
-            if self._store.copy_into(entry.digest, descriptor) != entry.size:
-                raise BadManifest(f"{entry.path!r} is recorded with a size that {entry.digest} does not have")
+            found = self._contents.copy_into(entry, descriptor)
+            if os.fstat(descriptor).st_size != entry.size:
+                raise BadManifest(
+                    f"{entry.path!r} is recorded with {entry.size} bytes, which its content does not have"
+                )
         finally:
             os.close(descriptor)
+        if entry.kind != "p" and found != entry.digest:
+            raise DigestMismatch(f"the content of {entry.path!r} has the digest {found}, recorded as {entry.digest}")
+        return found

@@ -118,15 +118,18 @@ def hash_open(descriptor: int, size: int, name: str) -> Digest:
     return Digest(running.digest())
 
 
-def copy_and_hash(source: int, target: int, size: int, name: str) -> Digest:
+def copy_and_hash(source: int, target: int, size: int, name: str, *, clone: bool | None = None) -> Digest:
     """Copy `size` bytes of the open `source` to the new, empty `target`; return the digest of what `target` holds.
 
-    Shares the blocks where the file system can (FICLONE), else copies in the kernel; holes stay holes. The digest is
-    of the stored bytes, never of the source, so that a writer who changes the source during the copy cannot make
-    the two differ. Raises `ObjectChanged` if the source is shorter than `size`.
+    Shares the blocks where the file system can (FICLONE), else copies in the kernel; holes stay holes. With `clone`
+    false blocks are never shared; with `clone` true nothing is copied, and `OSError` says that it would have to be.
+    The digest is of the stored bytes, never of the source, so that a writer who changes the source during the copy
+    cannot make the two differ. Raises `ObjectChanged` if the source is shorter than `size`.
     """
-    if _clone(source, target):
+    if clone is not False and _clone(source, target):
         return hash_open(target, size, name)
+    if clone:
+        raise OSError(errno.EOPNOTSUPP, "the file system cannot share blocks between these files")
     os.ftruncate(target, size)
     running = hashlib.sha256()
     with _Copier(source, target, size, name) as copied:

@@ -12,7 +12,7 @@ from lineal.errors import DigestMismatch, IntegrityError, ObjectMissing, ReadOnl
 from lineal.objects import audit
 from lineal.objects.audit import ObjectFault
 from lineal.objects.batch import Batch, StoredFile
-from lineal.objects.copying import copy_and_hash, pieces
+from lineal.objects.copying import copy_and_hash, hash_open, pieces, signature
 from lineal.objects.durable import SWEEP_AGE, discard, store_errors, sweep, write_all
 from lineal.objects.places import Place, Places
 
@@ -78,18 +78,37 @@ class ObjectStore:
                 yield bytes(piece)
         _check(digest, running.digest(), place)
 
-    def copy_into(self, digest: Digest, target: int) -> int:
+    def copy_into(self, digest: Digest, target: int, *, clone: bool | None = None) -> int:
         """Write the object to the new, empty file open as `target` (for reading, too); return its size in bytes.
 
-        What is checked are the bytes that `target` holds in the end. An `OSError` of `target` passes as it is.
+        Blocks are shared where the file system can; with `clone` false never, with `clone` true a loose object is not
+        written in any other way: an `OSError` says that it cannot. What is checked are the bytes that `target` holds in
+        the end. An `OSError` of `target` passes as it is.
         """
         with self._opened(digest) as (descriptor, place):
             if place.offset == 0:
-                _check(digest, copy_and_hash(descriptor, target, place.length, place.path).value, place)
+                found = copy_and_hash(descriptor, target, place.length, place.path, clone=clone)
+                _check(digest, found.value, place)
             else:
                 data = os.pread(descriptor, place.length, place.offset)
                 _check(digest, hashlib.sha256(data).digest(), place)
                 write_all(target, data)
+        return place.length
+
+    def link_into(self, digest: Digest, folder: int, name: bytes) -> int | None:
+        """Give the object, if it is loose, the further `name` in the open `folder`; return its size, None if it is in
+        a pack.
+
+        Its bytes are checked first. Whoever writes to that name writes to the store. An `OSError` of linking passes.
+        """
+        with self._opened(digest) as (descriptor, place):
+            if place.offset != 0:
+                return None
+            _check(digest, hash_open(descriptor, place.length, place.path).value, place)
+            os.link(place.path, name, dst_dir_fd=folder, follow_symlinks=False)
+            linked = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            if signature(linked)[:3] != signature(os.fstat(descriptor))[:3]:
+                raise IntegrityError(f"{place.path} was replaced while it was being linked")
         return place.length
 
     def fetch(self, digest: Digest, target: Path, *, mode: int = 0o644) -> None:
