@@ -2,16 +2,18 @@
 
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, cast, get_args
 
+from lineal.app.hashed import Hashed, record_hashed
 from lineal.app.session import Session
 from lineal.catalog.reader import NodeView
 from lineal.core.digest import Digest
 from lineal.datasets import restore as datasets
-from lineal.datasets.contents import Contents
-from lineal.errors import AlreadyExists, BadRef, ObjectMissing
+from lineal.datasets.contents import Contents, Link, StoredContents
+from lineal.errors import AlreadyExists, BadRef, ObjectMissing, UsageError
 
 KINDS: Final = ("code", "dataset", "model", "file")
 
@@ -29,17 +31,28 @@ class Restored:
     bytes: int
     skipped: int = 0
     others: int = 0
+    content: str | None = None
 
 
 def restore(
-    session: Session, text: str, target: Path, *, force: bool = False, on_progress: Progress | None = None
+    session: Session,
+    text: str,
+    target: Path,
+    *,
+    link: Link | None = None,
+    force: bool = False,
+    on_progress: Progress | None = None,
 ) -> Restored:
     """Write the version that `text` names into `target`: the folder of a tree, the file of a single object.
 
-    Raises `BadRef` for a kind that has no files, `AlreadyExists` for what would be overwritten without `force`,
-    `ObjectMissing` where no bytes are kept, `DigestMismatch` where they are not the recorded ones.
+    `link` says how files come from the object store, see `StoredContents`. After the restore of a version whose files
+    were pinned, the digests of the bytes that came are recorded as a version of the same artifact: ``content`` of what
+    is returned. Raises `BadRef` for a kind that has no files, `AlreadyExists` for what would be overwritten without
+    `force`, `ObjectMissing` where no bytes are kept, `DigestMismatch` where they are not the recorded ones.
     """
     view = session.catalog.resolve(text)
+    if pinned := view.detail.get("pinned"):  # known by what its files had; they lie where the pins say
+        view = session.catalog.resolve(pinned)
     if view.kind not in KINDS:
         raise BadRef(f"{view.ref} is a {view.kind}: it has no files to restore", fix=f"One of {', '.join(KINDS)}.")
     if view.digest is None:
@@ -49,7 +62,21 @@ def restore(
     if stored == "object":
         return _restore_file(session, view, digest, target, force=force)
     contents, origin = _contents(session, view)
-    done = datasets.restore(digest, session.objects, target, contents=contents, force=force, on_progress=on_progress)
+    if contents is not None and link is not None:
+        raise UsageError(f"--link is for what the object store holds; {view.ref} comes from the {origin}")
+    is_elsewhere = contents is not None and session.ledger.can_append
+    with session.objects.batch() if is_elsewhere else nullcontext() as batch:
+        hashed = Hashed(batch)
+        done = datasets.restore(
+            digest,
+            session.objects,
+            target,
+            contents=contents or StoredContents(session.objects, link),
+            force=force,
+            on_progress=on_progress,
+            on_entry=hashed.take,
+        )
+        manifest = hashed.finish()
     return Restored(
         version=view,
         target=target,
@@ -58,7 +85,18 @@ def restore(
         bytes=done.bytes,
         skipped=done.skipped,
         others=done.others,
+        content=None if manifest is None else record_hashed(session, view, manifest, target),
     )
+
+
+def read_link(text: str | None) -> Link | None:
+    """Return the way of linking that `text` names, None for None; raise `UsageError` for any other word."""
+    for link in get_args(Link):
+        if text == link:
+            return cast(Link, link)
+    if text is not None:
+        raise UsageError(f"no such way of linking: {text!r}", fix=f"One of {', '.join(get_args(Link))}.")
+    return None
 
 
 def _contents(session: Session, view: NodeView) -> tuple[Contents | None, str]:

@@ -16,6 +16,16 @@ def restore(
     force: Annotated[
         bool, typer.Option("--force", help="Replace files that differ; leave files that are not of the version.")
     ] = False,
+    link: Annotated[
+        str | None,
+        typer.Option(
+            "--link",
+            metavar="reflink|hardlink|copy",
+            help="How files come from the object store: by default blocks are shared where the file system can, else "
+            "copied. A hard link is read-only and a name of the stored object itself.",
+            show_default=False,
+        ),
+    ] = None,
     ledger: options.Ledger = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -24,15 +34,18 @@ def restore(
 
     What is there already and right is not written again. Nothing outside DIR is touched.
 
+    Files of a bucket or of DVC that were only pinned are fetched, and the digests of their bytes recorded.
+
     Examples: `lineal restore dataset:transactions@3 /tmp/t3` · `lineal restore model:risk@7 risk.joblib` ·
-    `lineal restore code:github.com/acme/risk@4f5e1c2 /tmp/risk`
+    `lineal restore code:github.com/acme/risk@4f5e1c2 /tmp/risk` · `lineal restore dataset:big@2 /fast --link hardlink`
     """
+    from lineal.app.restore import read_link
     from lineal.app.restore import restore as write
     from lineal.wire.documents import describe_node
 
     terminal = Terminal(as_json=as_json, quiet=quiet)
     with opened(ledger) as session, terminal.progress(f"restore of {ref}") as move:
-        done = write(session, ref, target, force=force, on_progress=move)
+        done = write(session, ref, target, link=read_link(link), force=force, on_progress=move)
     document = {
         "version": describe_node(done.version),
         "target": str(done.target),
@@ -41,6 +54,7 @@ def restore(
         "bytes": done.bytes,
         "skipped": done.skipped,
         "others": done.others,
+        "content": done.content,
     }
     more = f", {done.skipped:,} there already" if done.skipped else ""
     line = f"restored {done.version.ref} to {done.target}: {done.files:,} files, {size(done.bytes)}{more}"
