@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from lineal.app.naming import next_number, parse_artifact, version_ref
 from lineal.app.session import Session
+from lineal.app.tables import describe_tables
 from lineal.catalog.reader import NodeView
 from lineal.core import path as paths
 from lineal.core.digest import Digest
@@ -48,14 +49,17 @@ def snapshot(
     happened = session.clock()
     taken = take(source, session.objects, keep=keep, on_progress=on_progress)
     canonical = version_ref(artifact, taken.digest)
-    gaps = tuple(Gap(code, explanation, canonical) for code, explanation in taken.gaps)
+    tables = describe_tables(session, canonical, taken.digest, source, happened)
+    gaps = (*(Gap(code, explanation, canonical) for code, explanation in taken.gaps), *tables.gaps)
     members = members_of(session, taken.digest)
 
     def observe() -> Observation | None:
         known = session.catalog.find([canonical]).get(canonical)
         if known is not None and known.version is not None:
             return None  # the same content is the same version, whoever recorded it a moment ago
-        return _observe(session, artifact, taken, happened=happened, source=source, keep=keep, members=members)
+        observed = _observe(session, artifact, taken, happened=happened, source=source, keep=keep, members=members)
+        (node,) = observed.nodes
+        return replace(observed, nodes=(replace(node, detail={**node.detail, **tables.detail}),), gaps=gaps)
 
     new = session.say_numbered(observe) is not None
     return Snapshotted(session.catalog.resolve(canonical), new, taken.files, taken.bytes, gaps)

@@ -4,7 +4,7 @@ Nothing here reads a file. A description is canonical: the same bytes give the s
 them.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -15,12 +15,21 @@ from lineal.core.redaction import clean, redact
 MAX_COLUMNS: Final = 5000
 """A wider table is described by the number of its columns and the digest of its schema."""
 MAX_NAME: Final = 512
+_MAX_TYPE: Final = 2048
 
-DAMAGE: Final = (ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError, OSError)
-"""With `ValueError`, `TypeError`, `RuntimeError`: what the libraries that parse tables raise for bytes they cannot
-take.
-"""
-FOREIGN: Final = (*DAMAGE, ValueError, TypeError, RuntimeError)
+FOREIGN: Final = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What the libraries that parse tables raise for bytes that they cannot take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +42,8 @@ class Column:
 
     def describe(self) -> dict[str, Any]:
         """Return the column as it stands in a description."""
-        return {"name": self.name, "type": self.type, "nullable": self.nullable}
+        kind = self.type if len(self.type) <= _MAX_TYPE else f"nested, {Digest.of(self.type.encode())}"
+        return {"name": self.name, "type": kind, "nullable": self.nullable}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,15 +118,3 @@ def name_columns(names: Iterable[str]) -> list[str]:
         seen[name] = seen.get(name, 0) + 1
         found.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
     return found
-
-
-def unlike(parts: Iterable[tuple[str, tuple[Column, ...]]]) -> Callable[[], str | None]:
-    """Return a function that says which of `parts` (name, columns) first differs from the first, or None."""
-    first: tuple[Column, ...] | None = None
-    different: str | None = None
-    for name, columns in parts:
-        if first is None:
-            first = columns
-        elif different is None and columns != first:
-            different = name
-    return lambda: different

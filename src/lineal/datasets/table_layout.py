@@ -8,10 +8,12 @@ from urllib.parse import unquote
 
 from lineal.core import path as paths
 from lineal.datasets.manifest import Entry, Manifest, ObjectReader, read_range
+from lineal.datasets.table import name_columns
 
 MAX_TABLES: Final = 200
 
-_DATA: Final = re.compile(rb"\.(?:(parquet|parq|pq)|(csv|tsv|tab))(\.gz)?$", re.IGNORECASE)
+_DATA: Final = re.compile(rb"\.(?:(parquet|parq|pq)|(?:csv|tsv|tab)(?:\.gz)?)$", re.IGNORECASE)
+_NO_VALUE: Final = "__HIVE_DEFAULT_PARTITION__"
 _DELTA_LOG: Final = b"_delta_log"
 _DELTA_FILE: Final = re.compile(rb"[0-9]{20}\.(?:json|checkpoint(?:\..+)?\.parquet)$")
 _ICEBERG_FILE: Final = re.compile(rb"(?:v[0-9]+|[0-9]+-[0-9A-Za-z-]+)(?:\.gz)?\.metadata\.json$")
@@ -25,10 +27,15 @@ _RANDOM: Final = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """The files of one table: `root` is the folder (``b""`` for the whole dataset) or the one file, `files` sorted."""
+    """The files of one table, sorted by path.
+
+    `root` is its folder (``b""`` for the whole dataset) or its one file; `series` is the same for the same table in
+    another version, however many files it has there.
+    """
 
     root: bytes
     path: str
+    series: str
     format: str
     files: tuple[Entry, ...]
     partitioned_by: tuple[str, ...] = ()
@@ -65,7 +72,7 @@ def lay_out(entries: Iterable[Entry]) -> list[Layout]:
     those of one folder are one table when their names differ in numbers and random parts only, and those below
     ``key=value`` folders are one table of the folder above. Names that begin with ``_`` or ``.`` are no data.
     """
-    held = [entry for entry in entries if entry.kind in ("f", "x")]
+    held = [entry for entry in entries if entry.kind != "l"]
     roots = _lake_roots(held)
     lakes: dict[bytes, list[Entry]] = {root: [] for root in roots}
     plain: dict[tuple[bytes, bytes, str], list[Entry]] = {}
@@ -74,10 +81,7 @@ def lay_out(entries: Iterable[Entry]) -> list[Layout]:
             lakes[root].append(entry)
         elif (key := _key(entry.path)) is not None:
             plain.setdefault(key, []).append(entry)
-    found = [
-        Layout(root=root, path=paths.spell(root) or ".", format=roots[root], files=tuple(files))
-        for root, files in lakes.items()
-    ]
+    found = [_folder(root, roots[root], tuple(files)) for root, files in lakes.items()]
     found += [_plain(*key, tuple(files)) for key, files in plain.items()]
     return sorted(found, key=lambda each: (each.path, each.format))
 
@@ -128,19 +132,44 @@ def _hive_values(path: bytes) -> Iterator[tuple[str, str | None]]:
     for segment in path.split(b"/")[:-1]:
         name, equals, value = segment.partition(b"=")
         if name and equals:
+            column = name_columns([unquote(name.decode("utf-8", "backslashreplace"))])[0]
             text = unquote(value.decode("utf-8", "backslashreplace"))
-            yield (
-                unquote(name.decode("utf-8", "backslashreplace")),
-                None if text == "__HIVE_DEFAULT_PARTITION__" else text,
-            )
+            yield column, None if text == _NO_VALUE else text
+
+
+def _folder(root: bytes, kind: str, files: tuple[Entry, ...], partitioned_by: tuple[str, ...] = ()) -> Layout:
+    path = paths.spell(root) or "."
+    return Layout(root=root, path=path, series=path, format=kind, files=files, partitioned_by=partitioned_by)
 
 
 def _plain(folder: bytes, pattern: bytes, kind: str, files: tuple[Entry, ...]) -> Layout:
-    columns = tuple(dict.fromkeys(name for entry in files for name, _ in _hive_values(entry.path)))
-    if len(files) == 1 and not columns:
+    if columns := tuple(dict.fromkeys(name for entry in files for name, _ in _hive_values(entry.path))):
+        return _folder(folder, kind, files, columns)
+    name = b"%s.%s" % (pattern, kind.encode())
+    series = paths.spell(b"%s/%s" % (folder, name) if folder else name)
+    if len(files) == 1:
         root = files[0].path
-        return Layout(root=root, path=paths.spell(root), format=kind, files=files)
-    if columns:
-        return Layout(root=folder, path=paths.spell(folder) or ".", format=kind, files=files, partitioned_by=columns)
-    name = folder + b"/" * bool(folder) + pattern + b"." + kind.encode()
-    return Layout(root=folder, path=paths.spell(name), format=kind, files=files)
+        return Layout(root=root, path=paths.spell(root), series=series, format=kind, files=files)
+    return Layout(root=folder, path=series, series=series, format=kind, files=files)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One file of a table's rows, and how to read it as the table.
+
+    `values` are columns that the file does not have and the table does, the same in each of its rows; `names` says
+    what a column is called in the file where that is not its name, `ids` by which number it stands there; `rows` is
+    how many it has, where the table says so; `unread` says why its rows cannot be told.
+    """
+
+    entry: Entry
+    values: tuple[tuple[str, str | None], ...] = ()
+    names: tuple[tuple[str, str], ...] = ()
+    ids: tuple[tuple[str, int], ...] = ()
+    rows: int | None = None
+    unread: str | None = None
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What two parts have in common when they are the same rows."""
+        return self.entry.digest, self.values, self.names, self.ids, self.unread
