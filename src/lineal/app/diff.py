@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from lineal.app.comparison import Comparison, Section, compare, flatten
 from lineal.app.diff_parts import compare_code, compare_environments, compare_files, compare_runs
+from lineal.app.diff_tables import RowOptions, compare_tables
 from lineal.app.life import Graph, Known, Step
 from lineal.app.registry import REGISTERED
 from lineal.app.session import Session
@@ -28,11 +29,12 @@ class Difference:
     comparison: Comparison
 
 
-def diff(session: Session, a: str, b: str, moment: Moment = NOW) -> Difference:
+def diff(session: Session, a: str, b: str, moment: Moment = NOW, rows: RowOptions | None = None) -> Difference:
     """Return what differs from `a` to `b`: two versions of one kind of thing, or two runs.
 
-    Behind models, datasets, files and endpoints, the runs that made them are compared, too, matched by name. Raises
-    `BadRef` for two different kinds, and what `Catalog.resolve` raises.
+    Behind models, datasets, files and endpoints, the runs that made them are compared, too, matched by name. `rows`
+    says how rows of tables are compared. Raises `BadRef` for two different kinds, `BadInput` for a key that no table
+    has, and what `Catalog.resolve` raises.
     """
     catalog = session.catalog
     old, new = catalog.resolve(a, moment), catalog.resolve(b, moment)
@@ -42,7 +44,7 @@ def diff(session: Session, a: str, b: str, moment: Moment = NOW) -> Difference:
             fix=f"Name two of one kind: `lineal ls {old.kind}`.",
         )
     graph = Graph(catalog, [old, new], moment)
-    comparing = _Comparing(session, graph)
+    comparing = _Comparing(session, graph, rows or RowOptions())
     known = graph.know(old.id), graph.know(new.id)
     return Difference(old=known[0], new=known[1], comparison=comparing.things(*known))
 
@@ -50,9 +52,10 @@ def diff(session: Session, a: str, b: str, moment: Moment = NOW) -> Difference:
 class _Comparing:
     """Compares what is in one graph."""
 
-    def __init__(self, session: Session, graph: Graph) -> None:
+    def __init__(self, session: Session, graph: Graph, rows: RowOptions) -> None:
         self._session = session
         self._graph = graph
+        self._rows = rows
 
     def things(self, old: Known, new: Known) -> Comparison:
         """Compare two things of one kind, with the steps behind them."""
@@ -111,6 +114,8 @@ class _Comparing:
         sections = [compare("content", _identity(old), _identity(new))]
         if old.view.digest != new.view.digest and "stored" in old.detail and old.detail["stored"] != "object":
             sections.append(compare_files(self._session, "files", old.view, new.view))
+            if old.view.kind == "dataset":
+                sections += compare_tables(self._session, old.view, new.view, self._rows)
         return _comparison(old, new, sections, self._behind(old, new))
 
     def _behind(self, old: Known, new: Known) -> list[Comparison]:

@@ -14,6 +14,13 @@ def diff(
     new: Annotated[str, typer.Argument(metavar="REF", help="The version or run after.", show_default=False)],
     at: options.At = None,
     known: options.Known = None,
+    key: Annotated[
+        list[str] | None,
+        typer.Option("--key", metavar="COLUMN", help="The column by which rows of a table are matched (repeatable)."),
+    ] = None,
+    rows: Annotated[
+        int, typer.Option("--rows", metavar="N", min=0, help="Show N added, removed and changed rows of each table.")
+    ] = 0,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 1 if they differ.")] = False,
     ledger: options.Ledger = None,
     as_json: options.Json = False,
@@ -21,18 +28,22 @@ def diff(
 ) -> None:
     """Which inputs, files, parameters, packages, metrics and commits differ between two versions or runs.
 
-    Behind models, datasets and endpoints, the runs that made them are compared, too.
+    Behind models, datasets and endpoints, the runs that made them are compared, too. Of tables inside a dataset
+    (Parquet, CSV, Delta, Iceberg): columns, and how many rows differ. Values are shown with --rows only.
 
     Examples: `lineal diff model:risk@1 model:risk@2` · `lineal diff run:train-1f0c run:train-77ab` ·
-    `lineal diff dataset:raw@1 dataset:raw --json` · `lineal diff endpoint:scorer@1 endpoint:scorer@2 --exit-code`
+    `lineal diff dataset:raw@1 dataset:raw --json` · `lineal diff endpoint:scorer@1 endpoint:scorer@2 --exit-code` ·
+    `lineal diff dataset:sales@1 dataset:sales@2 --key order_id --rows 5`
     """
     from lineal.app.diff import diff as ask
+    from lineal.app.diff_tables import RowOptions
     from lineal.cli.diff_picture import print_comparison
     from lineal.wire.documents import describe_difference
 
     terminal = Terminal(as_json=as_json, quiet=quiet)
     with opened(ledger) as session:
-        found = ask(session, old, new, read_moment(at, known))
+        asked = RowOptions(key=tuple(key or ()), shown=rows)
+        found = ask(session, old, new, read_moment(at, known), asked)
     terminal.emit(describe_difference(found), lambda out: print_comparison(found.comparison, out))
     if exit_code and found.comparison.differs:
         raise typer.Exit(1)

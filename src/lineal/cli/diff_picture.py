@@ -55,7 +55,7 @@ def _print_section(section: Section, out: Console, indent: str, arrow: str) -> N
     for change in section.changes:
         _print_change(change, out, indent + "  ", width, arrow)
     more = section.added + section.removed + section.changed - len(section.changes)
-    if more > 0:
+    if more > 0 and section.changes:
         out.print(f"{indent}  [dim]and {more:,} more[/]")
     if section.note is not None:
         out.print(f"{indent}  [yellow]{escape(section.note)}[/]")

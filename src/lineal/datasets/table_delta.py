@@ -191,7 +191,7 @@ def describe(layout: Layout, files: Files) -> tuple[Table | None, list[Gap]]:
         if why := unsupported(state):
             return None, [gaps.unsupported(layout.path, why)]
     except (LinealError, *FOREIGN) as error:
-        return None, gaps.damaged(layout.path, "a Delta table", [gaps.reason(error)], 1)
+        return None, gaps.damaged(layout.path, "Delta table", [f"{layout.path}: {gaps.reason(error)}"], 1)
     told = gaps.file_missing(layout.path, sorted(gaps.shown(name) for name, part in found if part is None))
     held = [part for _, part in found if part is not None]
     rows, bad = _count(held, files)

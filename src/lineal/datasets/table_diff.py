@@ -23,8 +23,8 @@ _MOST_BUCKETS: Final = 4096
 _WAITING: Final = 400_000
 
 Groups = Sequence[Sequence[str]]
-Reader = Callable[[Part, Groups], Iterator[list[list[bytes]]]]
-"""Gives, batch by batch, the encodings of a part's rows for each group of columns."""
+Reader = Callable[[int, Part, Groups], Iterator[list[list[bytes]]]]
+"""Gives, batch by batch, the encodings of the rows of a part of one side (0 the old, 1 the new) by group of columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def diff_rows(
     with _Buckets(expected, WIDTH * len(groups)) as buckets:
         for side, parts in enumerate(sides):
             for part in parts:
-                for batch in read(part, groups):
+                for batch in read(side, part, groups):
                     buckets.add(side, _records(batch))
         found.read = buckets.rows
         chosen = _Chosen(samples)
@@ -225,7 +225,7 @@ def _samples(
         for part in parts:
             if len(found[side]) == len(wanted):
                 break
-            for batch in read(part, groups):
+            for batch in read(side, part, groups):
                 for number, record in enumerate(_records(batch)):
                     if record in wanted:
                         values = decode_row(batch[-1][number])

@@ -27,7 +27,9 @@ def damaged(path: str, kind: str, bad: Sequence[str], total: int) -> list[Gap]:
     """Return the gap of files that are not what their names say, none for no such files."""
     if not bad:
         return []
-    return [Gap("table.damaged", f"{path}: {len(bad)} of {total} files cannot be read as {kind}; first {bad[0]}")]
+    if total == 1:
+        return [Gap("table.damaged", f"{bad[0]} (it is no {kind} that can be read)")]
+    return [Gap("table.damaged", f"{path}: {len(bad)} of {total} files are no {kind} that can be read; first {bad[0]}")]
 
 
 def mixed_schema(path: str, odd: Sequence[str]) -> list[Gap]:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
 
+from lineal.core.digest import Digest
 from lineal.core.observation import Gap
 from lineal.datasets import table_gaps as gaps
 from lineal.datasets.manifest import Entry
@@ -131,7 +132,7 @@ def _read_parts(layout: Layout, files: Files, state: State) -> tuple[list[Part],
             found.append((data, place.find(data.file_path)))
         else:
             deletes.append(f"{content} {data.file_path}")
-    unread = f"rows are deleted in files of their own: {len(deletes)}" if deletes else None
+    unread = _deleted(deletes) if deletes else None
     held = [
         Part(
             entry=entry,
@@ -145,6 +146,11 @@ def _read_parts(layout: Layout, files: Files, state: State) -> tuple[list[Part],
     ]
     missing = [gaps.shown(data.file_path) for data, entry in found if entry is None]
     return held, missing, len({repr(data.partition) for data, _ in found})
+
+
+def _deleted(files: list[str]) -> str:
+    """Return what makes rows of a snapshot unread: its files of deleted rows, and which they are."""
+    return f"rows are deleted in {len(files)} files of their own ({Digest.of(repr(sorted(files)).encode()).hex[:16]})"
 
 
 def _data_files(place: "_Place", snapshot: dict[str, Any]) -> Iterator[tuple[Any, str]]:
@@ -251,7 +257,7 @@ def describe(layout: Layout, files: Files) -> tuple[Table | None, list[Gap]]:
     except Ambiguous as error:
         return None, [gaps.ambiguous(layout.path, [str(error)])]
     except (LinealError, *FOREIGN) as error:
-        return None, gaps.damaged(layout.path, "an Iceberg table", [gaps.reason(error)], 1)
+        return None, gaps.damaged(layout.path, "Iceberg table", [f"{layout.path}: {gaps.reason(error)}"], 1)
     told: list[Gap] = []
     held: list[Part] | None = None
     missing: list[str] = []
@@ -261,7 +267,7 @@ def describe(layout: Layout, files: Files) -> tuple[Table | None, list[Gap]]:
     except ModuleNotFoundError:
         told.append(gaps.reader_missing(f"the manifests of {layout.path}", "pyiceberg"))
     except (LinealError, *FOREIGN) as error:
-        told += gaps.damaged(layout.path, "the manifests of an Iceberg table", [gaps.reason(error)], 1)
+        told += gaps.damaged(layout.path, "Iceberg table", [f"{layout.path}: {gaps.reason(error)}"], 1)
     told += gaps.file_missing(layout.path, missing)
     rows = None
     if held is not None and not missing:

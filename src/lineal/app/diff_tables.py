@@ -1,0 +1,234 @@
+"""What differs between the tables of two dataset versions: columns, how many rows, and on request the rows themselves.
+
+Files that both versions have are not read. Others are had from where the version keeps them, each checked before it is
+read; values are never recorded, and shown only to who asks.
+"""
+
+import csv
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final
+
+from lineal.app import restore
+from lineal.app.comparison import Change, Section, compare, untold
+from lineal.app.session import Session
+from lineal.app.tables import describe_one, recorded_tables
+from lineal.catalog.reader import NodeView
+from lineal.core import path as paths
+from lineal.core.digest import Digest
+from lineal.core.redaction import redact_value
+from lineal.datasets import manifest, table_csv, table_delta, table_gaps, table_iceberg, table_parquet
+from lineal.datasets.contents import Contents, StoredContents
+from lineal.datasets.table import FOREIGN, Table
+from lineal.datasets.table_bytes import Files, KeptFiles, ReferencedContents
+from lineal.datasets.table_diff import Groups, RowDifference, Sample, check_key, diff_rows, differing
+from lineal.datasets.table_layout import Layout, Part, find_layouts
+from lineal.errors import LinealError, UsageError
+
+MAX_SHOWN: Final = 1000
+_MOST_TABLES: Final = 50
+_LONGEST: Final = 60
+_BYTES_A_ROW: Final = 16
+
+DAMAGE: Final = (LinealError, ImportError, csv.Error, *FOREIGN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowOptions:
+    """What is asked about rows: the columns that say which row is which, and how many rows to show of each kind."""
+
+    key: tuple[str, ...] = ()
+    shown: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.shown <= MAX_SHOWN:
+            raise UsageError(f"cannot show {self.shown} rows: at most {MAX_SHOWN:,}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Side:
+    """A table in one of the two versions."""
+
+    layout: Layout
+    table: Table
+    files: Files
+
+    def parts(self) -> list[Part]:
+        """Return the files that the table's rows are in."""
+        if self.layout.format == "delta":
+            return table_delta.parts(self.layout, self.files)
+        if self.layout.format == "iceberg":
+            return table_iceberg.parts(self.layout, self.files)
+        return [Part(entry=entry, values=self.layout.values_of(entry)) for entry in self.layout.files]
+
+
+def compare_tables(session: Session, old: NodeView, new: NodeView, asked: RowOptions) -> Iterator[Section]:
+    """Yield how the tables of two versions of a dataset differ: which there are, then columns and rows of each.
+
+    Raises `BadInput` for a column of the key that no table has in both versions.
+    """
+    try:
+        before, after = _tables(session, old), _tables(session, new)
+    except DAMAGE as error:
+        yield untold("tables", f"the tables cannot be compared: {table_gaps.reason(error)}")
+        return
+    if not before and not after:
+        return
+    yield compare("tables", _summaries(before), _summaries(after))
+    both = [(before[series], after[series]) for series in before if series in after]
+    keyed = [pair for pair in both if set(asked.key) <= set(_shared(*pair))]
+    if asked.key and both and not keyed:
+        check_key(asked.key, _shared(*both[0]), both[0][1].table.path)
+    pairs = [pair for pair in both if len(both) == 1 or _content(pair[0]) != _content(pair[1])]
+    for number, (one, other) in enumerate(pairs):
+        title = "" if len(both) == 1 else f" of {other.table.path}"
+        yield _compare_columns(f"columns{title}", one.table, other.table)
+        if number < _MOST_TABLES:
+            own = asked if (one, other) in keyed else replace(asked, key=())
+            yield _compare_rows(f"rows{title}", one, other, own)
+        else:
+            yield untold(f"rows{title}", f"not compared: it is not one of the first {_MOST_TABLES} tables")
+
+
+def _tables(session: Session, view: NodeView) -> dict[str, _Side]:
+    """Return the tables of a version by series: as they are on record, or as their files say."""
+    if view.digest is None:
+        return {}
+    loaded = manifest.load(Digest.parse(view.digest), session.objects)
+    layouts, _ = find_layouts(loaded, session.objects)
+    if not layouts:
+        return {}
+    files = KeptFiles(_contents(session, view))
+    recorded = recorded_tables(session, view)
+    found: dict[str, _Side] = {}
+    for layout in layouts:
+        table = recorded.get(layout.path) or describe_one(layout, files)[0]
+        if table is not None:
+            found[f"{layout.series} {layout.format}"] = _Side(layout=layout, table=table, files=files)
+    return found
+
+
+def _contents(session: Session, view: NodeView) -> Contents:
+    """Return where the bytes of a version are had from: of one by reference, from where it was snapshotted."""
+    if view.detail.get("stored") == "manifest" and not view.detail.get("origin") and "path" in view.detail:
+        return ReferencedContents(paths.unspell(view.detail["path"]))
+    found, _ = restore._contents(session, view)
+    return found or StoredContents(session.objects)
+
+
+def _content(side: _Side) -> list[tuple[bytes, Digest]]:
+    return [(entry.path, entry.digest) for entry in side.layout.files]
+
+
+def _summaries(sides: dict[str, _Side]) -> dict[str, str]:
+    return {side.layout.series: _summary(side.table) for side in sides.values()}
+
+
+def _summary(table: Table) -> str:
+    words = [table.format, f"{len(table.columns):,} columns"]
+    words.append("rows not counted" if table.rows is None else f"{table.rows:,} rows")
+    words += [f"{table.partitions:,} partitions"] if table.partitions is not None else []
+    words += [f"{name} {table.own[name]}" for name in ("version", "snapshot") if table.own.get(name) is not None]
+    return ", ".join(words)
+
+
+def _shared(old: _Side, new: _Side) -> list[str]:
+    names = {column.name for column in new.table.columns}
+    return [column.name for column in old.table.columns if column.name in names]
+
+
+def _compare_columns(name: str, old: Table, new: Table) -> Section:
+    sides = ({column.name: _type(column.type, column.nullable) for column in table.columns} for table in (old, new))
+    return compare(name, *sides)
+
+
+def _type(kind: str, nullable: bool | None) -> str:
+    return f"{kind} not null" if nullable is False else kind
+
+
+def _compare_rows(name: str, old: _Side, new: _Side, asked: RowOptions) -> Section:
+    try:
+        before, after = differing(old.parts(), new.parts())
+        for part in (*before, *after):
+            if part.unread is not None:
+                return untold(name, f"{table_gaps.name(part.entry)}: {part.unread}")
+        columns = _shared(old, new)
+        if not columns:
+            return untold(name, "the two have no column in common")
+        found = diff_rows(
+            (before, after),
+            partial(_read, (old, new)),
+            columns,
+            asked.key,
+            samples=asked.shown,
+            expected=_expected(old, before) + _expected(new, after),
+        )
+    except DAMAGE as error:
+        return untold(name, f"the rows cannot be compared: {table_gaps.reason(error)}")
+    notes = _notes(old, new, columns, asked, found)
+    return Section(
+        name=name,
+        changes=tuple(_change(number, sample, _moments(old, new)) for number, sample in enumerate(found.samples, 1)),
+        added=found.added,
+        removed=found.removed,
+        changed=found.changed,
+        same=None if old.table.rows is None else old.table.rows - found.removed - found.changed,
+        note="; ".join(notes) or None,
+    )
+
+
+def _notes(old: _Side, new: _Side, columns: Sequence[str], asked: RowOptions, found: RowDifference) -> Iterator[str]:
+    if len(columns) < max(len(old.table.columns), len(new.table.columns)):
+        yield f"rows are compared by the {len(columns)} columns that both versions have"
+    if found.repeated:
+        yield f"{found.repeated:,} values of the key {', '.join(asked.key)} stand on more than one row of a version"
+    for side in (old, new):
+        if side.table.own.get("encoding") == "not UTF-8":
+            yield f"{side.table.path} is not UTF-8: its rows are compared byte by byte"
+
+
+def _moments(old: _Side, new: _Side) -> frozenset[str]:
+    """Return the columns whose values are moments: rows have them as nanoseconds."""
+    columns = (*old.table.columns, *new.table.columns)
+    return frozenset(column.name for column in columns if column.type.startswith("timestamp"))
+
+
+def _change(number: int, sample: Sample, moments: frozenset[str]) -> Change:
+    def row(values: dict[str, str | None] | None, wanted: Sequence[str] | None = None) -> str | None:
+        if values is None:
+            return None
+        names = [name for name in (wanted or values) if name not in sample.key]
+        return ", ".join(f"{name}={_cell(name, values.get(name), moments)}" for name in names)
+
+    named = ", ".join(f"{name}={_cell(name, value, moments)}" for name, value in sample.key.items())
+    old, new = sample.old, sample.new
+    different = None if old is None or new is None else [name for name in old if old[name] != new.get(name)]
+    return Change(name=named or f"row {number}", old=row(old, different), new=row(new, different))
+
+
+def _cell(name: str, value: str | None, moments: frozenset[str]) -> str:
+    if value is None:
+        return "null"
+    if name in moments and value.lstrip("-").isdecimal():
+        seconds, nanoseconds = divmod(int(value), 1_000_000_000)
+        with suppress(OverflowError):
+            whole = datetime(1970, 1, 1) + timedelta(seconds=seconds)  # noqa: DTZ001  # the zone is in the type
+            return f"{whole.isoformat(' ')}.{nanoseconds:09d}".rstrip("0").rstrip(".")
+    shown = redact_value(name, value)[0]
+    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 3]}..."
+
+
+def _expected(side: _Side, parts: Sequence[Part]) -> int:
+    if all(part.rows is not None for part in parts):
+        return sum(part.rows or 0 for part in parts)
+    return side.table.rows if side.table.rows is not None else sum(part.entry.size for part in parts) // _BYTES_A_ROW
+
+
+def _read(sides: tuple[_Side, _Side], number: int, part: Part, groups: Groups) -> Iterator[list[list[bytes]]]:
+    side = sides[number]
+    reader = table_csv.read_rows if side.layout.format == "csv" else table_parquet.read_rows
+    with side.files.open(part.entry) as file:
+        yield from reader(file, part, groups)
