@@ -1,0 +1,264 @@
+"""How AWS is asked: clients with the ordinary credentials, many calls at once, and refusals as values.
+
+Credentials are found as the AWS command line finds them, are used and never kept. A refusal that concerns one call
+(not allowed, throttled, not there) is a value, `Refusal`: the rest goes on. One that concerns all calls (no or expired
+credentials, no way to the endpoint) is a `SourceError`.
+"""
+
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from lineal.core.observation import Gap
+from lineal.core.redaction import redact
+from lineal.errors import BadInput, LinealError, SourceError
+
+AT_ONCE: Final = 8
+_TRIES: Final = 10
+_CONNECT_SECONDS: Final = 10
+_READ_SECONDS: Final = 60
+
+DENIED, THROTTLED, UNKNOWN, MISSING, FAILED = "denied", "throttled", "unknown", "missing", "failed"
+
+_DENIED: Final = frozenset("AccessDenied AccessDeniedException UnauthorizedOperation Forbidden 403".split())  # noqa: SIM905
+_THROTTLED: Final = frozenset(
+    "Throttling ThrottlingException ThrottledException RequestThrottled RequestThrottledException SlowDown "  # noqa: SIM905
+    "TooManyRequestsException RequestLimitExceeded BandwidthLimitExceeded LimitExceededException 429".split()
+)
+_UNKNOWN: Final = frozenset(
+    "UnknownOperation UnknownOperationException InvalidAction NotImplemented 501".split()  # noqa: SIM905
+)
+_MISSING: Final = frozenset("ResourceNotFound ResourceNotFoundException NoSuchKey NoSuchBucket NotFound 404".split())  # noqa: SIM905
+# SageMaker says of many kinds of things only in words that they are not there.
+_MISSING_WORDS: Final = re.compile(
+    r"could not find|not found|does not exist|no such|doesn't exist|cannot find", re.IGNORECASE
+)
+_EXPIRED: Final = frozenset("ExpiredToken ExpiredTokenException RequestExpired TokenRefreshRequired".split())  # noqa: SIM905
+_BAD_CREDENTIALS: Final = frozenset(
+    "UnrecognizedClientException InvalidClientTokenId InvalidSignatureException SignatureDoesNotMatch "  # noqa: SIM905
+    "InvalidAccessKeyId MissingAuthenticationToken MissingAuthenticationTokenException IncompleteSignature "
+    "InvalidToken AuthFailure OptInRequired".split()
+)
+_LOGIN: Final = "Get new credentials (`aws sso login`, or whoever gives out your session) and run the command again."
+_CREDENTIALS: Final = "`aws configure`, AWS_PROFILE=…, --profile or a role; `aws sts get-caller-identity` must work."
+
+_NETWORK: Final = "Check the network, the region and AWS_ENDPOINT_URL, then run the command again."
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One call that AWS did not answer: of what `kind` that is, which `operation`, and in which words."""
+
+    kind: str
+    operation: str
+    text: str
+
+    def gap(self, about: str | None = None) -> Gap:
+        """Return what is to be recorded of it."""
+        if self.kind == DENIED:
+            return Gap("aws.denied", f"{self.operation} is not allowed: {self.text}", about)
+        if self.kind == THROTTLED:
+            return Gap("aws.throttled", f"{self.operation} was throttled again and again: {self.text}", about)
+        if self.kind == UNKNOWN:
+            return Gap("aws.unknown_operation", f"this endpoint does not know {self.operation}", about)
+        if self.kind == MISSING:
+            return Gap("aws.missing", f"{self.operation} says that it is not there: {self.text}", about)
+        return Gap("aws.failed", f"{self.operation} failed: {self.text}", about)
+
+
+@dataclass(frozen=True, slots=True)
+class AwsAccess:
+    """A boto3 session for one region; its clients may be shared among threads."""
+
+    session: Any
+    region: str
+
+    def client(self, service: str) -> Any:
+        """Return a client of `service`: its endpoint as AWS_ENDPOINT_URL or the profile says, patient with throttling.
+
+        Raises `SourceError` for a broken configuration.
+        """
+        from botocore.config import Config
+
+        tries = self.session._session.get_config_variable("max_attempts") or _TRIES
+        config = Config(
+            retries={"mode": "adaptive", "total_max_attempts": int(tries)},
+            max_pool_connections=2 * AT_ONCE,
+            connect_timeout=_CONNECT_SECONDS,
+            read_timeout=_READ_SECONDS,
+            user_agent_extra="lineal",
+        )
+        try:
+            return self.session.client(service, config=config)
+        except Exception as error:
+            if not _is_foreign(error):
+                raise
+            raise _fatal(error, service) from error
+
+    def account(self) -> str | None:
+        """Return the number of the account whose credentials these are; None where STS cannot be asked.
+
+        Raises `SourceError` for missing, wrong and expired credentials.
+        """
+        try:
+            return str(self.client("sts").get_caller_identity()["Account"])
+        except Exception as error:
+            if not _is_foreign(error):
+                raise
+            if not _is_unreachable(error):
+                _translate(error, "GetCallerIdentity")
+            return None
+
+
+def open_aws(region: str | None = None, profile: str | None = None) -> AwsAccess:
+    """Open AWS as its command line would: `profile`, variables, configuration, role.
+
+    Raises `BadInput` without boto3 or where no region is known, `SourceError` for a broken configuration.
+    """
+    try:
+        import boto3.session
+    except ImportError as error:
+        raise BadInput("reading from AWS needs boto3", fix="pip install 'lineal[aws]'") from error
+    try:
+        session = boto3.session.Session(region_name=region, profile_name=profile)
+        found = session.region_name
+    except Exception as error:
+        if not _is_foreign(error):
+            raise
+        raise _fatal(error, "AWS") from error
+    if found is None:
+        raise BadInput("no region of AWS is known", fix="Name it: --region eu-west-1, or AWS_REGION.")
+    return AwsAccess(session, str(found))
+
+
+def ask(client: Any, operation: str, **parameters: Any) -> dict[str, Any] | Refusal:
+    """Return the answer of `operation` (as AWS spells it: ``DescribeModel``), or why there is none.
+
+    Raises `SourceError` where no call would be answered.
+    """
+    from botocore import xform_name
+
+    call = getattr(client, xform_name(operation), None)
+    if call is None:
+        return Refusal(UNKNOWN, operation, "this boto3 is too old for it")
+    try:
+        answer: dict[str, Any] = call(**parameters)
+    except Exception as error:
+        if not _is_foreign(error):
+            raise
+        return _translate(error, operation)
+    answer.pop("ResponseMetadata", None)
+    return answer
+
+
+def pages(client: Any, operation: str, key: str, **parameters: Any) -> Iterator[list[dict[str, Any]] | Refusal]:
+    """Yield the lists under `key` page by page, empty ones too; a `Refusal` is the last thing then.
+
+    Pages are followed by hand: some operations have no paginator, and AWS gives empty pages with a token.
+    """
+    token: str | None = None
+    seen: set[str] = set()
+    while True:
+        answer = ask(client, operation, **parameters, **({} if token is None else {"NextToken": token}))
+        if isinstance(answer, Refusal):
+            yield answer
+            return
+        yield list(answer.get(key) or ())
+        token = answer.get("NextToken")
+        if not token:
+            return
+        if token in seen:
+            yield Refusal(FAILED, operation, "the same page comes again and again")
+            return
+        seen.add(token)
+
+
+def ask_each(
+    client: Any, operation: str, each: Iterable[tuple[T, Mapping[str, Any]]], at_once: int = AT_ONCE
+) -> Iterator[tuple[T, dict[str, Any] | Refusal]]:
+    """Yield the answer of `operation` for the parameters of each item, in their order, some calls at the same time.
+
+    At most ``2 * at_once`` answers wait to be taken. Raises what `ask` raises.
+    """
+    with ThreadPoolExecutor(at_once, thread_name_prefix="aws") as pool:
+        waiting: deque[tuple[T, Future[dict[str, Any] | Refusal]]] = deque()
+        try:
+            for item, parameters in each:
+                waiting.append((item, pool.submit(ask, client, operation, **parameters)))
+                if len(waiting) >= 2 * at_once:
+                    first, future = waiting.popleft()
+                    yield first, future.result()
+            while waiting:
+                first, future = waiting.popleft()
+                yield first, future.result()
+        finally:
+            for _, future in waiting:
+                future.cancel()
+
+
+def _translate(error: Exception, operation: str) -> Refusal:
+    """Return the refusal that the foreign `error` is; raise `SourceError` if it concerns every call."""
+    response: Any = getattr(error, "response", None)
+    if not isinstance(response, dict):
+        if type(error).__name__ in {"ResponseParserError", "ParamValidationError"}:
+            return Refusal(FAILED, operation, _shown(error))
+        raise _fatal(error, operation) from error
+    said = response.get("Error", {})
+    code, text = str(said.get("Code") or ""), _shown_text(str(said.get("Message") or "no reason is given"))
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code in _EXPIRED:
+        raise SourceError(f"{operation}: the credentials have expired ({code})", fix=_LOGIN) from error
+    if code in _BAD_CREDENTIALS:
+        raise SourceError(f"{operation}: the credentials are refused ({code})", fix=_CREDENTIALS) from error
+    if code in _DENIED:
+        return Refusal(DENIED, operation, text)
+    if code in _THROTTLED:
+        return Refusal(THROTTLED, operation, text)
+    if code in _UNKNOWN:
+        return Refusal(UNKNOWN, operation, text)
+    if code in _MISSING or (code == "ValidationException" and _MISSING_WORDS.search(text)):
+        return Refusal(MISSING, operation, text)
+    if status == 403:
+        return Refusal(DENIED, operation, text)
+    return Refusal(FAILED, operation, f"{code or status}: {text}")
+
+
+def _fatal(error: Exception, what: str) -> LinealError:
+    kind = type(error).__name__
+    if kind in {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"}:
+        return SourceError(f"there are no credentials for {what}", fix=_CREDENTIALS)
+    if kind in {"SSOTokenLoadError", "UnauthorizedSSOTokenError", "TokenRetrievalError", "SSOError"}:
+        return SourceError(f"no credentials for {what}: {_shown(error)}", fix=_LOGIN)
+    if kind == "ProfileNotFound":
+        return BadInput(_shown(error), fix="`aws configure list-profiles` lists what there is.")
+    if kind in {"NoRegionError", "InvalidRegionError"}:
+        return BadInput(_shown(error), fix="Name a region: --region eu-west-1, or AWS_REGION.")
+    if _is_unreachable(error):
+        return SourceError(f"{what}: AWS cannot be reached: {_shown(error)}", fix=_NETWORK)
+    return SourceError(f"{what}: {_shown(error)}")
+
+
+def _is_unreachable(error: BaseException) -> bool:
+    endings = ("ConnectionError", "TimeoutError", "SSLError", "ClosedError", "HTTPClientError")
+    return type(error).__name__.endswith(endings)
+
+
+def _shown(error: BaseException) -> str:
+    return _shown_text(str(error) or type(error).__name__)
+
+
+def _shown_text(text: str) -> str:
+    """Return the first words of a foreign error, without secrets; of a web page only that it is one."""
+    line = next((each for each in text.splitlines() if each.strip()), "")
+    return "the answer is a web page" if line.lower().startswith("<!doctype") else redact(line)[0][:300]
+
+
+def _is_foreign(error: BaseException) -> bool:
+    """Return whether an error comes from the client's own libraries: any other is a mistake of ours and must show."""
+    modules = {cls.__module__.split(".")[0] for cls in type(error).__mro__}
+    return bool(modules & {"botocore", "boto3", "urllib3", "s3transfer"}) or isinstance(error, OSError)
