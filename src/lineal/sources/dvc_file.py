@@ -1,0 +1,286 @@
+"""The files that DVC keeps in git, as plain values: ``X.dvc``, ``dvc.lock`` of both schemas, ``dvc.yaml``.
+
+Formats as DVC 1 to 3 writes them. A file in which anything is not as DVC would have written it is refused whole.
+"""
+
+import posixpath
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from lineal.core.redaction import clean
+from lineal.errors import BadInput
+from lineal.sources.dvc_text import load_yaml
+
+LOCK: Final = b"dvc.lock"
+PIPELINE: Final = b"dvc.yaml"
+
+_MD5: Final = re.compile(r"([0-9a-f]{32})(\.dir)?")
+_NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,15}")
+_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+_LONGEST: Final = 4096
+_NOTES: Final = ("type", "desc", "labels", "meta")
+
+
+@dataclass(frozen=True, slots=True)
+class Oid:
+    """A hash as DVC names content by: the MD5 of a file or, `is_dir`, of the list of a folder's files.
+
+    `is_dos2unix` is how DVC hashed before 3.0: text with the line ends of Windows as if it had those of Unix.
+    """
+
+    md5: str
+    is_dir: bool
+    is_dos2unix: bool
+
+    def __str__(self) -> str:
+        return f"{self.md5}.dir" if self.is_dir else self.md5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """One file of a folder: path within it, and what is said to identify its content.
+
+    `version` and `etag` are those of the object that the remote called `remote` keeps under the file's own name.
+    """
+
+    path: bytes
+    md5: str | None = None
+    size: int | None = None
+    etag: str | None = None
+    version: str | None = None
+    remote: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Another repository that a file was imported from: address, what was asked for, the commit that this was."""
+
+    url: str
+    rev: str | None
+    commit: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """An output or dependency: path as written, and what identifies the content it had.
+
+    `files` are listed where a remote keeps versions, or the source of an import does; `listed` is that of a single
+    file; `is_dos2unix` how their MD5s were made. `notes` are what people said of it: type, description, labels, meta.
+    """
+
+    path: str
+    oid: Oid | None = None
+    size: int | None = None
+    count: int | None = None
+    is_executable: bool = False
+    is_dos2unix: bool = False
+    listed: Listed | None = None
+    files: tuple[Listed, ...] | None = None
+    origin: Origin | None = None
+    remote: str | None = None
+    is_cached: bool = True
+    is_metric: bool = False
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it lies outside: an address, or an absolute path."""
+        return _URL.match(self.path) is not None or self.path.startswith("/")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """A command that was run, with what went in and came out: the entry of a lock file, or a ``.dvc`` file.
+
+    Without `commands` it is what ``dvc add`` and ``dvc import`` write. `wdir` is where its paths begin, None for the
+    folder of the file; a lock file does not say it.
+    """
+
+    name: str
+    commands: tuple[str, ...] = ()
+    deps: tuple[Item, ...] = ()
+    outs: tuple[Item, ...] = ()
+    params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    wdir: str | None = None
+    is_frozen: bool = False
+    notes: Mapping[str, Any] = field(default_factory=dict)
+    source: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read_dvc(data: bytes, name: str) -> Stage:
+    """Return what a ``.dvc`` file says; raise `BadInput` if it is none."""
+    found = _table(load_yaml(data, name), name)
+    return Stage(
+        name=name,
+        commands=_commands(found.get("cmd"), name),
+        deps=_items(found.get("deps"), name),
+        outs=_items(found.get("outs"), name),
+        wdir=_text(found.get("wdir"), name),
+        is_frozen=found.get("frozen") is True or found.get("locked") is True,
+        notes={key: found[key] for key in ("desc", "meta") if found.get(key) is not None},
+        source=found,
+    )
+
+
+def read_lock(data: bytes, name: str) -> tuple[Stage, ...]:
+    """Return the stages of a ``dvc.lock``, of schema 2.0 or the one before it; raise `BadInput` if it is none."""
+    found = _table(load_yaml(data, name), name)
+    if "schema" in found:
+        if found["schema"] != "2.0":
+            raise BadInput(
+                f"{name} has the schema {clean(str(found['schema']))[:40]!r}; 2.0 and the one before are read"
+            )
+        found = _table(found.get("stages"), name)
+    return tuple(_locked(stage, _table(entry, name), name) for stage, entry in found.items())
+
+
+def _locked(stage: str, entry: dict[str, Any], name: str) -> Stage:
+    if not stage or len(stage) > _LONGEST:
+        raise BadInput(f"{name} has a stage without a usable name")
+    params = {file: _table(values, name) for file, values in _table(entry.get("params"), name).items()}
+    return Stage(
+        name=stage,
+        commands=_commands(entry.get("cmd"), name),
+        deps=_items(entry.get("deps"), name),
+        outs=_items(entry.get("outs"), name),
+        params=params,
+        source=entry,
+    )
+
+
+def _items(value: Any, name: str) -> tuple[Item, ...]:
+    return tuple(_item(_table(each, name), name) for each in _list(value, name))
+
+
+def _item(said: dict[str, Any], name: str) -> Item:
+    path = _text(said.get("path"), name)
+    if not path or len(path) > _LONGEST or "\0" in path:
+        raise BadInput(f"{name} has an entry without a usable path")
+    about = f"{clean(path)[:200]!r} in {name}"
+    files = said.get("files")
+    return Item(
+        path=path,
+        oid=_oid(said, about),
+        size=_number(said.get("size"), about),
+        count=_number(said.get("nfiles"), about),
+        is_executable=said.get("isexec") is True,
+        is_dos2unix=said.get("hash") != "md5",
+        listed=_listed(said, b"", about),
+        files=None if files is None else tuple(_file(_table(each, name), about) for each in _list(files, name)),
+        origin=_origin(said.get("repo"), about),
+        remote=_text(said.get("remote"), about),
+        is_cached=said.get("cache") is not False,
+        is_metric=bool(said.get("metric")),
+        notes=_notes(said),
+    )
+
+
+def _notes(said: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: said[key] for key in _NOTES if said.get(key) is not None}
+
+
+def _oid(said: dict[str, Any], about: str) -> Oid | None:
+    value = _text(said.get("md5"), about)
+    if value is None:
+        return None
+    match = _MD5.fullmatch(value.lower())
+    if match is None:
+        raise BadInput(f"the md5 of {about} is none: {clean(value)[:60]!r}")
+    kind = said.get("hash")
+    if kind not in (None, "md5", "md5-dos2unix"):
+        raise BadInput(f"{about} has a hash of the kind {clean(str(kind))[:40]!r}, which is not read")
+    return Oid(match[1], match[2] is not None, kind != "md5")
+
+
+def _listed(said: dict[str, Any], path: bytes, about: str) -> Listed | None:
+    """Return what a cloud says of one file: beside it, or below the name of a remote; None if nothing."""
+    cloud = _table(said.get("cloud"), about)
+    remote, facts = next(iter(cloud.items()), (None, said))
+    facts = _table(facts, about)
+    etag = _text(facts.get("etag"), about) or _text(facts.get("checksum"), about)
+    version = _text(facts.get("version_id"), about)
+    if etag is None and version is None and not path:
+        return None
+    md5 = _text(said.get("md5"), about)
+    if path and md5 is not None and (match := _MD5.fullmatch(md5)) is not None and match[2] is None:
+        md5 = match[1]
+    elif path and md5 is not None:
+        raise BadInput(f"the md5 of a file of {about} is none: {clean(md5)[:60]!r}")
+    size = _number(said.get("size"), about)
+    return Listed(path=path, md5=md5 if path else None, size=size, etag=etag, version=version, remote=remote)
+
+
+def _file(said: dict[str, Any], about: str) -> Listed:
+    path = check_inner(_text(said.get("relpath"), about), about)
+    found = _listed(said, path, about)
+    if found is None or (found.md5 is None and found.etag is None and found.version is None):
+        raise BadInput(f"{about} lists a file that nothing identifies: {path!r}")
+    return found
+
+
+def check_inner(path: str | None, about: str) -> bytes:
+    """Return a path that a folder's list names; raise `BadInput` for one that leaves the folder."""
+    raw = (path or "").encode("utf-8", "surrogatepass")
+    if len(raw) > _LONGEST or b"\0" in raw or any(part in (b"", b".", b"..") for part in raw.split(b"/")):
+        raise BadInput(f"{about} lists a file outside of it: {clean(path or '')[:200]!r}")
+    return raw
+
+
+def _origin(value: Any, about: str) -> Origin | None:
+    if value is None:
+        return None
+    said = _table(value, about)
+    url = _text(said.get("url"), about)
+    if not url:
+        raise BadInput(f"{about} comes from a repository without an address")
+    return Origin(url, _text(said.get("rev"), about), _text(said.get("rev_lock"), about))
+
+
+def locate(folder: bytes, wdir: str | None, path: str) -> bytes | None:
+    """Return where in the repository `path` of a file in `folder` lies; None outside of it."""
+    parts = [folder, (wdir or "").encode("utf-8", "surrogatepass"), path.encode("utf-8", "surrogatepass")]
+    if any(part.startswith(b"/") for part in parts):
+        return None
+    joined = posixpath.normpath(b"/".join(part for part in parts if part) or b".")
+    return None if joined in (b".", b"..") or joined.startswith(b"../") else joined
+
+
+def _commands(value: Any, name: str) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return (value,)
+    lines = _list(value, name)
+    if not all(isinstance(line, str) for line in lines):
+        raise BadInput(f"{name} has a command that is not text")
+    return tuple(lines)
+
+
+def _table(value: Any, name: str) -> dict[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise BadInput(f"{name} has something else where a table of names belongs")
+    return value
+
+
+def _list(value: Any, name: str) -> Iterable[Any]:
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        raise BadInput(f"{name} has something else where a list belongs")
+    return value
+
+
+def _text(value: Any, name: str) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    raise BadInput(f"{name} has something else where text belongs")
+
+
+def _number(value: Any, about: str) -> int | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or _NUMBER.fullmatch(value) is None or int(value) >= 1 << 53:
+        raise BadInput(f"the size of {about} is no number: {clean(str(value))[:40]!r}")
+    return int(value)
