@@ -1,0 +1,111 @@
+"""What S3 and its clients say went wrong, as errors of the house."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from lineal.core.redaction import redact
+from lineal.errors import BadInput, LinealError, ObjectChanged, SourceError
+
+PERMISSIONS: Final = "docs/sources/s3.md lists the permissions that are needed."
+_CODE: Final = re.compile(r"<Code>([A-Za-z0-9.]{1,80})</Code>")
+_STATUS: Final = re.compile(r"\b(?:status code|status)[: ]+\(?([1-5]\d\d)\b")
+
+_GONE: Final = frozenset({"NoSuchKey", "NoSuchVersion", "404", "NotFound", "MethodNotAllowed", "405"})
+_CHANGED: Final = frozenset({"PreconditionFailed", "412", "ConditionalRequestConflict"})
+_DENIED: Final = frozenset({"AccessDenied", "403", "Forbidden", "AllAccessDisabled", "AccountProblem"})
+_EXPIRED: Final = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "InvalidToken"})
+_FIXES: Final = {
+    "RequestTimeTooSkewed": "Set the clock of this machine (NTP): S3 refuses requests that are 15 minutes off.",
+    "RequestExpired": "Set the clock of this machine (NTP): S3 refuses requests that are 15 minutes off.",
+    "SignatureDoesNotMatch": "Check the secret key: `aws sts get-caller-identity` with the same profile must work.",
+    "InvalidAccessKeyId": "Check the access key: `aws sts get-caller-identity` with the same profile must work.",
+    "NoSuchBucket": "Check the name of the bucket, and the endpoint (--endpoint-url).",
+    "PermanentRedirect": "Name the region of the bucket: AWS_REGION=…",
+    "InvalidObjectState": "The object is archived: restore it from Glacier first (`aws s3api restore-object`).",
+    "SlowDown": "The store asks to slow down: run the command again later; what is known already is not read again.",
+}
+_LOGIN: Final = "Get new credentials (`aws sso login`, or whoever gives out your session) and run the command again."
+
+
+def code_of(error: BaseException) -> str:
+    """Return the code of S3 in a foreign error (``NoSuchKey``), or its HTTP status; empty if it has neither."""
+    response: Any = getattr(error, "response", None)
+    if isinstance(response, dict):
+        return str(response.get("Error", {}).get("Code") or "")
+    if isinstance(error, FileNotFoundError):
+        return "NoSuchBucket" if "NoSuchBucket" in str(error) else "NoSuchKey"
+    if type(error).__name__ == "PreconditionError":
+        return "PreconditionFailed"
+    match = _CODE.search(str(error)) or _STATUS.search(str(error))
+    return match[1] if match is not None else ""
+
+
+def is_missing(error: BaseException) -> bool:
+    """Return whether the foreign `error` says that there is no such object."""
+    return code_of(error) in _GONE
+
+
+def is_denied(error: BaseException) -> bool:
+    """Return whether the foreign `error` says that it is not allowed."""
+    return code_of(error) in _DENIED
+
+
+@contextmanager
+def s3_errors(what: str) -> Iterator[None]:
+    """Turn each foreign error of the block into an error of the house that names `what`."""
+    try:
+        yield
+    except LinealError:
+        raise
+    except Exception as error:
+        if not _is_foreign(error):
+            raise
+        raise translate(error, what) from error
+
+
+def no_bucket(what: str) -> BadInput:
+    """Return the error for a bucket that is not there."""
+    return BadInput(f"there is no such bucket: {what}", fix=_FIXES["NoSuchBucket"])
+
+
+def translate(error: BaseException, what: str) -> LinealError:
+    """Return the error of the house for what a client of S3 raised about `what`."""
+    code = code_of(error)
+    if code == "NoSuchBucket":
+        return no_bucket(what)
+    if code in _GONE:
+        return ObjectChanged(
+            f"{what} was removed between listing and reading; nothing was recorded",
+            fix="Wait until nobody writes to the prefix, or let the bucket keep versions.",
+        )
+    if code in _CHANGED:
+        return ObjectChanged(
+            f"{what} was written to between listing and reading; nothing was recorded",
+            fix="Wait until nobody writes to the prefix, or let the bucket keep versions.",
+        )
+    if code in _DENIED:
+        return SourceError(f"access to {what} is denied ({code})", fix=PERMISSIONS)
+    if code in _EXPIRED:
+        return SourceError(f"the credentials for {what} have expired ({code})", fix=_LOGIN)
+    if code in _FIXES:
+        return SourceError(f"{what} is refused ({code})", fix=_FIXES[code])
+    kind = type(error).__name__
+    if kind in ("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"):
+        return SourceError(f"there are no credentials for {what}", fix="`aws configure`, AWS_PROFILE=…, or a role.")
+    if kind in ("ProfileNotFound", "SSOTokenLoadError", "UnauthorizedSSOTokenError", "TokenRetrievalError"):
+        return SourceError(f"no credentials for {what}: {shown(error)}", fix=_LOGIN)
+    return SourceError(f"{what} cannot be had: {code or shown(error)}")
+
+
+def shown(error: BaseException) -> str:
+    """Return the first line of a foreign error without secrets, cut to what a person reads."""
+    line = next((each for each in str(error).splitlines() if each.strip()), type(error).__name__)
+    return redact(line)[0][:300]
+
+
+def _is_foreign(error: Exception) -> bool:
+    """The clients raise classes of their own, and of their transports; ours are bugs and must show."""
+    modules = {cls.__module__.split(".")[0] for cls in type(error).__mro__}
+    return bool(modules & {"botocore", "boto3", "obstore", "urllib3", "s3transfer"}) or isinstance(error, OSError)
