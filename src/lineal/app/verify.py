@@ -99,7 +99,7 @@ def verify_one(session: Session, text: str) -> Verified:
     views = catalog.views(catalog.closure(root.id, NOW, up=True).depths)
     findings: list[Finding] = []
     proofs: list[Proof] = []
-    facts = catalog.facts(views)
+    facts = catalog.facts(views, tags=True)
     for idx in sorted({fact.idx for fact in facts}):
         try:
             if not project.holds(session.catalog_database, session.ledger.reader.entry(idx)):

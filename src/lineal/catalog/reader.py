@@ -9,11 +9,11 @@ import sqlalchemy as sa
 from lineal.catalog import graph, known, tables
 from lineal.catalog.graph import NOW, Closure, Moment
 from lineal.catalog.resolve import RETIRED, nodes_named, resolve, starting
-from lineal.catalog.view import Fact, NodeView, read_facts, read_views
+from lineal.catalog.view import TAGGED, Fact, NodeView, read_facts, read_views
 from lineal.core.observation import Observation
 from lineal.ledger.database import Database, chunks, select_in
 
-__all__ = ["RETIRED", "Catalog", "Fact", "NodeView"]
+__all__ = ["RETIRED", "TAGGED", "Catalog", "Fact", "NodeView"]
 
 _BY_REF: Final = "SELECT id FROM catalog_node WHERE ref IN ({})"
 _BY_DIGEST: Final = "SELECT id FROM catalog_node WHERE digest IN ({})"
@@ -67,10 +67,10 @@ class Catalog:
         names = {f"{view.kind}:{view.name}" for view in found.values()} | {view.ref for view in found.values()}
         return sorted(names)[:limit]
 
-    def facts(self, ids: Iterable[int], moment: Moment = NOW) -> list[Fact]:
-        """Return what is said of the nodes numbered `ids`, oldest first."""
+    def facts(self, ids: Iterable[int], moment: Moment = NOW, *, tags: bool = False) -> list[Fact]:
+        """Return what is said of the nodes numbered `ids`, oldest first; what only tags them, with `tags`."""
         with self.database.reading() as connection:
-            return read_facts(connection, list(ids), moment)
+            return read_facts(connection, list(ids), moment, tags=tags)
 
     def closure(self, node: int, moment: Moment = NOW, *, up: bool, depth: int | None = None) -> Closure:
         """Return what made `node` (`up`) or what it touches; see `graph`."""

@@ -11,6 +11,7 @@ from lineal.catalog import tables
 from lineal.catalog.graph import NOW, Moment
 from lineal.ledger.database import chunks
 
+TAGGED: Final = "tag.set/1"
 _ADDED: Final = ("stored", "objects")
 
 
@@ -105,12 +106,17 @@ def _detail(kind: str, facts: Sequence[Fact]) -> dict[str, Any]:
     return found
 
 
-def read_facts(connection: sa.Connection, ids: Sequence[int], moment: Moment) -> list[Fact]:
-    """Return what is said of the nodes numbered `ids` up to `moment`, oldest first."""
+def read_facts(connection: sa.Connection, ids: Sequence[int], moment: Moment, *, tags: bool = False) -> list[Fact]:
+    """Return what is said of the nodes numbered `ids` up to `moment`, oldest first.
+
+    What tags them says nothing of how they came to be, nor who made them: it is left out, unless with `tags`.
+    """
     fact = tables.fact.c
     found: list[tuple[str, str, Fact]] = []
     for part in chunks(ids):
         query = sa.select(tables.fact).where(fact.node.in_(part), fact.time <= moment.time, fact.taken <= moment.known)
+        if not tags:
+            query = query.where(fact.type != TAGGED)
         for row in connection.execute(query):
             values = row._asdict()
             event = values.pop("event")

@@ -23,6 +23,7 @@ from lineal.cli import (
     run,
     show,
     snapshot,
+    tag,
     trace,
     verify,
 )
@@ -30,7 +31,17 @@ from lineal.cli import register as registration
 from lineal.cli.collect import collect
 
 _PANELS: Final[tuple[tuple[str, dict[str, Callable[..., Any]]], ...]] = (
-    ("Record", {"init": init.init, "demo": demo.demo, "run": run.run, "snapshot": snapshot.snapshot, "add": add.add}),
+    (
+        "Record",
+        {
+            "init": init.init,
+            "demo": demo.demo,
+            "run": run.run,
+            "snapshot": snapshot.snapshot,
+            "add": add.add,
+            "tag": tag.tag,
+        },
+    ),
     (
         "Release",
         {

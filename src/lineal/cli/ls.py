@@ -17,6 +17,10 @@ def ls(
         str | None,
         typer.Argument(metavar="[KIND|KIND:NAME]", help="model, dataset, run, …, or one artifact.", show_default=False),
     ] = None,
+    tag: Annotated[
+        list[str] | None,
+        typer.Option("--tag", metavar="KEY[=VALUE]", help="Only what has this tag (repeatable: every one of them)."),
+    ] = None,
     at: options.At = None,
     known: options.Known = None,
     ledger: options.Ledger = None,
@@ -25,7 +29,8 @@ def ls(
 ) -> None:
     """List what is recorded: everything but single files, one kind, or the versions of one artifact.
 
-    Examples: `lineal ls` · `lineal ls model` · `lineal ls endpoint:scorer` · `lineal ls file`
+    Examples: `lineal ls` · `lineal ls model` · `lineal ls endpoint:scorer` · `lineal ls file` ·
+    `lineal ls dataset --tag stage=gold`
     """
     from lineal.app.listing import list_nodes
     from lineal.core.ref import KINDS, ArtifactRef, RunRef, parse
@@ -38,7 +43,7 @@ def ls(
     if colon and not isinstance(parse(f"{kind}:{name}"), ArtifactRef | RunRef):
         raise BadRef(f"{what!r} names one version, not an artifact", fix=f"lineal show {what}")
     with opened(ledger) as session:
-        found = list_nodes(session, kind or None, name or None, read_moment(at, known))
+        found = list_nodes(session, kind or None, name or None, read_moment(at, known), tuple(tag or ()))
 
     def render(out: Console) -> None:
         table = Table(box=None, pad_edge=False, header_style="bold")
@@ -59,4 +64,8 @@ def ls(
 
     terminal.emit({"nodes": [describe_node(view) for view in found]}, render)
     if not found:
-        terminal.note("nothing of that is recorded; next: lineal snapshot, lineal run, lineal register")
+        terminal.note(
+            "nothing that is recorded has these tags; `lineal tag` sets them"
+            if tag
+            else "nothing of that is recorded; next: lineal snapshot, lineal run, lineal register"
+        )

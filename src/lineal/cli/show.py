@@ -21,7 +21,7 @@ def show(
 ) -> None:
     """Everything recorded of one thing: its statements, what it is joined with, its gaps.
 
-    Of a model or endpoint the completeness card, too (see `lineal check`).
+    First its tags; of a model or endpoint the completeness card, too (see `lineal check`).
 
     Examples: `lineal show model:risk@1` · `lineal show run:train-1f0c` · `lineal show endpoint:scorer --at 2026-03-03`
     """
@@ -40,11 +40,14 @@ def show(
         "statements": [describe_fact(fact) for fact in found.facts],
         "edges": [{"source": source, "target": target, "type": kind} for source, target, kind in found.edges],
         "gaps": [describe_gap(gap["code"], gap["explanation"], gap["about"]) for gap in found.gaps],
+        "tags": found.tags,
         "card": None if card is None else describe_card(card),
     }
 
     def render(out: Console) -> None:
         out.print(f"[bold]{escape(found.view.ref)}[/]  [dim]{found.view.digest or ''}[/]")
+        for key, value in found.tags.items():
+            out.print(f"  [cyan]{escape(key)}[/] = {escape(value)}")
         for fact in found.facts:
             said = f"{moment(fact.time)}  {escape(fact.actor)}  [dim]{fact.basis}, entry {fact.idx}[/]"
             out.print(f"\n[bold]{fact.type}[/]  {said}")
