@@ -1,7 +1,7 @@
 """`lineal show`."""
 
 import json
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.markup import escape
@@ -9,6 +9,8 @@ from rich.markup import escape
 from lineal.cli import options
 from lineal.cli.opening import opened, read_moment
 from lineal.cli.terminal import Terminal, moment
+
+_MOST_TABLES: Final = 20
 
 
 def show(
@@ -51,7 +53,8 @@ def show(
         for fact in found.facts:
             said = f"{moment(fact.time)}  {escape(fact.actor)}  [dim]{fact.basis}, entry {fact.idx}[/]"
             out.print(f"\n[bold]{fact.type}[/]  {said}")
-            print_detail(out, fact.detail)
+            print_detail(out, {name: value for name, value in fact.detail.items() if name != "tables"})
+            print_tables(out, fact.detail.get("tables"))
         if found.edges:
             out.print("\n[bold]joined[/]")
         for source, target, kind in found.edges:
@@ -63,6 +66,27 @@ def show(
             print_card(card, out)
 
     terminal.emit(document, render)
+
+
+def print_tables(out: Console, tables: Any) -> None:
+    """Print what is recorded of the tables in a dataset: a line for each, and one for its columns."""
+    if not tables or not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        return
+    out.print("  tables:")
+    for table in tables[:_MOST_TABLES]:
+        columns, rows, files = table.get("columns") or [], table.get("rows"), table.get("files") or 0
+        words = [str(table.get("format")), "rows not counted" if rows is None else f"{rows:,} rows"]
+        words.append(f"{table.get('column_count', len(columns)):,} columns")
+        words += [f"{files:,} files"] if files > 1 else []
+        if partitions := table.get("partitions"):
+            words.append(f"{partitions['count']:,} partitions by {', '.join(partitions['columns'])}")
+        words += [f"{name} {table[name]}" for name in ("version", "snapshot") if table.get(name) is not None]
+        out.print(f"    [bold]{escape(str(table.get('path')))}[/]  {escape(', '.join(words))}")
+        if columns:
+            text = ", ".join(f"{each['name']} {each['type']}" for each in columns)
+            out.print(f"      [dim]{escape(text if len(text) < 400 else text[:397] + '...')}[/]")
+    if len(tables) > _MOST_TABLES:
+        out.print(f"    [dim]and {len(tables) - _MOST_TABLES:,} more[/]")
 
 
 def print_detail(out: Console, detail: dict[str, Any], indent: str = "  ") -> None:

@@ -96,11 +96,7 @@ class _Feed:
 
 
 def count_records(file: BinaryIO, delimiter: str, width: int) -> Count:
-    """Return how many rows a file has, the header among them; raise `csv.Error` for what is no CSV.
-
-    The number of rows is exact. Of rows with too many fields and as many with too few in one block without quotes,
-    nothing is noticed.
-    """
+    """Return how many rows a file has, the header among them; raise `csv.Error` for what is no CSV."""
     count = Count()
     feed = _Feed(file)
     reader = csv.reader(feed, delimiter=delimiter)
@@ -123,10 +119,9 @@ def _count_lines(block: bytes, separator: bytes, width: int, count: Count) -> No
     """Count the rows of a block in which each line is one."""
     if b"\r" in block:
         block = block.replace(b"\r\n", b"\n")
-    rows = block.count(b"\n") + (not block.endswith(b"\n"))
-    if block.startswith(b"\n") or b"\n\n" in block:
-        lines = block.split(b"\n")
-        rows = sum(1 for line in lines if line)
-    count.records += rows
-    if block.count(separator) != rows * (width - 1):
-        count.ragged += sum(1 for line in block.split(b"\n") if line and line.count(separator) != width - 1)
+    lines = block.split(b"\n")
+    blanks = lines.count(b"")
+    count.records += len(lines) - blanks
+    fields = [line.count(separator) for line in lines]
+    alike = fields.count(width - 1) - (blanks if width == 1 else 0)
+    count.ragged += len(lines) - blanks - alike

@@ -115,8 +115,8 @@ def unpack(file: BinaryIO, entry: Any) -> BinaryIO:
 def sniff(file: BinaryIO, path: bytes) -> Dialect:
     """Return the dialect of an open file, from its first 64 KiB; leave it at its first byte.
 
-    The delimiter is the one that cuts the first rows into the same number of fields, more than one; what fits better
-    comes first. Raises `ValueError` for bytes that are no text.
+    The delimiter is the one that cuts the first rows best into fields, more than one each. Raises `ValueError` for
+    bytes that are no text.
     """
     sample = file.read(_SAMPLE)
     file.seek(0)
@@ -132,13 +132,8 @@ def sniff(file: BinaryIO, path: bytes) -> Dialect:
         lines.pop()  # it may be cut
     is_tabbed = re.search(rb"\.(?:tsv|tab)(?:\.gz)?$", path, re.IGNORECASE) is not None
     candidates = ("\t",) if is_tabbed else _DELIMITERS
-    best: tuple[int, str, list[list[str]]] = (1, candidates[0], _records(lines, candidates[0], whole=whole))
-    for delimiter in candidates:
-        records = _records(lines, delimiter, whole=whole)
-        widths = {len(record) for record in records}
-        if len(widths) == 1 and (width := widths.pop()) > best[0]:
-            best = (width, delimiter, records)
-    _, delimiter, records = best
+    found = [(delimiter, _records(lines, delimiter, whole=whole)) for delimiter in candidates]
+    delimiter, records = max(found, key=lambda item: _fitness(item[1]))
     if not records:
         return Dialect(bom, encoding, delimiter, None, 0)
     header = _header(records)
@@ -152,6 +147,15 @@ def _records(lines: Iterable[str], delimiter: str, *, whole: bool) -> list[list[
     with suppress(csv.Error):
         found.extend(filter(None, islice(csv.reader(lines, delimiter=delimiter), _SAMPLE_ROWS)))
     return found if whole or len(found) < 2 else found[:-1]
+
+
+def _fitness(records: Sequence[Sequence[str]]) -> tuple[int, int]:
+    """Return how well a delimiter cuts rows: all of them alike, or half of them like the first; then into how many."""
+    width = len(records[0]) if records else 1
+    alike = sum(len(record) == width for record in records)
+    if width == 1 or 2 * alike < len(records):
+        return 0, 0
+    return (2 if alike == len(records) else 1), width
 
 
 def _header(records: Sequence[Sequence[str]]) -> tuple[str, ...] | None:
