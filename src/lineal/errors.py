@@ -233,6 +233,13 @@ class SourceError(LinealError):
     fix = "Check the source named in the message, then run the command again."
 
 
+class SourceDenied(SourceError):
+    """A source refused what was asked of it; nothing was recorded."""
+
+    code = "source.denied"
+    fix = "Ask for the permission named in the message; docs/sources lists what each source needs."
+
+
 class NotServing(SourceError):
     """A server that was to be deployed did not start, or does not answer; nothing was recorded."""
 

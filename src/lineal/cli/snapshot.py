@@ -1,5 +1,6 @@
 """`lineal snapshot`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -7,30 +8,76 @@ import typer
 from lineal.cli import options
 from lineal.cli.opening import opened
 from lineal.cli.terminal import Terminal, short, size
+from lineal.errors import UsageError
 
 
 def snapshot(
     name: Annotated[str, typer.Argument(metavar="dataset:NAME", help="The dataset.", show_default=False)],
-    path: options.PathArgument,
+    path: Annotated[
+        str,
+        typer.Argument(
+            metavar="PATH|URI", help="A file or folder, or s3://BUCKET/PREFIX/, gs://, az://.", show_default=False
+        ),
+    ],
     store: Annotated[
-        bool,
-        typer.Option("--store/--reference", help="Keep the bytes in the ledger's objects, or only their digests."),
-    ] = True,
+        bool | None,
+        typer.Option(
+            "--store/--reference",
+            help="Keep the bytes in the ledger's objects, or only their digests. [default: a bucket: --reference]",
+            show_default=False,
+        ),
+    ] = None,
+    basis: Annotated[
+        str | None,
+        typer.Option(
+            "--basis",
+            metavar="auto|content|pin",
+            help="What identifies an object of a bucket: the cheapest that fixes it, its bytes, its version and ETag.",
+        ),
+    ] = None,
+    inventory: Annotated[
+        str | None,
+        typer.Option("--inventory", metavar="URI|FILE", help="An S3 Inventory (manifest.json) to use as the listing."),
+    ] = None,
+    endpoint: Annotated[
+        str | None,
+        typer.Option("--endpoint-url", metavar="URL", help="An S3 server other than AWS. [env: AWS_ENDPOINT_URL]"),
+    ] = None,
     ledger: options.Ledger = None,
     actor: options.Actor = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Record a file or folder as a version of a dataset.
+    """Record a file, a folder or a prefix of a bucket as a version of a dataset.
 
     Examples: `lineal snapshot dataset:transactions data/2026-03/` · `lineal snapshot dataset:raw raw.csv --reference`
+    · `lineal snapshot dataset:clicks s3://acme-lake/clicks/dt=2026-03-01/`
     """
-    from lineal.app.snapshot import snapshot as take
+    from lineal.sources.bucket_open import is_address
     from lineal.wire.documents import describe_gap, describe_node
 
     terminal = Terminal(as_json=as_json, quiet=quiet)
+    in_bucket = is_address(path)
+    if not in_bucket and (basis or inventory or endpoint):
+        raise UsageError("--basis, --inventory and --endpoint-url are for buckets", fix="Name s3://BUCKET/PREFIX/.")
     with opened(ledger, actor) as session, terminal.progress(f"snapshot of {path}") as move:
-        taken = take(session, name, path, keep=store, on_progress=move)
+        if in_bucket:
+            from lineal.app.snapshot_bucket import read_basis, snapshot_bucket
+
+            taken = snapshot_bucket(
+                session,
+                name,
+                path,
+                basis=read_basis(basis),
+                keep=bool(store),
+                endpoint=endpoint,
+                inventory=inventory,
+                on_progress=move,
+            )
+        else:
+            from lineal.app.snapshot import snapshot as take
+
+            taken = take(session, name, Path(path), keep=store is not False, on_progress=move)
     document = {
         "version": describe_node(taken.version),
         "new": taken.new,
@@ -40,6 +87,8 @@ def snapshot(
     }
     state = "recorded" if taken.new else "unchanged: recorded before as"
     line = f"{state} {taken.version.ref}  {short(taken.version.digest)}  {taken.files:,} files, {size(taken.bytes)}"
+    if how := taken.version.detail.get("basis_of_identity"):
+        line += f", identified by {how}"
     terminal.emit(document, lambda out: out.print(line, markup=False))
     for gap in taken.gaps:
         terminal.note(f"gap: {gap.explanation} [{gap.code}]")

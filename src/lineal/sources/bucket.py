@@ -102,8 +102,9 @@ class Listed:
 
     @property
     def pin(self) -> Pin:
-        """What identifies it by the word of the store."""
-        return Pin.of(version=self.version if self.is_fixed else None, etag=self.etag)
+        """What identifies it by the word of the store; an empty ETag where the store says nothing at all."""
+        version = self.version if self.is_fixed else None
+        return Pin.of(version=version, etag=self.etag if self.etag is not None or version is not None else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +132,9 @@ class Bucket(Protocol):
         With `history` every version of it, where the bucket keeps them. Raises `SourceError` branches if it does
         not come to the end.
         """
+
+    def find(self, key: str) -> Listed | None:
+        """Return the object of exactly this key as it is now, None if there is none."""
 
     def checksum(self, item: Listed) -> Digest | None:
         """Return the SHA-256 of the whole object as the store has it, None if it has none. Reads no content.

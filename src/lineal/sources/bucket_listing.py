@@ -44,7 +44,7 @@ class Listing:
 
     def __init__(self, cut: int, *, history: bool = False) -> None:
         """Take keys whose first `cut` characters are the prefix; with `history` versions of the past, too."""
-        self.count = self.bytes = self.markers = 0
+        self.count = self.bytes = self.markers = self.listed = 0
         self._cut, self._history = cut, history
         self._gaps: list[Gap] = []
         self._refused = 0
@@ -66,6 +66,7 @@ class Listing:
         """Take a page of the listing."""
         rows: list[_Row] = []
         for item in items:
+            self.listed += 1
             if not self._history and (item.deleted or not item.current):
                 continue
             path = item.key[self._cut :].encode("utf-8", "surrogatepass")

@@ -1,21 +1,29 @@
 """Reading objects: their bytes in order, large ones by several requests at once, in a bounded piece of memory."""
 
 import hashlib
+import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import BoundedSemaphore
 from types import TracebackType
 from typing import Final, Self
 
 from lineal.core.digest import Digest
+from lineal.errors import DigestMismatch
 from lineal.sources.bucket import Bucket, Listed
 
 PART: Final = 8 << 20
 _AHEAD: Final = 4
 _LARGE_AT_ONCE: Final = 2
+_MD5: Final = re.compile(r"[0-9a-f]{32}")
 LARGE: Final = 4 * PART
 """From this size on an object is read in parts: one stream of S3 gives some 90 MB/s, whatever the line."""
+
+
+def is_md5(etag: str | None) -> bool:
+    """Return whether an ETag has the shape of the MD5 of the bytes: of one upload, not of parts."""
+    return etag is not None and _MD5.fullmatch(etag) is not None
 
 
 class Reader:
@@ -28,6 +36,7 @@ class Reader:
         self.bucket = bucket
         self._pool = ThreadPoolExecutor(_AHEAD * _LARGE_AT_ONCE, "lineal-parts")
         self._turn = BoundedSemaphore(_LARGE_AT_ONCE)
+        self._opaque = False
 
     def pieces(self, item: Listed) -> Iterator[bytes]:
         """Yield the bytes of the object from the first to the last. Raises as `Bucket.read`."""
@@ -37,12 +46,29 @@ class Reader:
         with self._turn:
             yield from self._parts(item)
 
-    def digest(self, item: Listed) -> Digest:
-        """Return the SHA-256 of the bytes of the object."""
-        running = hashlib.sha256()
+    def fetch(self, item: Listed, write: Callable[[bytes], object] | None = None) -> Digest:
+        """Read the object, give each piece to `write`, and return the SHA-256 of what came.
+
+        An ETag that can be the MD5 of the bytes is held against them. Raises `DigestMismatch` if it is not theirs, and
+        what `Bucket.read` raises.
+        """
+        sha256 = hashlib.sha256()
+        md5 = hashlib.md5(usedforsecurity=False) if is_md5(item.etag) and not self._opaque else None
         for piece in self.pieces(item):
-            running.update(piece)
-        return Digest(running.digest())
+            sha256.update(piece)
+            if md5 is not None:
+                md5.update(piece)
+            if write is not None:
+                write(piece)
+        if md5 is not None and md5.hexdigest() != item.etag:
+            if not self.bucket.is_opaque(item):
+                name = self.bucket.uri.below(item.key)
+                raise DigestMismatch(
+                    f"{name} came with bytes whose MD5 is not its ETag {item.etag}; nothing was recorded",
+                    fix="Run the command again; if it persists, the store or what lies between has altered the bytes.",
+                )
+            self._opaque = True  # such a bucket has many: asking of each would cost more than reading it
+        return Digest(sha256.digest())
 
     def close(self) -> None:
         """End the threads; what they read ahead is dropped."""

@@ -12,7 +12,7 @@ from lineal.core.observation import Gap
 from lineal.errors import BadInput, SourceError
 from lineal.sources.bucket import BucketUri, Described, Listed
 from lineal.sources.s3_access import client_options, retries
-from lineal.sources.s3_errors import is_missing, s3_errors
+from lineal.sources.s3_errors import s3_errors
 
 _PAGE: Final = 1000
 _STREAM: Final = 1 << 20
@@ -55,7 +55,17 @@ class StoreBucket:
                 page = next(stream, None)
             if page is None:
                 return
-            yield [self._listed(meta) for meta in page if meta["size"] or self._is_there(meta["path"])]
+            yield [self._listed(meta) for meta in page if meta["size"] or self.find(meta["path"])]
+
+    def find(self, key: str) -> Listed | None:
+        """Return the object of exactly this key as it is now, None if there is none."""
+        import obstore
+
+        with s3_errors(str(self.uri.below(key))):
+            try:
+                return self._listed(obstore.head(self._store, key))
+            except FileNotFoundError:
+                return None
 
     def checksum(self, item: Listed) -> Digest | None:
         """Return None: these stores keep no SHA-256."""
@@ -95,15 +105,3 @@ class StoreBucket:
     def _listed(self, meta: Any) -> Listed:
         # A generation of Google's names one state of the object, but whether it can be had later is not known.
         return Listed(key=meta["path"], size=meta["size"], etag=meta["e_tag"], sha256=False)
-
-    def _is_there(self, key: str) -> bool:
-        import obstore
-
-        with s3_errors(str(self.uri.below(key))):
-            try:
-                obstore.head(self._store, key)
-            except FileNotFoundError as error:
-                if is_missing(error):
-                    return False
-                raise
-        return True

@@ -11,7 +11,7 @@ from lineal.errors import SourceError
 from lineal.sources import s3_listing
 from lineal.sources.bucket import BucketUri, Described, Listed
 from lineal.sources.s3_access import S3Access, open_s3, open_store
-from lineal.sources.s3_errors import code_of, is_denied, no_bucket, s3_errors, shown
+from lineal.sources.s3_errors import code_of, is_denied, is_missing, no_bucket, s3_errors, shown
 
 STREAM: Final = 1 << 20
 _NO_LOCK: Final = frozenset(
@@ -56,6 +56,20 @@ class S3Bucket:
     def listing(self, prefix: str, *, history: bool) -> Iterator[list[Listed]]:
         """Yield the objects, or with `history` all versions, below `prefix`."""
         return s3_listing.list_pages(self._client, self.uri.bucket, prefix, history=history)
+
+    def find(self, key: str) -> Listed | None:
+        """Return the object of exactly this key as it is now, None if there is none."""
+        from botocore.exceptions import ClientError
+
+        with s3_errors(str(self.uri.below(key))):
+            try:
+                found = self._client.head_object(Bucket=self.uri.bucket, Key=key)
+            except ClientError as error:
+                if is_missing(error):
+                    return None
+                raise
+        etag = str(found.get("ETag") or "").strip('"') or None
+        return Listed(key=key, size=int(found["ContentLength"]), etag=etag, version=found.get("VersionId") or None)
 
     def checksum(self, item: Listed) -> Digest | None:
         """Return the full-object SHA-256 that S3 has of `item`; None if it has none, or one of parts (``…-7``)."""

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from lineal.core.redaction import redact
-from lineal.errors import BadInput, LinealError, ObjectChanged, SourceError
+from lineal.errors import BadInput, LinealError, ObjectChanged, SourceDenied, SourceError
 
 PERMISSIONS: Final = "docs/sources/s3.md lists the permissions that are needed."
 _CODE: Final = re.compile(r"<Code>([A-Za-z0-9.]{1,80})</Code>")
@@ -86,7 +86,7 @@ def translate(error: BaseException, what: str) -> LinealError:
             fix="Wait until nobody writes to the prefix, or let the bucket keep versions.",
         )
     if code in _DENIED:
-        return SourceError(f"access to {what} is denied ({code})", fix=PERMISSIONS)
+        return SourceDenied(f"access to {what} is denied ({code})", fix=PERMISSIONS)
     if code in _EXPIRED:
         return SourceError(f"the credentials for {what} have expired ({code})", fix=_LOGIN)
     if code in _FIXES:

@@ -1,0 +1,232 @@
+"""Record what lies below a prefix of a bucket as a dataset version, downloading as little as fixes its content."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Final, cast, get_args
+
+from lineal.app.bucket_files import Basis, BucketFiles, Progress
+from lineal.app.bucket_known import PINS, Known
+from lineal.app.naming import next_number, parse_artifact, version_ref
+from lineal.app.session import Session
+from lineal.app.snapshot import MAX_MEMBERS, Snapshotted, members_of
+from lineal.core.digest import Digest
+from lineal.core.edge import Edge
+from lineal.core.observation import Gap, Node, Observation
+from lineal.core.redaction import strip_url
+from lineal.core.ref import ArtifactRef
+from lineal.datasets import manifest
+from lineal.datasets.manifest import Manifest
+from lineal.errors import BadInput, SourceDenied, UsageError
+from lineal.sources.bucket import Bucket, BucketUri, Described, Listed
+from lineal.sources.bucket_listing import Listing
+from lineal.sources.bucket_open import open_bucket
+from lineal.sources.bucket_partition import partition_of
+from lineal.sources.bucket_reading import Reader
+
+ORIGIN: Final = "bucket"
+_SNAPSHOTTED: Final = "dataset.snapshotted/1"
+_NOT_FIXED: Final = (
+    "{count} of {all} files are known by their ETag alone: it tells that an object changed, not which bytes it had, "
+    "and once it is overwritten nothing can be restored"
+)
+
+
+def read_basis(text: str | None) -> Basis:
+    """Return the basis that `text` names, ``auto`` for None; raise `UsageError` for any other word."""
+    for basis in get_args(Basis):
+        if text in (basis, None):
+            return cast(Basis, basis)
+    raise UsageError(f"no such basis of identity: {text!r}", fix=f"One of {', '.join(get_args(Basis))}.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Taken:
+    """What was read of a bucket: the manifests of its files and of their pins, and what is said of them."""
+
+    files: Manifest
+    pins: Manifest
+    verified: bool
+    detail: dict[str, Any]
+    gaps: tuple[Gap, ...]
+
+
+def snapshot_bucket(
+    session: Session,
+    name: str,
+    address: str,
+    *,
+    basis: Basis = "auto",
+    keep: bool = False,
+    endpoint: str | None = None,
+    inventory: str | None = None,
+    on_progress: Progress | None = None,
+) -> Snapshotted:
+    """Record the objects below `address` (``s3://BUCKET/PREFIX/``, or one object) as a version of the dataset `name`.
+
+    `basis` says what identifies a file. ``auto``: its version where the bucket keeps versions, else the SHA-256 that
+    the store has of it, else its bytes, which are read. ``content``: always a SHA-256 of the bytes, the store's or our
+    own. ``pin``: version and ETag, nothing is read. With `keep` every byte is read and stored. `endpoint` is another
+    server than AWS, `inventory` an S3 Inventory to take for the listing. What has not changed since the last version
+    is not read again. On any error there is no version.
+
+    Raises `BadInput`, `BadRef`, `UsageError`, `ObjectChanged` if somebody writes to the prefix, `SourceError` branches.
+    """
+    artifact = parse_artifact(name, "dataset")
+    if basis == "pin" and keep:
+        raise UsageError("--store keeps bytes, --basis pin reads none", fix="Leave one of them out.")
+    happened = session.clock()
+    bucket = open_bucket(BucketUri.parse(address), endpoint)
+    report = on_progress or (lambda _files, _bytes: None)
+    taken = _take(session, artifact, bucket, basis=basis, keep=keep, inventory=inventory, report=report)
+    canonical = version_ref(artifact, taken.files.digest)
+    uri = BucketUri.parse(taken.detail["uri"])
+
+    def observe() -> Observation | None:
+        known = session.catalog.find([canonical]).get(canonical)
+        if known is not None and known.version is not None:
+            return None
+        return _observe(session, artifact, taken, uri=uri, happened=happened)
+
+    new = session.say_numbered(observe) is not None
+    gaps = tuple(replace(gap, about=canonical) for gap in taken.gaps)
+    return Snapshotted(session.catalog.resolve(canonical), new, taken.files.count, taken.files.size, gaps)
+
+
+def _take(
+    session: Session,
+    artifact: ArtifactRef,
+    bucket: Bucket,
+    *,
+    basis: Basis,
+    keep: bool,
+    inventory: str | None,
+    report: Progress,
+) -> _Taken:
+    described = bucket.describe()
+    with listed(bucket, described, inventory, report) as found:
+        known = Known.of_last(session, artifact, found.uri, described.endpoint)
+        with session.objects.batch() as batch, Reader(bucket) as reader:
+            files = BucketFiles(reader, session.objects, batch, known, basis=basis, keep=keep)
+            root = manifest.write(files.entries(found.listing, report), batch.put_bytes)
+            pins = files.pins.finish()
+        gaps = [*described.gaps, *found.gaps, *found.listing.gaps]
+        if weak := files.bases["etag"]:
+            gaps.append(Gap("bucket.pin_not_fixed", _NOT_FIXED.format(count=weak, all=root.count)))
+        detail = {
+            "uri": strip_url(str(found.uri))[0],
+            "files": root.count,
+            "bytes": root.size,
+            "stored": "dataset" if keep else "manifest",
+            "origin": ORIGIN,
+            "objects": {PINS: str(pins.digest)},
+            "members": "all" if root.count <= MAX_MEMBERS else "too many to list: see the manifest",
+            **files.describe(),
+            **_describe(described),
+            **found.detail,
+        }
+        if found.listing.markers:
+            detail["folder_markers"] = found.listing.markers
+    return _Taken(files=root, pins=pins, verified=set(files.bases) == {"bytes"}, detail=detail, gaps=tuple(gaps))
+
+
+def _describe(described: Described) -> dict[str, Any]:
+    said = {
+        "region": described.region,
+        "endpoint": described.endpoint,
+        "versioned": described.versioned,
+        "object_lock": described.object_lock,
+    }
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def _observe(session: Session, artifact: ArtifactRef, taken: _Taken, *, uri: BucketUri, happened: str) -> Observation:
+    number = next_number(session.catalog, artifact)
+    canonical = version_ref(artifact, taken.files.digest)
+    basis = "verified" if taken.verified else "observed"
+    members = members_of(session, taken.files.digest)
+    return Observation(
+        type=_SNAPSHOTTED,
+        time=happened,
+        actor=session.actor,
+        basis=basis,
+        nodes=(
+            Node(
+                ref=canonical,
+                basis=basis,
+                version=str(number),
+                digest=taken.files.digest,
+                detail=taken.detail,
+                aliases=uri.aliases,
+                members=members,
+            ),
+        ),
+        edges=tuple(_origins(session, canonical, members, taken.pins)),
+        gaps=tuple(replace(gap, about=canonical) for gap in taken.gaps),
+        subject=(canonical, f"{artifact}@{number}"),
+        claims=(f"{artifact}@{number}", f"{_SNAPSHOTTED} {canonical}"),
+    )
+
+
+def _origins(session: Session, canonical: str, members: tuple[tuple[Digest, str], ...], pins: Manifest) -> list[Edge]:
+    """Return an edge from each file version recorded before that is in the dataset: by its bytes, or by its pin."""
+    digests = {str(digest) for digest, _ in members}
+    digests |= {str(digest) for digest, _ in members_of(session, pins.digest)}
+    known = session.catalog.with_digests(sorted(digests))
+    files = {view.canonical for views in known.values() for view in views if view.kind == "file"}
+    return [Edge(file, canonical, "derived_from") for file in sorted(files)]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A complete listing, in order, and the address of what was listed; what it says of itself, and its gaps."""
+
+    uri: BucketUri
+    listing: Listing
+    detail: dict[str, Any]
+    gaps: tuple[Gap, ...]
+
+
+@contextmanager
+def listed(
+    bucket: Bucket, described: Described, inventory: str | None = None, report: Progress | None = None
+) -> Iterator[Found]:
+    """Give the whole listing of what the address of `bucket` names, an object or a prefix.
+
+    Raises `BadInput` if there is nothing, `SourceError` branches if the listing does not come to its end.
+    """
+    uri, gaps, detail = bucket.uri, [], {}
+    single = None if uri.is_prefix or inventory is not None else bucket.find(uri.key)
+    uri = uri if single is not None else uri.as_prefix()
+    cut = uri.key.rfind("/") + 1 if single is not None else len(uri.key)
+    with Listing(cut) as listing:
+        if single is not None:
+            listing.add([single])
+        else:
+            gaps = _fill(listing, bucket, uri, described, report or (lambda _files, _bytes: None))
+            if partition := partition_of(uri.key):
+                detail["partition"] = partition
+        listing.settle()
+        if not listing.count:
+            raise BadInput(f"there are no objects below {uri}", fix="`aws s3 ls` must list some there.")
+        yield Found(uri, listing, detail, tuple(gaps))
+
+
+def _fill(listing: Listing, bucket: Bucket, uri: BucketUri, described: Described, report: Progress) -> list[Gap]:
+    if described.versioned:
+        try:
+            _add(listing, bucket.listing(uri.key, history=True), report)
+        except SourceDenied as error:
+            if listing.listed:
+                raise
+            _add(listing, bucket.listing(uri.key, history=False), report)
+            return [Gap("bucket.versions_denied", f"the versions of the objects are not known: {error.message}")]
+        return []
+    _add(listing, bucket.listing(uri.key, history=False), report)
+    return []
+
+
+def _add(listing: Listing, pages: Iterable[list[Listed]], report: Progress) -> None:
+    for page in pages:
+        listing.add(page)
+        report(listing.listed, 0)
