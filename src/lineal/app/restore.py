@@ -103,6 +103,14 @@ def _contents(session: Session, view: NodeView) -> tuple[Contents | None, str]:
     """Return where the bytes of a tree are had from, None for the object store, and what to call that."""
     if view.detail.get("stored") == "dataset":
         return None, "object store"
+    if view.detail.get("origin") == "bucket":
+        from lineal.app.bucket_contents import open_contents
+
+        return open_contents(session, view), "bucket"
+    if view.detail.get("origin") == "dvc":
+        from lineal.app.dvc_contents import open_contents as open_dvc
+
+        return open_dvc(session, view), "cache or remote of DVC"
     raise ObjectMissing(
         f"only the digests of {view.ref} are recorded, not its bytes",
         fix="Snapshot it with --store where it still is, or restore it there from a backup.",

@@ -10,6 +10,15 @@ def is_address(text: str) -> bool:
     return bool(found) and scheme.lower() in SCHEMES
 
 
+def reopen_bucket(uri: BucketUri, recorded: str | None) -> Bucket:
+    """Open the bucket of a recorded version: on the server that the environment names now, else on that `recorded`."""
+    if uri.scheme != "s3":
+        return open_bucket(uri)
+    from lineal.sources.s3_access import configured_endpoint
+
+    return open_bucket(uri, configured_endpoint() or recorded)
+
+
 def open_bucket(uri: BucketUri, endpoint: str | None = None) -> Bucket:
     """Open the bucket of `uri` for reading; `endpoint` is another server that speaks like S3.
 

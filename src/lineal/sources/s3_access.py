@@ -45,7 +45,7 @@ def open_s3(endpoint: str | None = None, *, tries: int = _TRIES) -> S3Access:
         from botocore.config import Config
     except ImportError as error:
         raise BadInput("reading from S3 needs boto3", fix=_INSTALL) from error
-    endpoint = endpoint or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None
+    endpoint = endpoint or configured_endpoint()
     if endpoint is not None and urlsplit(endpoint).scheme not in ("http", "https"):
         raise BadInput(f"not the address of a server: {strip_url(endpoint)[0]!r}", fix="Write https://HOST:PORT.")
     own: dict[str, Any] = {"s3": {"addressing_style": "path"}} if _is_elsewhere(endpoint) else {}
@@ -64,6 +64,11 @@ def open_s3(endpoint: str | None = None, *, tries: int = _TRIES) -> S3Access:
         )
         used = str(client.meta.endpoint_url)
     return S3Access(session, client, used if _is_elsewhere(used) else None)
+
+
+def configured_endpoint() -> str | None:
+    """Return the server that the environment names in the place of AWS, None if it names none."""
+    return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None
 
 
 def _is_elsewhere(endpoint: str | None) -> bool:
