@@ -5,6 +5,7 @@ quote, the parser of Python decides, up to the end of its row.
 """
 
 import csv
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Final
@@ -45,12 +46,8 @@ def read_lines(file: BinaryIO) -> Iterator[str]:
 
 
 def cut_lines(block: bytes) -> list[str]:
-    """Return the lines of a block with their ends; where no line ends as elsewhere, they end as on old Macs."""
-    if b"\r" in block and b"\n" not in block:
-        block = block.replace(b"\r", b"\n")
-    lines = block.decode("latin-1").split("\n")
-    last = lines.pop()
-    return [f"{line}\n" for line in lines] + ([last] if last else [])
+    """Return the lines of a block with their ends, whatever these are: as Python itself gives them to the parser."""
+    return list(io.StringIO(block.decode("latin-1"), newline=""))
 
 
 class _Feed:
