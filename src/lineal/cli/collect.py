@@ -5,7 +5,11 @@ from typing import Any, Final
 
 import typer
 
-COMMANDS: Final[dict[str, Callable[..., Any]]] = {}
+from lineal.cli.collect_dvc import collect_dvc
+
+COMMANDS: Final[dict[str, Callable[..., Any]]] = {
+    "dvc": collect_dvc,
+}
 
 collect = typer.Typer(
     name="collect",

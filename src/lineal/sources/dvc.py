@@ -8,11 +8,13 @@ from typing import Final, Literal
 
 from lineal.core import canonical
 from lineal.core.observation import Gap
+from lineal.core.path import spell
 from lineal.core.redaction import clean
 from lineal.errors import BadInput, LinealError
+from lineal.sources.dvc_blobs import Blobs
 from lineal.sources.dvc_cache import CHUNK, Hasher
 from lineal.sources.dvc_file import LOCK, PIPELINE, Item, Stage, locate, read_dvc, read_lock
-from lineal.sources.dvc_git import Blobs, Commit, Found, History, Repository, spelled
+from lineal.sources.dvc_git import Commit, Found, History, Repository
 from lineal.sources.dvc_metrics import read_numbers
 from lineal.sources.dvc_pipeline import Artifact, Pipeline, read_pipeline
 from lineal.sources.dvc_text import LARGEST
@@ -21,15 +23,16 @@ _CONFIG: Final = b".dvc/config"
 _LARGEST_SOURCE: Final = 64 << 20
 _MOST_PIPELINES: Final = 256
 
-Role = Literal["data", "code", "outside", "none"]
+Role = Literal["data", "file", "code", "outside", "none"]
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
     """An output or dependency, where in the repository it lies (None: outside of it), and what it is there.
 
-    ``data`` is tracked by DVC, or by nobody; ``code`` is tracked by git: `agrees` says whether git has the bytes at the
-    commit that DVC hashed (None: not told); ``outside`` has an address; ``none`` a path that leads out.
+    ``data`` is tracked by DVC, or by nobody; ``file`` is left by a stage and not kept by DVC; ``code`` is tracked by
+    git: `agrees` says whether git has the bytes at the commit that DVC hashed (None: not told); ``outside`` has an
+    address; ``none`` has a path that leads out of the repository.
     """
 
     item: Item
@@ -86,6 +89,7 @@ class Reader:
         self.projects = _projects(history)
         self.declared = Declared()
         self._tracked: set[bytes] = set()
+        self._left: set[bytes] = set()
         self._pipelines: dict[bytes, Pipeline | None] = {}
         self._seen: dict[str, Seen] = {}
         self._gaps: list[Gap] = []
@@ -116,7 +120,7 @@ class Reader:
         if base != LOCK and not (base.endswith(b".dvc") and base != b".dvc"):
             return
         data = self._blobs.read(found.blob, LARGEST)
-        name = spelled(found.path)
+        name = spell(found.path)
         if data is None:
             self._gaps.append(Gap("dvc.unreadable", "the object is not in this clone, or too large", name))
             return
@@ -128,7 +132,7 @@ class Reader:
             self._gaps.append(Gap("dvc.bad_file", f"at {commit.id[:12]}: {error.message}", name))
 
     def _keep(self, found: Found, commit: Commit, stage: Stage) -> None:
-        document = {"file": spelled(found.path), "stage": clean(stage.name), "said": stage.source}
+        document = {"file": spell(found.path), "stage": clean(stage.name), "said": stage.source}
         key = hashlib.sha256(canonical.encode(document)).hexdigest()
         if key in self._seen:
             return
@@ -138,7 +142,8 @@ class Reader:
             stage = stage if pipeline is None else pipeline.complete(stage)
         folder = _folder(found.path)
         outs = tuple(_out(folder, stage, item) for item in stage.outs)
-        self._tracked.update(out.path for out in outs if out.path is not None and out.item.is_cached)
+        self._tracked.update(out.path for out in outs if out.path is not None and out.role == "data")
+        self._left.update(out.path for out in outs if out.path is not None and out.role == "file")
         for out in outs:
             if out.path is not None and out.item.notes.get("type") == "model":
                 self.declared.models.add(out.path)
@@ -160,7 +165,7 @@ class Reader:
             if data is None or not all(each in data for each in hashes):
                 continue
             try:
-                stages = read_lock(data, spelled(found.path))
+                stages = read_lock(data, spell(found.path))
             except LinealError:
                 continue
             if any(each.name == stage.name and each.source == stage.source for each in stages):
@@ -176,10 +181,10 @@ class Reader:
             if len(self._pipelines) >= _MOST_PIPELINES:
                 self._pipelines.clear()
             try:
-                self._pipelines[data] = read_pipeline(data, spelled(path))
+                self._pipelines[data] = read_pipeline(data, spell(path))
             except LinealError as error:
                 self._pipelines[data] = None
-                self._gaps.append(Gap("dvc.bad_file", f"at {commit.id[:12]}: {error.message}", spelled(path)))
+                self._gaps.append(Gap("dvc.bad_file", f"at {commit.id[:12]}: {error.message}", spell(path)))
         return self._pipelines[data]
 
     def _place(self, seen: Seen) -> Seen:
@@ -200,13 +205,15 @@ class Reader:
             return Placed(item, None, "none" if stage.commands else "outside")
         if any(each in self._tracked for each in _upward(path)):
             return Placed(item, path, "data")
+        if path in self._left:
+            return Placed(item, path, "file")
         kind, data = self._blobs.look_at(commit.id, path, _LARGEST_SOURCE)
         if kind is None:
             return Placed(item, path, "data")
         return Placed(item, path, "code", None if data is None else _agrees(item, data))
 
     def _numbers(self, seen: Seen, item: Item, path: bytes) -> dict[str, str]:
-        about = spelled(path)
+        about = spell(path)
         data = self._blobs.read_at(seen.commit.id, path, _LARGEST_SOURCE)
         if data is None:
             self._gaps.append(Gap("dvc.metrics", f"the metrics file is not in git at {seen.commit.id[:12]}", about))
@@ -234,7 +241,7 @@ def _out(folder: bytes, stage: Stage, item: Item) -> Placed:
     if item.is_foreign:
         return Placed(item, None, "outside")
     path = locate(folder, stage.wdir, item.path)
-    return Placed(item, path, "none" if path is None else "data")
+    return Placed(item, path, "none" if path is None else "data" if item.is_cached else "file")
 
 
 def _agrees(item: Item, data: bytes) -> bool | None:

@@ -4,17 +4,12 @@ Nothing is checked out and nothing is run that the repository names: two git pro
 """
 
 import os
-import selectors
-import subprocess
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
-from lineal.core import path as paths
 from lineal.core import timestamp
 from lineal.core.redaction import clean, strip_url
 from lineal.core.repository import canonical_name
@@ -25,7 +20,7 @@ TIMEOUT: Final = 600.0
 LARGEST: Final = 1 << 30
 
 _NAMES: Final = (":(top,glob)**/*.dvc", ":(top,glob)**/dvc.lock", ":(top,glob)**/dvc.yaml", ":(top,glob)**/.dvc/config")
-_GIT: Final = (
+GIT: Final = (
     "git", "--no-pager", "--no-replace-objects", "-c", "core.quotepath=off", "-c", "core.fsmonitor=false",
     "-c", "color.ui=false", "-c", "log.showSignature=false",
 )  # fmt: skip
@@ -36,7 +31,6 @@ _LOG: Final = (
 # What people name. Not the stash, and not DVC's experiments, which no clone has.
 _REFS: Final = ("--branches", "--tags", "--remotes")
 _FILE_MODES: Final = (b"100644", b"100755")
-_CHUNK: Final = 1 << 16
 
 
 def own_environment() -> dict[str, str]:
@@ -115,7 +109,7 @@ def open_repository(folder: Path) -> Repository:
 
 
 def _ask(folder: Path, commands: Sequence[Sequence[str]]) -> list[Outcome]:
-    every = [(*_GIT, *command) for command in commands]
+    every = [(*GIT, *command) for command in commands]
     return run_programs(every, cwd=folder, env=own_environment(), timeout=TIMEOUT, limit=LARGEST)
 
 
@@ -229,103 +223,3 @@ def _list_tree(repository: Repository, commit: str) -> Iterator[Found]:
         words = facts.split()
         if len(words) == 3 and words[0] in _FILE_MODES:
             yield Found(path, words[2].decode("ascii"))
-
-
-class Blobs:
-    """Reads objects of a repository by ``git cat-file --batch``, one after the other."""
-
-    def __init__(self, repository: Repository) -> None:
-        self._process = subprocess.Popen(
-            [*_GIT, "cat-file", "--batch"],
-            cwd=repository.folder,
-            env=own_environment(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        self._buffer = bytearray()
-
-    def read(self, blob: str, limit: int) -> bytes | None:
-        """Return the object named `blob`; None if it is not there, is no file, or is over `limit` bytes."""
-        return self._read(blob.encode("ascii"), limit)[1]
-
-    def read_at(self, commit: str, path: bytes, limit: int) -> bytes | None:
-        """Return the file `path` of `commit`; None as `read`, and for a path that cannot be asked for."""
-        return self.look_at(commit, path, limit)[1]
-
-    def look_at(self, commit: str, path: bytes, limit: int) -> tuple[str | None, bytes | None]:
-        """Return what `path` of `commit` is (``blob``, ``tree``, None for nothing), and the content of a file."""
-        return (None, None) if b"\n" in path else self._read(b"%s:%s" % (commit.encode("ascii"), path), limit)
-
-    def _read(self, name: bytes, limit: int) -> tuple[str | None, bytes | None]:
-        stdin = self._process.stdin
-        if stdin is None:
-            raise AssertionError
-        try:
-            stdin.write(name + b"\n")
-            stdin.flush()
-        except OSError as error:
-            raise SourceError(f"git cat-file ended: {error.strerror}") from error
-        words = self._line().split(b" ")
-        if words[-1] in (b"missing", b"ambiguous"):
-            return None, None
-        if words[-2:-1] in ([b"symlink"], [b"dangling"], [b"loop"], [b"notdir"]) or not words[-1].isdigit():
-            raise SourceError("git cat-file answered what is not understood")
-        size = int(words[-1])
-        found = self._take(size + 1, keep=words[-2] == b"blob" and size <= limit)
-        return words[-2].decode("ascii"), None if found is None else found[:-1]
-
-    def _line(self) -> bytes:
-        while (end := self._buffer.find(b"\n")) < 0:
-            self._fill()
-        line = bytes(self._buffer[:end])
-        del self._buffer[: end + 1]
-        return line
-
-    def _take(self, count: int, *, keep: bool) -> bytes | None:
-        kept = bytearray()
-        while count:
-            if not self._buffer:
-                self._fill()
-            piece = self._buffer[:count]
-            del self._buffer[:count]
-            count -= len(piece)
-            if keep:
-                kept += piece
-        return bytes(kept) if keep else None
-
-    def _fill(self) -> None:
-        stdout = self._process.stdout
-        if stdout is None:
-            raise AssertionError
-        deadline = time.monotonic() + TIMEOUT
-        with selectors.DefaultSelector() as selector:
-            selector.register(stdout, selectors.EVENT_READ)
-            if not selector.select(max(0.0, deadline - time.monotonic())):
-                raise SourceError("git cat-file does not answer")
-        data = os.read(stdout.fileno(), _CHUNK)
-        if not data:
-            raise SourceError("git cat-file ended before it had answered")
-        self._buffer += data
-
-    def close(self) -> None:
-        """End the program."""
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                stream.close()
-        self._process.kill()
-        self._process.wait()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-def spelled(path: bytes) -> str:
-    """Return a path of the repository as text."""
-    return paths.spell(path)

@@ -14,7 +14,7 @@ from lineal.sources.dvc_config import Config
 from lineal.sources.dvc_file import Item, Listed, Oid
 from lineal.sources.dvc_remote import Holder, open_remote
 
-_MOST_KEPT: Final = 64
+_MOST_KEPT: Final = 500_000
 
 Files = tuple[Listed, ...]
 
@@ -110,9 +110,9 @@ class Lists:
         files = tuple(replace(each, size=sizes[names[each.path]]) for each in listed)
         found = _whole(item, files, about)
         if not isinstance(found, Gap):
-            if len(self._kept) >= _MOST_KEPT:
-                self._kept.pop(next(iter(self._kept)))
             self._kept[oid] = found
+            while len(self._kept) > 1 and sum(map(len, self._kept.values())) > _MOST_KEPT:
+                self._kept.pop(next(iter(self._kept)))
         return found
 
     def _read(self, project: bytes, item: Item, oid: Oid) -> Files | None:

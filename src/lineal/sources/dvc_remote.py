@@ -49,7 +49,7 @@ def open_remote(remote: Remote) -> Holder:
         return HttpRemote(remote)
     raise SourceError(
         f"the remote {remote.name!r} is not read: {remote.scheme}:// is not a folder, S3 or a web server",
-        fix="`dvc fetch --all-commits` brings what it has into the cache of DVC; then run the command again.",
+        fix="`dvc pull` (`dvc fetch --all-commits`) brings what it has into DVC's cache; then run the command again.",
     )
 
 

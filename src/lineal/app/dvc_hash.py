@@ -1,0 +1,93 @@
+"""What the bytes in DVC's cache are: a version by content beside the one by DVC's hashes, joined as the same."""
+
+import os
+from collections.abc import Iterator
+
+from lineal.app.dvc_versions import Draft
+from lineal.app.hashed import HASHED
+from lineal.app.session import Session
+from lineal.app.snapshot import MAX_MEMBERS
+from lineal.core import path as paths
+from lineal.core.digest import Digest
+from lineal.core.edge import Edge
+from lineal.core.observation import Gap, Node, Observation
+from lineal.datasets import manifest
+from lineal.datasets.manifest import Entry
+from lineal.errors import DigestMismatch, LinealError, ObjectMissing
+from lineal.objects.batch import Batch
+from lineal.sources.dvc_cache import Cache, Hasher, check_oid
+from lineal.sources.dvc_file import Listed, Oid
+from lineal.sources.dvc_lists import Lists
+
+Alike = dict[Digest, list[str]]
+
+
+def hash_draft(session: Session, draft: Draft, lists: Lists, batch: Batch, alike: Alike) -> Observation | Gap:
+    """Read the files of `draft` in the cache and return the version by content; a gap if one is not there, or damaged.
+
+    Joined with it are versions recorded before that have the same content, and files that are in it; `alike` are those
+    that this collection met, by content.
+    """
+    cache = lists.holders(draft.project, None)[0]
+    if not isinstance(cache, Cache):
+        raise AssertionError
+    try:
+        entries = [Entry(each.path, "f", _hash(cache, draft, each), each.size or 0) for each in draft.files]
+        content = manifest.write(entries, batch.put_bytes)
+    except LinealError as error:
+        return Gap("dvc.not_hashed", f"its bytes were not read: {error.message}", draft.ref)
+    ref = f"{draft.artifact}@{content.digest}"
+    members = [(each.digest, paths.spell(each.path)) for each in entries if each.size]
+    detail = {"files": content.count, "bytes": content.size, "stored": "manifest", "pinned": draft.ref}
+    edges = [Edge(draft.ref, ref, "same_as"), *_likenesses(session, ref, content.digest, entries)]
+    met = alike.setdefault(content.digest, [])
+    edges += [_between(ref, other) for other in met if other != ref]
+    met.append(ref)
+    node = Node(
+        ref=ref,
+        basis="verified",
+        digest=content.digest,
+        detail=detail,
+        members=tuple(members) if len(members) <= MAX_MEMBERS else (),
+    )
+    return Observation(
+        type=HASHED,
+        time=draft.time,
+        actor=session.actor,
+        basis="verified",
+        nodes=(node,),
+        edges=tuple(dict.fromkeys(edges)),
+        subject=(ref, draft.ref),
+    )
+
+
+def _hash(cache: Cache, draft: Draft, listed: Listed) -> Digest:
+    if listed.md5 is None:
+        raise ObjectMissing(f"{os.fsdecode(listed.path)!r} has no MD5: it is not in the cache")
+    oid = Oid(listed.md5, False, draft.is_dos2unix)
+    hasher = Hasher()
+    for piece in cache.pieces(oid):
+        hasher.update(piece)
+    check_oid(oid, hasher, repr(str(cache.path_of(oid))))
+    if hasher.size != listed.size:
+        raise DigestMismatch(f"{str(cache.path_of(oid))!r} has {hasher.size} bytes, not {listed.size}")
+    return hasher.digest
+
+
+def _likenesses(session: Session, ref: str, content: Digest, entries: list[Entry]) -> Iterator[Edge]:
+    """Yield edges from what is recorded with the same content: other versions, and single files that are in it."""
+    digests = [str(content), *(str(each.digest) for each in entries[:MAX_MEMBERS])]
+    known = session.catalog.with_digests(digests)
+    for view in known.get(str(content), ()):
+        if view.canonical != ref and view.kind in ("dataset", "model"):
+            # What somebody made a snapshot of came from here; two contents of DVC are alike, whichever is met first.
+            yield _between(ref, view.canonical) if view.type == HASHED else Edge(ref, view.canonical, "same_as")
+    alone = len(entries) == 1
+    for digest in dict.fromkeys(digests[1:]):
+        for view in known.get(digest, ()):
+            if view.kind in ("file", "model"):
+                yield Edge(view.canonical, ref, "same_as" if alone and view.kind == "model" else "derived_from")
+
+
+def _between(one: str, other: str) -> Edge:
+    return Edge(min(one, other), max(one, other), "same_as")
