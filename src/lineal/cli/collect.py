@@ -6,9 +6,11 @@ from typing import Any, Final
 import typer
 
 from lineal.cli.collect_dvc import collect_dvc
+from lineal.cli.collect_oci import collect_oci
 
 COMMANDS: Final[dict[str, Callable[..., Any]]] = {
     "dvc": collect_dvc,
+    "oci": collect_oci,
 }
 
 collect = typer.Typer(
