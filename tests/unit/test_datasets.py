@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lineal.core.digest import Digest
-from lineal.datasets import snapshot as snapshot_module
+from lineal.datasets import reading
 from lineal.datasets.check import retrievable, verify_dataset
 from lineal.datasets.difference import diff
 from lineal.datasets.manifest import HEADER, Entry, entries, load, write
@@ -243,14 +243,14 @@ def test_a_file_being_written_is_tried_three_times(
 def test_a_folder_that_changes_during_the_walk_makes_no_version(
     store: ObjectStore, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = snapshot_module.settled
+    real = reading.settled
 
     def settle(descriptor: int) -> os.stat_result:
         if signature(os.fstat(descriptor)) == signature((data / "sub" / "copy.csv").stat()):
             (data / "sub" / "late arrival").write_bytes(b"")
         return real(descriptor)
 
-    monkeypatch.setattr(snapshot_module, "settled", settle)
+    monkeypatch.setattr(reading, "settled", settle)
     with pytest.raises(ObjectChanged, match="sub"):
         snapshot(data, store)
     assert list(store.digests()) == []

@@ -36,18 +36,26 @@ class Snapshotted:
 
 
 def snapshot(
-    session: Session, name: str, source: Path, *, keep: bool, on_progress: Callable[[int, int], None] | None = None
+    session: Session,
+    name: str,
+    source: Path,
+    *,
+    keep: bool,
+    paranoid: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> Snapshotted:
     """Record the folder or file at `source` as a version of the dataset `name` (``dataset:NAME``).
 
-    With `keep` the bytes are stored in the ledger's objects, else only their digests. The same content as a version
-    recorded before is that version again. Raises `BadRef`, `BadInput` for the ledger itself, and what
+    With `keep` the bytes are stored in the ledger's objects, else only their digests. What has not changed since it was
+    read for this ledger is not read again, unless `paranoid`. The same content as a version recorded before is that
+    version again. Raises `BadRef`, `BadInput` for the ledger itself, and what
     `datasets.snapshot` raises.
     """
     artifact = parse_artifact(name, "dataset")
     _refuse_ledger(session, source)
     happened = session.clock()
-    taken = take(source, session.objects, keep=keep, on_progress=on_progress)
+    index = session.ledger.home.change_index
+    taken = take(source, session.objects, keep=keep, index=index, paranoid=paranoid, on_progress=on_progress)
     canonical = version_ref(artifact, taken.digest)
     tables = describe_tables(session, canonical, taken.digest, source, happened)
     gaps = (*(Gap(code, explanation, canonical) for code, explanation in taken.gaps), *tables.gaps)

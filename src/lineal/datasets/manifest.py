@@ -16,6 +16,7 @@ from lineal.errors import BadInput, BadManifest, BadRef
 
 HEADER: Final = b"lineal-manifest/1\n"
 _MEAN_RANGE_BITS: Final = 12
+_BOUNDARY: Final = (1 << (256 - _MEAN_RANGE_BITS)).to_bytes(32)
 _SIZE_LIMIT: Final = 1 << 63
 _NUMBER: Final = r"(0|[1-9][0-9]{0,18})"
 _ENTRY: Final = re.compile(rf"([fxlp]) ([0-9a-f]{{64}}) {_NUMBER} ([^ ]+)")
@@ -76,22 +77,21 @@ def is_boundary(path: bytes) -> bool:
 
     So that an insertion or removal changes one range, or two, and all others are shared between the versions.
     """
-    head = int.from_bytes(hashlib.sha256(path).digest()[:2])
-    return head >> (16 - _MEAN_RANGE_BITS) == 0
+    return hashlib.sha256(path).digest() < _BOUNDARY
 
 
 class _Order:
     """Follows paths in their order: sorted by bytes, each once, none of them a folder of another."""
 
     def __init__(self) -> None:
-        self._last: bytes | None = None
+        self.last: bytes | None = None
         self._prefixes: list[bytes] = []
 
     def follow(self, path: bytes) -> str | None:
         """Take the next path; return what is wrong with it, or None."""
-        if self._last is not None and path <= self._last:
-            return f"{path!r} does not come after {self._last!r}"
-        self._last = path
+        if self.last is not None and path <= self.last:
+            return f"{path!r} does not come after {self.last!r}"
+        self.last = path
         while self._prefixes and not path.startswith(self._prefixes[-1]):
             self._prefixes.pop()
         if any(path[len(prefix)] == 0x2F for prefix in self._prefixes):
@@ -101,19 +101,21 @@ class _Order:
 
 
 class Writer:
-    """Writes a manifest entry by entry, in the order of their paths; holds one range in memory at a time."""
+    """Writes a manifest in the order of its paths; holds the text of one range in memory at a time."""
 
     def __init__(self, put: Callable[[bytes], Digest]) -> None:
         """Let `put` store each range, then the root."""
-        self.ranges: list[Range] = []
         self._put = put
         self._order = _Order()
-        self._waiting: list[Entry] = []
+        self._ranges: list[Range] = []
+        self._lines: list[str] = []
+        self._size = 0
+        self._first = b""
 
     @property
     def is_between(self) -> bool:
         """Whether the last entry ended a range, so that a range of another version can follow as it is."""
-        return not self._waiting
+        return not self._lines
 
     def add(self, entry: Entry) -> None:
         """Take the next entry; raise `BadInput` for a path that is not allowed, not in its order, or within another
@@ -124,29 +126,51 @@ class Writer:
             raise BadInput(f"cannot be a dataset: {wrong}")
         if entry.kind not in ("f", "x", "l", "p") or not 0 <= entry.size < _SIZE_LIMIT:
             raise BadInput(f"cannot be an entry of a dataset: {entry}")
-        self._waiting.append(entry)
-        if is_boundary(entry.path):
-            self._close()
+        self._take(entry.path, f"{entry.kind} {entry.digest.hex} {entry.size} {spell(entry.path)}\n", entry.size)
+
+    def add_folder(self, folder: bytes, found: Iterable[tuple[bytes, str, bytes, int]]) -> None:
+        """Take name, kind, digest and size of files that lie one after the other in one `folder` (empty, or a path with
+        a slash at its end), as the file system gave them; only their order is checked.
+        """
+        prefix = spell(folder)
+        last = self._order.last
+        for name, kind, digest, size in found:
+            path = folder + name
+            if last is not None and path <= last:
+                raise BadInput(f"cannot be a dataset: {path!r} does not come after {last!r}")
+            last = path
+            self._take(path, f"{kind} {digest.hex()} {size} {prefix}{spell(name)}\n", size)
+        self._order.last = last
 
     def share(self, part: Range) -> None:
         """Take a whole range of another manifest that was checked already, between two ranges of this one."""
         self._order = _Order()
         self._order.follow(part.last)
-        self.ranges.append(part)
+        self._ranges.append(part)
 
     def finish(self) -> Manifest:
         """Store what is left, then the root, and return the manifest."""
-        if self._waiting:
-            self._close()
-        count, size = sum(each.count for each in self.ranges), sum(each.size for each in self.ranges)
+        if self._lines and self._order.last is not None:
+            self._close(self._order.last)
+        count, size = sum(each.count for each in self._ranges), sum(each.size for each in self._ranges)
         if size >= _SIZE_LIMIT:
             raise BadInput(f"the files have {size} bytes together, more than a manifest can say")
-        lines = [f"{count} {size}\n", *(_range_line(each) for each in self.ranges)]
-        return Manifest(self._put(HEADER + "".join(lines).encode()), count, size, tuple(self.ranges))
+        lines = [f"{count} {size}\n", *(_range_line(each) for each in self._ranges)]
+        return Manifest(self._put(HEADER + "".join(lines).encode()), count, size, tuple(self._ranges))
 
-    def _close(self) -> None:
-        self.ranges.append(_close(self._waiting, self._put))
-        self._waiting.clear()
+    def _take(self, path: bytes, line: str, size: int) -> None:
+        if not self._lines:
+            self._first = path
+        self._lines.append(line)
+        self._size += size
+        if hashlib.sha256(path).digest() < _BOUNDARY:
+            self._close(path)
+
+    def _close(self, last: bytes) -> None:
+        text = "".join(self._lines).encode()
+        self._ranges.append(Range(self._put(text), len(self._lines), self._size, self._first, last))
+        self._lines.clear()
+        self._size = 0
 
 
 def write(entries: Iterable[Entry], put: Callable[[bytes], Digest]) -> Manifest:
@@ -205,12 +229,6 @@ def entries(manifest: Manifest, reader: ObjectReader) -> Iterator[Entry]:
             if wrong := order.follow(entry.path):
                 raise BadManifest(f"the manifest {manifest.digest} is not canonical: {wrong}")
             yield entry
-
-
-def _close(waiting: list[Entry], put: Callable[[bytes], Digest]) -> Range:
-    text = "".join(f"{entry.kind} {entry.digest.hex} {entry.size} {spell(entry.path)}\n" for entry in waiting)
-    size = sum(entry.size for entry in waiting)
-    return Range(put(text.encode()), len(waiting), size, waiting[0].path, waiting[-1].path)
 
 
 def _range_line(part: Range) -> str:

@@ -87,14 +87,13 @@ def walk(cursor: Cursor) -> Iterator[Found]:
         if level.waiting:
             name, what = level.waiting.pop()
             if what == "folder":
-                _enter(cursor, name)
+                enter(cursor, name)
                 levels.append(_read_level(cursor))
                 prefix += name + b"/"
             else:
                 yield Found(prefix + name, name, what)
             continue
-        if signature(os.fstat(cursor.descriptor)) != level.before:
-            raise ObjectChanged(f"the folder {_shown(cursor)!r} changed while it was being read")
+        check_folder(cursor, level.before)
         levels.pop()
         if levels:
             prefix = prefix[: -len(cursor.names[-1]) - 1]
@@ -107,7 +106,7 @@ def _read_level(cursor: Cursor) -> _Level:
         with os.scandir(cursor.descriptor) as listing:
             found = [(os.fsencode(entry.name), _classify(entry)) for entry in listing]
     except OSError as error:
-        raise BadInput(f"cannot read the folder {_shown(cursor)!r}: {error.strerror}") from error
+        raise read_error(cursor, error) from error
     # A folder's name sorts as its files' paths will: with the slash that follows it.
     found.sort(key=lambda item: item[0] + b"/" if item[1] == "folder" else item[0], reverse=True)
     return _Level(found, before)
@@ -123,7 +122,10 @@ def _classify(entry: os.DirEntry[str]) -> str:
     return "file" if entry.is_file(follow_symlinks=False) else "special"
 
 
-def _enter(cursor: Cursor, name: bytes) -> None:
+def enter(cursor: Cursor, name: bytes) -> None:
+    """Let `cursor` go down into the folder `name`; raise `BadInput` if it may not be read, `ObjectChanged` if it is no
+    longer there.
+    """
     try:
         cursor.enter(name)
     except OSError as error:
@@ -131,6 +133,17 @@ def _enter(cursor: Cursor, name: bytes) -> None:
         if error.errno in (errno.ENOENT, errno.ELOOP, errno.ENOTDIR):
             raise ObjectChanged(f"the folder {shown!r} was removed or replaced while it was being read") from error
         raise BadInput(f"cannot read the folder {shown!r}: {error.strerror}") from error
+
+
+def check_folder(cursor: Cursor, before: Signature) -> None:
+    """Raise `ObjectChanged` if the folder where `cursor` stands is no longer as it was `before`."""
+    if signature(os.fstat(cursor.descriptor)) != before:
+        raise ObjectChanged(f"the folder {_shown(cursor)!r} changed while it was being read")
+
+
+def read_error(cursor: Cursor, error: OSError) -> BadInput:
+    """Return the error of the house for what the system said about the folder where `cursor` stands."""
+    return BadInput(f"cannot read the folder {_shown(cursor)!r}: {error.strerror}")
 
 
 def _shown(cursor: Cursor) -> str:

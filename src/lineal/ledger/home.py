@@ -54,6 +54,11 @@ class Home:
         return self.root / "objects"
 
     @property
+    def change_index(self) -> Path:
+        """What was read of which files, so that they are not read again; can be deleted at any time."""
+        return self.root / "cache" / "changes.db"
+
+    @property
     def spool_folder(self) -> Path:
         """Where processes leave batches for each other, and the lock of the writers."""
         return self.root / "spool"

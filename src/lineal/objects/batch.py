@@ -3,11 +3,14 @@
 import hashlib
 import os
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from lineal.core.digest import Digest
 from lineal.errors import BadInput
+from lineal.objects.behind import Behind
 from lineal.objects.copying import check_unchanged, copy_and_hash, open_source, read_small, settled
 from lineal.objects.durable import (
     create_temp,
@@ -36,36 +39,47 @@ class _OpenPack:
     descriptor: int
     path: Path
     writer: PackWriter
+    name: str = ""
 
 
 class Batch:
     """Objects on their way into a store. Made by `ObjectStore.batch`; threads may share it.
 
-    Nothing is visible before `commit`; after it returned, everything is on disk. Content-addressed names and rename
-    make writers in any number of processes safe without a lock.
+    Nothing is visible before `publish` or `commit`; after either returned, everything is on disk. Content-addressed
+    names and rename make writers in any number of processes safe without a lock.
     """
 
     def __init__(self, places: Places, *, packs: bool) -> None:
         self._places = places
         self._packs = packs
         self._lock = threading.Lock()
-        self._staged: set[bytes] = set()
+        self._behind = Behind()
+        self._staged: dict[bytes, _OpenPack | str] = {}
         self._moves: list[tuple[Path, Path]] = []
+        self._publishing: list[tuple[Path, Path]] = []
         self._folders: set[str] = set()
         self._open: _OpenPack | None = None
-        self._places.packs.refresh()
+        self._unfinished: list[_OpenPack] = []
+        self._is_fresh = False
+        self.waiting = 0
 
     def put_bytes(self, data: bytes) -> Digest:
         """Stage `data`; return its digest. Raises `StoreFull`, `ReadOnlyStore` or `StoreUnavailable`."""
         value = hashlib.sha256(data).digest()
-        if not self._is_present(value, len(data)):
-            try:
+        self.put_hashed(value, data)
+        return Digest(value)
+
+    def put_hashed(self, value: bytes, data: bytes) -> None:
+        """Stage `data`, whose SHA-256 the caller has just computed; else as `put_bytes`."""
+        if value in self._staged:
+            return
+        try:
+            if not self._is_present(value, len(data)):
                 with self._lock:
                     if value not in self._staged:
                         self._stage_bytes(value, data)
-            except OSError as error:
-                raise store_error(error, str(self._places.root), writing=True) from error
-        return Digest(value)
+        except OSError as error:
+            raise store_error(error, str(self._places.root), writing=True) from error
 
     def put_file(self, path: Path | bytes) -> StoredFile:
         """Stage the content of the file at `path` (symbolic links are followed); return its digest and size.
@@ -92,50 +106,74 @@ class Batch:
         check_unchanged(before, descriptor, name)
         return StoredFile(self.put_bytes(data), len(data))
 
-    def commit(self) -> None:
-        """Publish everything staged; return when content and names are on disk."""
+    def publish(self) -> dict[bytes, str]:
+        """Make everything staged so far part of the store, on disk, and go on; what is staged later is not in it.
+
+        Returns where each object put since the last time is: the name of its pack, or nothing for one that is loose.
+        """
         with store_errors(self._places.root, writing=True):
-            self._close_pack()
-            self._folders.update(str(final.parent) for _, final in self._moves)
-            for folder in self._folders:
+            self._close_packs()
+            with self._lock:  # other threads may stage large files meanwhile: theirs are published the next time
+                staged, self._staged = self._staged, {}
+                self._publishing, self._moves = self._moves, []
+                folders, self._folders = self._folders, set()
+                self._is_fresh, self.waiting = False, 0
+            folders.update(str(final.parent) for _, final in self._publishing)
+            for folder in folders:
                 ensure_folder(Path(folder))
-            for temp, final in self._moves:
+            for temp, final in self._publishing:
                 temp.rename(final)
             # The folders above, too: another process may have made one of them and not yet come to syncing it.
-            above = {os.path.dirname(folder) for folder in self._folders}
-            for folder in {*self._folders, *above, str(self._places.root)} if self._folders else ():
+            above = {os.path.dirname(folder) for folder in folders}
+            for folder in {*folders, *above, str(self._places.root)} if folders else ():
                 sync_folder(Path(folder))
+            self._publishing = []
+        return {value: where if isinstance(where, str) else where.name for value, where in staged.items()}
+
+    def commit(self) -> None:
+        """Publish everything staged; return when content and names are on disk."""
+        self.publish()
+        self._behind.close()
 
     def abandon(self) -> None:
         """Remove what was staged and not published."""
-        if self._open is not None:
-            os.close(self._open.descriptor)
-            discard(self._open.path)
-            self._open = None
-        for temp, _ in self._moves:
+        self._behind.close()
+        for pack in (*self._unfinished, *((self._open,) if self._open else ())):
+            with suppress(OSError):
+                os.close(pack.descriptor)
+            discard(pack.path)
+        self._open = None
+        for temp, _ in (*self._publishing, *self._moves):
             discard(temp)
 
     def _is_present(self, value: bytes, size: int) -> bool:
         if value in self._staged:
             return True
+        if not self._is_fresh:
+            self._is_fresh = True
+            self._places.packs.refresh()
         place = self._places.find_known(value)
         # A loose file of another size is damaged: acknowledging it would promise bytes that are not there.
         if place is None or place.length != size:
             return False
         # Its writer may not have come to this step yet.
         self._folders.add(os.path.dirname(place.path))
+        self._staged[value] = os.path.basename(place.path) if place.offset else ""
         return True
 
     def _stage_bytes(self, value: bytes, data: bytes) -> None:
-        self._staged.add(value)
+        self.waiting += len(data)
         if self._packs and len(data) <= OBJECT_LIMIT:
             if self._open is not None and self._open.writer.is_full:
-                self._close_pack()
+                self._finish_later(self._open)
+                self._open = None
             if self._open is None:
                 descriptor, path = create_temp(self._places.tmp)
-                self._open = _OpenPack(descriptor, path, PackWriter(descriptor))
+                self._open = _OpenPack(descriptor, path, PackWriter(descriptor, self._behind))
+            self._staged[value] = self._open
             self._open.writer.add(value, data)
             return
+        self._staged[value] = ""
         self._stage_file(data, Path(self._places.loose(value)))
 
     def _stage_file(self, data: bytes, final: Path) -> None:
@@ -159,7 +197,8 @@ class Batch:
                     with self._lock:
                         published = digest.value not in self._staged
                         if published:
-                            self._staged.add(digest.value)
+                            self.waiting += before.st_size
+                            self._staged[digest.value] = ""
                             self._moves.append((temp, Path(self._places.loose(digest.value))))
             finally:
                 os.close(target)
@@ -167,14 +206,26 @@ class Batch:
                     discard(temp)
         return StoredFile(digest, before.st_size)
 
-    def _close_pack(self) -> None:
-        if self._open is None:
-            return
-        writer = self._open.writer
-        digest = writer.finish()
-        os.close(self._open.descriptor)
-        pack = self._places.packs.path / f"{digest.hex}.pack"
+    def _finish_later(self, pack: _OpenPack) -> None:
+        self._unfinished.append(pack)
+        self._behind.do(partial(self._finish, pack))
+
+    def _close_packs(self) -> None:
+        if self._open is not None:
+            if self._behind.is_started:
+                self._finish_later(self._open)
+            else:
+                self._unfinished.append(self._open)
+                self._finish(self._open)
+            self._open = None
+        self._behind.settle()
+
+    def _finish(self, pack: _OpenPack) -> None:
+        digest = pack.writer.finish()
+        os.close(pack.descriptor)
+        pack.name = f"{digest.hex}.pack"
+        final = self._places.packs.path / pack.name
         # The pack goes first: a reader that sees no index reads the pack; an index without its pack would be stray.
-        self._moves.append((self._open.path, pack))
-        self._open = None
-        self._stage_file(encode(digest, writer.rows), pack.with_suffix(".idx"))
+        self._moves.append((pack.path, final))
+        self._unfinished.remove(pack)
+        self._stage_file(encode(digest, pack.writer.rows), final.with_suffix(".idx"))

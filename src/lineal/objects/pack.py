@@ -4,25 +4,25 @@ import hashlib
 import os
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from typing import Final, NamedTuple
 
 from lineal.core.digest import Digest
 from lineal.errors import IntegrityError
+from lineal.objects.behind import Behind
 from lineal.objects.durable import write_all
 
 OBJECT_LIMIT: Final = 1 << 20
 _BYTES_LIMIT: Final = 64 << 20
 _COUNT_LIMIT: Final = 1 << 16
-_FLUSH: Final = 4 << 20
+_FLUSH: Final = 2 << 20
 _HEADER: Final = b"lineal-pack/1\n"
 _TRAILER_MARK: Final = b"lineal-pack-end\n"
 _ENTRY: Final = struct.Struct(">32sI")
 _TRAILER: Final = struct.Struct(">16sQ32s")
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """Where one object's bytes lie in a pack: from `offset`, `length` bytes."""
 
     digest: bytes
@@ -31,11 +31,12 @@ class Row:
 
 
 class PackWriter:
-    """Writes one pack to an empty file open for writing."""
+    """Writes one pack to an empty file open for writing; pieces of it are hashed and written by `behind`."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, behind: Behind) -> None:
         self.rows: list[Row] = []
         self._descriptor = descriptor
+        self._behind = behind
         self._running = hashlib.sha256()
         self._pieces: list[bytes] = [_HEADER]
         self._waiting = self._end = len(_HEADER)
@@ -47,28 +48,32 @@ class PackWriter:
 
     def add(self, digest: bytes, data: bytes) -> None:
         """Append the object `data` (at most `OBJECT_LIMIT` bytes), whose digest the caller has computed."""
-        self._pieces += (_ENTRY.pack(digest, len(data)), data)
-        self.rows.append(Row(digest, self._end + _ENTRY.size, len(data)))
-        added = _ENTRY.size + len(data)
+        length = len(data)
+        self._pieces += (_ENTRY.pack(digest, length), data)
+        self.rows.append(Row(digest, self._end + _ENTRY.size, length))
+        added = _ENTRY.size + length
         self._end += added
         self._waiting += added
         if self._waiting >= _FLUSH:
-            self._flush()
+            self._behind.do(partial(self._write, self._pieces))
+            self._pieces = []
+            self._waiting = 0
 
     def finish(self) -> Digest:
-        """Write the trailer and put the file on disk; return the digest of the whole pack, which names it."""
-        self._flush()
-        self._pieces.append(_TRAILER.pack(_TRAILER_MARK, len(self.rows), self._running.digest()))
-        self._flush()
+        """Write the trailer and put the file on disk; return the digest of the whole pack, which names it.
+
+        To be called when everything added is written: by a task of `behind`, or where that has none.
+        """
+        self._write(self._pieces)
+        self._write([_TRAILER.pack(_TRAILER_MARK, len(self.rows), self._running.digest())])
+        self._pieces = []
         os.fsync(self._descriptor)
         return Digest(self._running.digest())
 
-    def _flush(self) -> None:
-        data = b"".join(self._pieces)
+    def _write(self, pieces: list[bytes]) -> None:
+        data = b"".join(pieces)
         self._running.update(data)
         write_all(self._descriptor, data)
-        self._pieces.clear()
-        self._waiting = 0
 
 
 def scan(descriptor: int) -> Iterator[Row]:

@@ -76,6 +76,11 @@ class PackFolder:
         self._stamp = changed if now - changed > _COARSE_CLOCK_NS else None
         return True
 
+    def names(self) -> frozenset[str]:
+        """Return the names of the packs that can be read now."""
+        self.refresh()
+        return frozenset(map(os.path.basename, self._indexes))
+
     def digests(self) -> Iterator[bytes]:
         """Yield the digest of every object in the packs known; one in two packs comes twice."""
         for index in self._indexes.values():

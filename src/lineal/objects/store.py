@@ -55,6 +55,11 @@ class ObjectStore:
         """Return whether an object is stored under `digest`; its bytes are not read."""
         return self._find(digest) is not None
 
+    def pack_names(self) -> frozenset[str]:
+        """Return the names of the packs that can be read now."""
+        with store_errors(self.root):
+            return self._places.packs.names()
+
     def size(self, digest: Digest) -> int:
         """Return the object's size in bytes, as stored; its bytes are not read."""
         return self._place(digest).length
