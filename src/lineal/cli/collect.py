@@ -6,10 +6,12 @@ from typing import Any, Final
 import typer
 
 from lineal.cli.collect_dvc import collect_dvc
+from lineal.cli.collect_git import collect_git
 from lineal.cli.collect_oci import collect_oci
 
 COMMANDS: Final[dict[str, Callable[..., Any]]] = {
     "dvc": collect_dvc,
+    "git": collect_git,
     "oci": collect_oci,
 }
 

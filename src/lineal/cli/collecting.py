@@ -1,5 +1,7 @@
 """What every `lineal collect` command prints."""
 
+from typing import Any
+
 from lineal.app.collect import Collected
 from lineal.cli.terminal import Terminal
 from lineal.wire.documents import describe_gap
@@ -7,13 +9,14 @@ from lineal.wire.documents import describe_gap
 MOST_SHOWN = 20
 
 
-def emit_collected(terminal: Terminal, done: Collected) -> None:
-    """Print what a collection did, and what it could not see."""
+def emit_collected(terminal: Terminal, done: Collected, more: dict[str, Any] | None = None) -> None:
+    """Print what a collection did, and what it could not see; `more` are fields of the document for machines."""
     document = {
         "run": done.run,
         "seen": done.seen,
         "recorded": done.recorded,
         "gaps": [describe_gap(gap.code, gap.explanation, gap.about) for gap in done.gaps],
+        **(more or {}),
     }
     line = f"collected: {done.seen:,} seen, {done.recorded:,} new on record, {len(done.gaps):,} gaps  {done.run}"
     terminal.emit(document, lambda out: out.print(line, markup=False))

@@ -147,6 +147,28 @@ def without_credentials(address: str) -> str:
     return redact(f"{match['scheme']}://{kept}{place}{rest}")[0]
 
 
+def complete(address: str, region: str | None) -> str:
+    """Return `address` with the AWS `region` that holds where ``codecommit://name`` names none."""
+    if region is None or not address.startswith("codecommit://") or re.fullmatch(r"[a-z0-9-]+", region) is None:
+        return address
+    return f"codecommit::{region}://{address.removeprefix('codecommit://')}"
+
+
+def is_address(text: str) -> bool:
+    """Return whether `text` names a repository on another machine, or by a URL, rather than a folder here."""
+    bare = clean(text).strip(_BLANKS)
+    return _split(bare)[0] != "" or _CODECOMMIT.fullmatch(bare) is not None
+
+
+def scheme_of(address: str) -> str:
+    """Return how git reaches `address`: ``https``, ``ssh``, ``file``, ``codecommit`` …; ``ext`` of ``ext::…``."""
+    bare = clean(address).strip(_BLANKS)
+    if _HELPER.fullmatch(bare) is not None:
+        return bare.partition("::")[0].lower()
+    scheme = _split(bare)[0]
+    return "ssh" if scheme in ("scp", "git+ssh", "ssh+git") else scheme
+
+
 def _split(text: str) -> tuple[str, str, str]:
     """Return scheme, place (host and port) and path; the scheme is empty, or ``scp``, where none is written."""
     address = _ADDRESS.fullmatch(text)
@@ -228,11 +250,12 @@ def _at_host(scheme: str, host: str, port: str, parts: list[bytes], forge: str |
         context, parts = _bitbucket_server(parts)
     elif known == "gist":
         ids = [part for part in parts if _GIST.fullmatch(part)]
-        known, parts = "github", ids[:1] or parts
+        known, parts = None, ids[:1] or parts
     elif known in ("github", "bitbucket", "gitea", "sourcehut"):
         parts = parts[:2]
-    ended = tuple(_without_ending(parts))
-    return Repository(host, ended, known, "/".join([web, *(path.spell(part) for part in context)]))
+    return Repository(
+        host, tuple(_without_ending(parts)), known, "/".join([web, *(path.spell(part) for part in context)])
+    )
 
 
 def _forge_of_path(scheme: str, host: str, port: str, parts: list[bytes]) -> str | None:
@@ -269,8 +292,8 @@ def _azure(host: str, parts: list[bytes]) -> tuple[str, list[bytes], bool]:
     ways = (b"_git", b"_ssh")
     before = [part for part in parts if part not in (b"defaultcollection", b"_full", b"_optimized")]
     org = [] if studio is None else [studio["org"].encode()]
-    at = next((place for place, part in enumerate(before) if part in ways), None)
-    if at is None:
+    at = next((place for place, part in enumerate(before) if part in ways), -1)
+    if at < 0:
         return "dev.azure.com", [*org, *before][:3], False
     owner, name = [*org, *before[:at]], before[at + 1 : at + 2]
     return "dev.azure.com", [*(owner if len(owner) > 1 else [*owner, *name]), *name], False
