@@ -23,6 +23,7 @@ from lineal.sources.bucket_listing import Listing
 from lineal.sources.bucket_open import open_bucket
 from lineal.sources.bucket_partition import partition_of
 from lineal.sources.bucket_reading import Reader
+from lineal.sources.s3_inventory import Inventory, open_inventory
 
 ORIGIN: Final = "bucket"
 _SNAPSHOTTED: Final = "dataset.snapshotted/1"
@@ -78,7 +79,9 @@ def snapshot_bucket(
     happened = session.clock()
     bucket = open_bucket(BucketUri.parse(address), endpoint)
     report = on_progress or (lambda _files, _bytes: None)
-    taken = _take(session, artifact, bucket, basis=basis, keep=keep, inventory=inventory, report=report)
+    taken = _take(
+        session, artifact, bucket, basis=basis, keep=keep, endpoint=endpoint, inventory=inventory, report=report
+    )
     canonical = version_ref(artifact, taken.files.digest)
     uri = BucketUri.parse(taken.detail["uri"])
 
@@ -100,11 +103,13 @@ def _take(
     *,
     basis: Basis,
     keep: bool,
+    endpoint: str | None,
     inventory: str | None,
     report: Progress,
 ) -> _Taken:
     described = bucket.describe()
-    with listed(bucket, described, inventory, report) as found:
+    listing_of = None if inventory is None else open_inventory(inventory, bucket.uri, endpoint)
+    with listed(bucket, described, listing_of, report) as found:
         known = Known.of_last(session, artifact, found.uri, described.endpoint)
         with session.objects.batch() as batch, Reader(bucket) as reader:
             files = BucketFiles(reader, session.objects, batch, known, basis=basis, keep=keep)
@@ -189,13 +194,15 @@ class Found:
 
 @contextmanager
 def listed(
-    bucket: Bucket, described: Described, inventory: str | None = None, report: Progress | None = None
+    bucket: Bucket, described: Described, inventory: Inventory | None = None, report: Progress | None = None
 ) -> Iterator[Found]:
     """Give the whole listing of what the address of `bucket` names, an object or a prefix.
 
     Raises `BadInput` if there is nothing, `SourceError` branches if the listing does not come to its end.
     """
-    uri, gaps, detail = bucket.uri, [], {}
+    uri, report = bucket.uri, report or (lambda _files, _bytes: None)
+    gaps: list[Gap] = []
+    detail = {} if inventory is None else inventory.detail()
     single = None if uri.is_prefix or inventory is not None else bucket.find(uri.key)
     uri = uri if single is not None else uri.as_prefix()
     cut = uri.key.rfind("/") + 1 if single is not None else len(uri.key)
@@ -203,7 +210,10 @@ def listed(
         if single is not None:
             listing.add([single])
         else:
-            gaps = _fill(listing, bucket, uri, described, report or (lambda _files, _bytes: None))
+            if inventory is not None:
+                _add(listing, inventory.pages(uri.key), report)
+            else:
+                gaps = _fill(listing, bucket, uri, described, report)
             if partition := partition_of(uri.key):
                 detail["partition"] = partition
         listing.settle()

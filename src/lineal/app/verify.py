@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from lineal.app.bucket_drift import check_bucket, is_in_bucket
 from lineal.app.log import Proof, published_size, show_proof
 from lineal.app.session import Session
 from lineal.app.stored import missing, verify_stored
@@ -92,7 +93,7 @@ def verify_one(session: Session, text: str) -> Verified:
     """Verify `text` and everything that made it, as the catalog has it.
 
     Each entry that speaks of them is proved to be in the signed log, each body held against its commitment, each
-    stored byte read and hashed.
+    stored byte read and hashed. What lies in a bucket is looked at there, without being read.
     """
     catalog = session.catalog
     root = catalog.resolve(text)
@@ -117,4 +118,6 @@ def verify_one(session: Session, text: str) -> Verified:
     of_node = _by_node(facts)
     for view in sorted(views.values(), key=lambda item: item.ref):
         findings.extend(verify_stored(session, view, of_node[view.id]))
+        if is_in_bucket(view):
+            findings.extend(check_bucket(session, view))
     return Verified(tuple(view.ref for view in views.values()), tuple(proofs), tuple(findings))
