@@ -15,8 +15,10 @@ from lineal.core.image import Image, parse
 from lineal.core.observation import Gap, Observation
 from lineal.errors import BadInput, IntegrityError, LinealError, SourceError, StoreError
 from lineal.sources.oci import OBSERVED, Looker, Seen, explain
+from lineal.sources.oci_attached import Attachments
 from lineal.sources.oci_http import Unseen
 from lineal.sources.oci_layout import Archive, Files, Folder, Layout, choose
+from lineal.sources.oci_manifest import Descriptor
 from lineal.sources.oci_registry import Repository
 from lineal.sources.oci_saved import observe_saved, read_saved
 from lineal.sources.oci_tags import TAGGED, UNTAGGED, Survey
@@ -120,7 +122,7 @@ class _Looking:
                 gap = explain(error, str(image))
                 yield gap
                 failures.append(error if isinstance(error, IntegrityError) else SourceError(gap.explanation))
-            if top and str(image) not in self.named:
+            if top and not self.request.all_tags and str(image) not in self.named:
                 self._name(str(image), top, None)
         yield from self._release()
         collection.covered = {"images": len(self.named), "statements": count}
@@ -196,7 +198,16 @@ def _look_at_layout(
 ) -> Iterator[tuple[Image, Iterator[Seen | Gap]]]:
     layout = Layout.read(files, name)
     for image, descriptor in choose(layout, list(request.images)):
-        yield image, looker.observe(layout, image, layout.manifest(descriptor.digest, descriptor))
+        yield image, _look_at_entry(looker, layout, image, descriptor, attached=request.attached)
+
+
+def _look_at_entry(
+    looker: Looker, layout: Layout, image: Image, descriptor: Descriptor, *, attached: bool
+) -> Iterator[Seen | Gap]:
+    manifest = layout.manifest(descriptor.digest, descriptor)
+    yield from looker.observe(layout, image, manifest)
+    if attached:
+        yield from Attachments(looker, layout, image).observe(manifest)
 
 
 def _look_at_archive(

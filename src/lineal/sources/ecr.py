@@ -10,7 +10,7 @@ from lineal.core import timestamp
 from lineal.core.digest import Digest
 from lineal.core.image import Image
 from lineal.core.observation import Gap
-from lineal.core.redaction import redact
+from lineal.core.redaction import clean, redact
 from lineal.sources.oci_auth import read_aws_password
 from lineal.sources.oci_credentials import Credentials
 from lineal.sources.oci_http import NotThere, Unseen
@@ -116,7 +116,7 @@ def _call(address: Address, environment: Mapping[str, str], operation: str, **ar
         found: dict[str, Any] = getattr(client, operation)(**arguments)
     except ClientError as error:
         code, said = (str(error.response.get("Error", {}).get(name, "")) for name in ("Code", "Message"))
-        why = f"{operation} of {address.repository} in {address.region}: {code} {redact(said)[0][:200]}".strip()
+        why = f"{operation} of {address.repository} in {address.region}: {code} {redact(clean(said))[0][:200]}".strip()
         if code in _UNKNOWN:
             raise NotThere(Gap("oci.not_there", f"ECR knows no such thing: {why}")) from error
         if any(code.startswith(denied) for denied in _DENIED):

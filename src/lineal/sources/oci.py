@@ -12,7 +12,7 @@ from lineal.core.redaction import redact, strip_url
 from lineal.errors import IntegrityError
 from lineal.sources import oci_config
 from lineal.sources.oci_config import Config
-from lineal.sources.oci_http import Unseen
+from lineal.sources.oci_http import Stopped, Unseen
 from lineal.sources.oci_manifest import ATTESTATION, MAX_LISTED, Descriptor, Manifest, read_manifest
 
 OBSERVED: Final = "container.observed/1"
@@ -115,6 +115,8 @@ class Looker:
             part = self._part(place, descriptor, about)
             stated = read_stated(descriptor.annotations, "annotation in the index") or inherited
             yield from self._observe(place, image, part, stated, depth + 1)
+        except Stopped:
+            raise
         except Unseen as error:
             yield Gap(error.gap.code, error.gap.explanation, about)
 

@@ -29,6 +29,7 @@ KEPT: Final = (
 """Variables whose values are recorded: of the system, of Python, of numerical libraries; never of applications."""
 
 _MAX_HISTORY: Final = 500
+_MAX_VARIABLES: Final = 200
 _MAX_TEXT: Final = 2048
 # Before Docker there were no images; builders write the year 1970 or 1980 where they hide the moment.
 _EARLIEST: Final = "2013-01-01T00:00:00.000000Z"
@@ -117,8 +118,9 @@ def _variables(pairs: Sequence[str]) -> tuple[dict[str, str], int, int]:
             omitted += 1
             continue
         shown, count = redact_value(name, value)
-        found[name[:256]] = shown[:_MAX_TEXT]
         cuts += count
+        if len(found) < _MAX_VARIABLES:
+            found[name[:256]] = shown[:_MAX_TEXT]
     return found, omitted, cuts
 
 

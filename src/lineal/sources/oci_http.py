@@ -16,7 +16,7 @@ from urllib3.exceptions import HTTPError, LocationValueError
 from urllib3.util import Timeout
 
 from lineal.core.observation import Gap
-from lineal.core.redaction import redact, strip_url
+from lineal.core.redaction import clean, redact, strip_url
 
 LARGEST: Final = 4 << 20
 """The size of a manifest that every registry must take (OCI distribution 1.1, "Pushing manifests"): no more is read."""
@@ -44,6 +44,10 @@ class NotThere(Unseen):
     """The registry answered, and said that there is no such thing."""
 
 
+class Stopped(Unseen):
+    """The registry does not answer at all, or no more for now: to ask it for other things is in vain."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What came back: the status, the headers with names in lower case, the body; and where it came from in the end."""
@@ -69,7 +73,7 @@ class Answer:
             said = " ".join(str(errors[0].get(name) or "") for name in ("code", "message"))
         except (ValueError, AttributeError, KeyError, IndexError, TypeError, RecursionError):
             return ""
-        return redact(" ".join(said.split()))[0][:200]
+        return redact(" ".join(clean(said).split()))[0][:200]
 
 
 def read_object(body: bytes, where: str, kind: str = "") -> dict[str, Any]:
@@ -155,7 +159,7 @@ class Wire:
                 answer = self._ask_once(method, url, headers, body, limit)
             except (HTTPError, OSError, ValueError) as error:
                 if last or isinstance(error, LocationValueError | ValueError):
-                    raise Unseen(Gap("oci.unreachable", f"no answer from {_host(url)}: {_reason(error)}")) from error
+                    raise Stopped(Gap("oci.unreachable", f"no answer from {_host(url)}: {_reason(error)}")) from error
                 pause = 0.5 * 2**attempt
             else:
                 if answer.status not in _AGAIN:
@@ -220,19 +224,19 @@ def _read(response: urllib3.BaseHTTPResponse, url: str, headers: Mapping[str, st
         if size > limit:
             raise Unseen(Gap("oci.too_large", f"{_host(url)} sent more than the {limit} bytes that are read of it"))
         if time.monotonic() > deadline:
-            raise Unseen(Gap("oci.unreachable", f"{_host(url)} had not sent all of an answer in {_DEADLINE:.0f} s"))
+            raise Stopped(Gap("oci.unreachable", f"{_host(url)} had not sent all of an answer in {_DEADLINE:.0f} s"))
     return b"".join(pieces)
 
 
-def _give_up(answer: Answer, url: str, pause: float) -> Unseen:
+def _give_up(answer: Answer, url: str, pause: float) -> Stopped:
     if answer.status == 429:
         said = answer.complaint()
-        return Unseen(
+        return Stopped(
             Gap(
                 "oci.throttled", f"{_host(url)} takes no more requests for now (wait {pause:.0f} s): 429 {said}".strip()
             )
         )
-    return Unseen(Gap("oci.unreachable", f"{_host(url)} answered {answer.status} {answer.complaint()}".strip()))
+    return Stopped(Gap("oci.unreachable", f"{_host(url)} answered {answer.status} {answer.complaint()}".strip()))
 
 
 def _read_pause(text: str | None) -> float | None:
@@ -260,5 +264,5 @@ def _host(url: str) -> str:
 
 def _reason(error: Exception) -> str:
     inner = getattr(error, "reason", None)
-    text = " ".join(str(inner if isinstance(inner, Exception) else error).split())
+    text = " ".join(clean(str(inner if isinstance(inner, Exception) else error)).split())
     return redact(text)[0][:200] or type(error).__name__

@@ -29,6 +29,7 @@ ATTESTATION: Final = "vnd.docker.reference.type"
 MAX_LISTED: Final = 1000
 _MAX_TEXT: Final = 4096
 _MAX_PAIRS: Final = 200
+_PAIRS_SIZE: Final = 1 << 18
 _FOREIGN: Final = re.compile(r"(?P<algorithm>sha256|sha512):(?P<hex>[0-9a-f]{64}|[0-9a-f]{128})")
 _LENGTHS: Final = {"sha256": 64, "sha512": 128}
 
@@ -178,6 +179,17 @@ def read_pairs(value: object) -> dict[str, str]:
     for name in sorted(key for key in value if isinstance(key, str))[:_MAX_PAIRS]:
         if isinstance(value[name], str):
             found[clean(name)[:_MAX_TEXT]] = redact_value(clean(name), clean(value[name]))[0][:_MAX_TEXT]
+    return shorten(found, _PAIRS_SIZE)
+
+
+def shorten(pairs: Mapping[str, str], size: int) -> dict[str, str]:
+    """Return as many of `pairs` as have together at most `size` characters: an event has room for so much."""
+    found: dict[str, str] = {}
+    for name, value in pairs.items():
+        size -= len(name) + len(value)
+        if size < 0:
+            break
+        found[name] = value
     return found
 
 

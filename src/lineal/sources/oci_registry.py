@@ -55,7 +55,7 @@ class Repository:
         ):
             if said is not None and said.startswith("sha256:") and said != str(found):
                 raise DigestMismatch(
-                    f"{where}: the registry {who} {said}, and sends bytes with the digest {found}; it was not recorded",
+                    f"{where}: the registry {who} {said[:80]}, and sends bytes with the digest {found}: not recorded",
                     fix="Ask who runs the registry, and compare with another copy of the image.",
                 )
         if expected is not None:

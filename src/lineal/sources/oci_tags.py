@@ -11,8 +11,8 @@ from lineal.core.observation import Gap, Node, Observation
 from lineal.errors import IntegrityError
 from lineal.sources import ecr
 from lineal.sources.oci import Looker, Seen, Stated, explain
-from lineal.sources.oci_attached import attach
-from lineal.sources.oci_http import NotThere, Unseen
+from lineal.sources.oci_attached import Attachments
+from lineal.sources.oci_http import NotThere, Stopped, Unseen
 from lineal.sources.oci_manifest import Manifest, read_manifest
 from lineal.sources.oci_registry import Repository
 
@@ -65,6 +65,8 @@ class Survey:
                     continue
                 done[manifest.digest] = manifest
                 yield from self._image(named, manifest, listed)
+            except Stopped:
+                raise
             except Unseen as error:
                 yield explain(error, str(named))
             except IntegrityError as error:
@@ -84,16 +86,12 @@ class Survey:
         return None if known is None else read_manifest(known, f"{self.repository.image.name}:{tag}")
 
     def _image(self, image: Image, manifest: Manifest, listed: set[str] | None) -> Iterator[Seen | Gap]:
-        subjects: list[Digest] = []
-        for seen in self.looker.observe(self.repository, image, manifest):
-            yield seen
-            if isinstance(seen, Seen) and seen.node.digest is not None:
-                subjects.append(seen.node.digest)
+        yield from self.looker.observe(self.repository, image, manifest)
         if image.tag is not None and image.digest is None:
             yield self._tagged(image, manifest)
             yield from self._commit_of(image, manifest)
-        for subject in subjects if self.attached else ():
-            yield from attach(self.looker, self.repository, subject, listed)
+        if self.attached:
+            yield from Attachments(self.looker, self.repository, image, self.repository, listed).observe(manifest)
 
     def _tagged(self, image: Image, manifest: Manifest) -> Seen:
         node = Node(
