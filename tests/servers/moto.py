@@ -68,6 +68,10 @@ class _Quiet(MotoRequestHandler):  # type: ignore[misc]
         """Say nothing."""
 
 
+def _say_nothing(*_words: object) -> None:
+    """Take the place of a log."""
+
+
 def _update_endpoint(self: SageMakerResponse) -> Any:
     """Give an endpoint another configuration, at once; moto has no such operation."""
     name = self._get_param("EndpointName")
@@ -92,6 +96,7 @@ def moto_server() -> Iterator[Moto]:
     moto_api_backend.reset()
     application = DomainDispatcherApplication(create_backend_app)
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=_Quiet)
+    server.log = _say_nothing  # an operation that moto lacks would be a traceback each time
     thread = threading.Thread(target=server.serve_forever, name="moto", daemon=True)
     thread.start()
     try:

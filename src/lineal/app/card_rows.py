@@ -34,15 +34,17 @@ class RowMaker:
         shown = self._witness.show(known)
         unproved = self._witness.prove(known.view.idx)
         verified = False if unproved else shown.verified  # of an image nobody here has read a byte: neither yes nor no
+        unfixed = known.view.detail.get("fixed") is False
+        wrong = "only its address is known: what was there then is not" if unfixed and wrong is None else wrong
         missing = wrong or shown.against or unproved
         row = _row(phase, artifact, step, known, role=role, required=required)
         return Row(
             **row,
             digest=known.view.digest,
-            immutable=immutable and known.view.digest is not None,
+            immutable=immutable and known.view.digest is not None and not unfixed,
             retrievable=shown.retrievable,
             verified=verified,
-            how=how or "digest",
+            how="address" if unfixed else how or "digest",
             where=shown.where,
             missing=missing,
             fill=None if missing is None else "lineal verify" if unproved and not shown.against else fill,

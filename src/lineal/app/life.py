@@ -176,6 +176,15 @@ def bytes_of(view: NodeView) -> int:
     return size if isinstance(size, int) else 0
 
 
+def _served(graph: Graph, endpoint: Known, deployment: Step) -> Known | None:
+    """Return the model that the revision says it serves, else the first that its deployment used."""
+    models = deployment.inputs("model")
+    configuration = endpoint.detail.get("configuration")
+    named = configuration.get("model") if isinstance(configuration, dict) else None
+    chosen = next((each for each in models if each.view.canonical == named), next(iter(models), None))
+    return None if chosen is None else graph.know(chosen.view.id)
+
+
 def read_life(session: Session, root: NodeView, moment: Moment = NOW) -> Life:
     """Return the life of `root`, which is a model version or an endpoint revision, as of `moment`."""
     graph = Graph(session.catalog, [root], moment)
@@ -185,8 +194,7 @@ def read_life(session: Session, root: NodeView, moment: Moment = NOW) -> Life:
         deployed = graph.sources(root.id, "deployed")
         if deployed:
             deployment = graph.step(max(deployed, key=lambda run: (graph.views[run].time or "", run)))
-            models = deployment.inputs("model")
-            model = graph.know(models[0].view.id) if models else None
+            model = _served(graph, endpoint, deployment)
     elif root.kind == "model":
         model = graph.know(root.id)
     if model is not None:

@@ -56,7 +56,8 @@ def observe(
 ) -> Observation:
     """Return the observation ``run.finished/1``: the run, all that it used and made, and what could not be seen."""
     run = f"run:{started.id}"
-    nodes = [Node(ref=run, basis="observed", detail=_detail(started, outcome, captured, files, code))]
+    detail = _detail(started, outcome, captured, files, code)
+    nodes = [Node(ref=run, basis="observed", detail=detail, aliases=_names(captured.sagemaker))]
     used = list(files.used)
     environment = environment_node(captured.environment, captured.objects)
     for node in (environment, _container_node(captured), code.node):
@@ -79,6 +80,14 @@ def observe(
         data={"host": read_host().describe()},
         subject=(run, *(node.ref for node in nodes[1:])),
     )
+
+
+def _names(job: SageMakerJob | None) -> tuple[str, ...]:
+    """Return the foreign names of a run: those of the job that it is, so that what SageMaker says of it joins it."""
+    if job is None:
+        return ()
+    found = job.arn if job.arn is not None else f"{job.kind}-job/{job.name}" if job.name else ""
+    return (found,) if found and found.isprintable() and " " not in found else ()
 
 
 def _moment(seconds: float) -> str:

@@ -1,0 +1,140 @@
+"""SageMaker's own lineage, joined with what was collected: artifacts and actions by their sources, and edges."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from lineal.app.sagemaker_lookup import Lookup
+from lineal.core.observation import Gap, Observation
+from lineal.sources.aws_session import Refusal, pages
+from lineal.sources.sagemaker_data import Places
+from lineal.sources.sagemaker_lineage import (
+    APPROVAL,
+    DEPLOYMENT,
+    Deployment,
+    action_entity,
+    artifact_entity,
+    observe_association,
+    observe_entity,
+    read_decision,
+    read_deployment,
+)
+from lineal.sources.sagemaker_models import Decision
+from lineal.sources.sagemaker_reading import ACTION, ARTIFACT, CONTEXT, PAGE, Reader
+
+_OWN_CONTEXTS: Final = frozenset({"Endpoint", "ModelGroup"})
+
+
+class OwnLineage:
+    """Reads the lineage that SageMaker keeps; `decisions` and `deployments` are the history in it, by ARN."""
+
+    def __init__(self, lookup: Lookup, places: Places, reader: Reader) -> None:
+        self._lookup, self._places, self._reader = lookup, places, reader
+        self.decisions: dict[str, list[Decision]] = {}
+        self.deployments: dict[str, list[Deployment]] = {}
+        self._refs: dict[str, str] = {}
+        self._sources: dict[str, str] = {}
+        self._told: set[str] = set()
+
+    def history(self) -> Iterator[Gap]:
+        """Read the actions that tell of approvals and deployments, all of them: they are few, and no event is twice."""
+        deployed: list[Mapping[str, Any]] = []
+        for body in self._reader.described(ACTION, None, lambda each: each.get("ActionType") in {APPROVAL, DEPLOYMENT}):
+            if isinstance(body, Gap):
+                yield body
+                continue
+            self._told.add(str(body["ActionArn"]))
+            if body.get("ActionType") == APPROVAL:
+                found = read_decision(body)
+                if found is not None:
+                    self.decisions.setdefault(found[0], []).append(found[1])
+            else:
+                deployed.append(body)
+        for action in deployed:
+            yield from self._deployment(action)
+        for told in (*self.decisions.values(), *self.deployments.values()):
+            told.sort(key=lambda each: each.time)  # type: ignore[attr-defined]
+
+    def _deployment(self, action: Mapping[str, Any]) -> Iterator[Gap]:
+        arn = str(action["ActionArn"])
+        ends: dict[str, list[str]] = {"SourceArn": [], "DestinationArn": []}
+        for wanted, other in (("DestinationArn", "SourceArn"), ("SourceArn", "DestinationArn")):
+            for page in self._associations(**{wanted: arn}):
+                if isinstance(page, Gap):
+                    yield page
+                    return
+                ends[other] += [str(each[other]) for each in page]
+        near = [source for end in (*ends["SourceArn"], *ends["DestinationArn"]) if (source := self._source(end))]
+        packages = [each for each in near if ":model-package/" in each]
+        endpoints = [each for each in near if ":endpoint/" in each]
+        for deployment in read_deployment(action, packages, endpoints):
+            self.deployments.setdefault(deployment.endpoint.lower(), []).append(deployment)
+
+    def _source(self, arn: str) -> str | None:
+        """Return the address that an artifact or context of the lineage stands for."""
+        if arn not in self._sources:
+            kind = ARTIFACT if ":artifact/" in arn else CONTEXT if ":context/" in arn else None
+            body = None if kind is None else self._reader.describe(kind, arn)
+            known = body is not None and not isinstance(body, Refusal)
+            self._sources[arn] = str((body.get("Source") or {}).get("SourceUri") or "") if known else ""  # type: ignore[union-attr]
+        return self._sources[arn] or None
+
+    def _associations(self, **filters: Any) -> Iterator[list[Mapping[str, Any]] | Gap]:
+        wanted = {"MaxResults": PAGE, **filters}
+        for page in pages(self._reader.client, "ListAssociations", "AssociationSummaries", **wanted):
+            if isinstance(page, Refusal):
+                self._reader.refused.add("association")
+                yield page.gap("association")
+            else:
+                yield list(page)
+
+    def read(self, since: datetime | None) -> Iterator[Observation | Gap]:
+        """Yield the entities and associations made since a moment; contexts are groups, and are told of as gaps."""
+        for body in self._reader.described(ARTIFACT, since):
+            if isinstance(body, Gap):
+                yield body
+                continue
+            entity = artifact_entity(body, self._places, self._ref_of)
+            self._refs[str(body["ArtifactArn"])] = entity.ref
+            yield observe_entity("artifact", body, entity, self._lookup.since(entity.ref))
+        for body in self._reader.described(ACTION, since, lambda each: str(each["ActionArn"]) not in self._told):
+            if isinstance(body, Gap):
+                yield body
+                continue
+            entity = action_entity(body)
+            self._refs[str(body["ActionArn"])] = entity.ref
+            yield observe_entity("action", body, entity, self._lookup.since(entity.ref))
+        for context in self._reader.listed(CONTEXT, since):
+            if isinstance(context, Gap):
+                yield context
+            elif context.get("ContextType") not in _OWN_CONTEXTS:
+                kind = str(context.get("ContextType"))
+                yield Gap("sagemaker.context", f"a group of things ({kind}) is not in the graph", context["ContextArn"])
+        filters = {} if since is None else {"CreatedAfter": since}
+        for page in self._associations(**filters):
+            if isinstance(page, Gap):
+                yield page
+            else:
+                for said in page:
+                    yield from self._associate(said)
+
+    def _associate(self, said: Mapping[str, Any]) -> Iterator[Observation | Gap]:
+        ends = (str(said["SourceArn"]), str(said["DestinationArn"]))
+        if any(":context/" in end or end in self._told for end in ends):
+            return  # a group, or an approval or deployment: told as what it is
+        source, target = (self._end(end) for end in ends)
+        since = max((self._lookup.since(ref) for ref in (source, target) if ref), default="")
+        found = observe_association(said, source, target, since)
+        if found is not None:
+            yield found
+
+    def _end(self, arn: str) -> str | None:
+        if arn not in self._refs:
+            known = self._lookup.named((arn, arn.lower()), None)
+            if known:
+                self._refs[arn] = known[-1].ref
+        return self._refs.get(arn)
+
+    def _ref_of(self, source: str) -> str | None:
+        known = self._lookup.of_arn(source, "model") or self._lookup.of_arn(source, "run")
+        return None if known is None else known.ref

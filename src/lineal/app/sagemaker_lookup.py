@@ -1,0 +1,146 @@
+"""What is on record of SageMaker's things, and what this collection has said of them already."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from lineal.app.session import Session
+from lineal.catalog.graph import NOW, Moment
+from lineal.catalog.reader import NodeView
+from lineal.core import path
+from lineal.core.observation import Node, Observation
+from lineal.sources.sagemaker_data import Recorded
+from lineal.sources.sagemaker_words import Arn, small
+
+_BY_SAGEMAKER: Final = "run:sagemaker-"
+
+
+class Lookup:
+    """Answers from the catalog, and from what was said a moment ago and is not in it yet."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._aliases: dict[str, dict[str, Recorded]] = {}
+        self._versions: dict[tuple[str, str], list[Node]] = {}
+        self._owners: dict[tuple[str, str], str] = {}
+        self._makers: dict[str, str] = {}
+        self._times: dict[str, str] = {}
+
+    def remember(self, observation: Observation) -> Observation:
+        """Take note of what was said, and return it."""
+        self._makers.update({edge.target: edge.source for edge in observation.edges if edge.type == "generated"})
+        for node in observation.nodes:
+            self._times.setdefault(node.ref, observation.time)
+            recorded = Recorded(
+                ref=node.ref, time=observation.time, fixed=node.detail.get("fixed") is not False, detail=node.detail
+            )
+            for alias in node.aliases:
+                self._aliases.setdefault(alias, {}).setdefault(node.ref, recorded)
+            name, _, version = node.ref.partition("@")
+            if version and node.version is not None:
+                kind, _, name = name.partition(":")
+                self._versions.setdefault((kind, name), []).append(node)
+        return observation
+
+    def named(self, aliases: Sequence[str], until: str | None) -> list[Recorded]:
+        """Return the versions known under any of some foreign names by a moment, newest first."""
+        moment = NOW if until is None else Moment(time=until)
+        found: dict[str, Recorded] = {}
+        for views in self._session.catalog.with_aliases(list(aliases), moment).values():
+            found.update({view.canonical: _recorded(view) for view in views if view.time is not None})
+        for alias in aliases:
+            for recorded in self._aliases.get(alias, {}).values():
+                if until is None or recorded.time <= until:
+                    found.setdefault(recorded.ref, recorded)
+        return sorted(found.values(), key=lambda each: (each.time, each.ref), reverse=True)
+
+    def of_arn(self, arn: str, kind: str) -> Recorded | None:
+        """Return the thing of this kind that SageMaker calls `arn`, however AWS or a user spells its name."""
+        for each in self.named(tuple(dict.fromkeys((arn, small(arn)))), None):
+            said = each.detail.get("sagemaker")
+            if each.ref.startswith(f"{kind}:") and isinstance(said, dict) and small(str(said.get("arn"))) == small(arn):
+                return each
+        return None
+
+    def since(self, ref: str) -> str:
+        """Return the moment from which a thing is on record; empty if it is not."""
+        if ref in self._times:
+            return self._times[ref]
+        view = self._session.catalog.find([ref]).get(ref)
+        return "" if view is None else view.time or ""
+
+    def is_reused(self, run: str, created: str) -> bool:
+        """Return whether another job than the one created then has this reference: SageMaker lets names be reused."""
+        view = self._session.catalog.find([run]).get(run)
+        said = {} if view is None else view.detail.get("sagemaker")
+        described = said.get("described") if isinstance(said, dict) else None
+        return isinstance(described, dict) and described.get("CreationTime") not in (None, created)
+
+    def captured(self, arn: Arn, name: str, created: str, ended: str) -> list[str]:
+        """Return the runs that `lineal run` recorded inside of the job: those that no other of them started.
+
+        Inside, a job knows its ARN, or its name alone: then the run is one that began while the job was there.
+        """
+        named = self.named((*arn.named(name), small(arn.text)), None)
+        named = named or [each for each in self.named((f"{arn.kind}/{name}",), None) if created <= each.time <= ended]
+        runs = {
+            each.ref: each for each in named if each.ref.startswith("run:") and not each.ref.startswith(_BY_SAGEMAKER)
+        }
+        return sorted(ref for ref, each in runs.items() if each.detail.get("parent") not in runs)
+
+    def versions(self, kind: str, name: str) -> list[tuple[str, str | None, dict[str, Any]]]:
+        """Return reference, label and detail of each version of an artifact, those just said too."""
+        views = self._session.catalog.of_artifact(kind, name)
+        found = {view.canonical: (view.canonical, view.version, view.detail) for view in views}
+        for node in self._versions.get((kind, name), ()):
+            found.setdefault(node.ref, (node.ref, node.version, node.detail))
+        return list(found.values())
+
+    def name(self, kind: str, arn: Arn, given: str) -> str:
+        """Return the name of the artifact that something called `given` is: its own, unless that is taken.
+
+        Another account or region, another kind of thing, or somebody's own registry can have the same name: then the
+        name says where it is from.
+        """
+        owner = f"{arn.kind}:{arn.region}:{arn.account}"
+        spelled = path.spell(given.encode())
+        key = (kind, spelled)
+        if key not in self._owners:
+            others = {_owner(detail) for _, _, detail in self.versions(kind, spelled)}
+            self._owners[key] = owner if not others or owner in others else "another"
+        if self._owners[key] == owner:
+            return given
+        return f"sagemaker/{arn.region}/{arn.account}/{arn.kind}/{given}"
+
+    def maker(self, ref: str) -> str | None:
+        """Return the run that made a version, None where that is not known, or not of one run alone."""
+        if ref in self._makers:
+            return self._makers[ref]
+        catalog = self._session.catalog
+        view = catalog.find([ref]).get(ref)
+        if view is None:
+            return None
+        edges = catalog.edges_of(view.id)
+        runs = {source for source, target, kind in edges if target == view.id and kind == "generated"}
+        return next(iter(catalog.views(runs).values())).canonical if len(runs) == 1 else None
+
+    def knows(self, refs: Iterable[str]) -> bool:
+        """Return whether anything is on record under one of these canonical references."""
+        wanted = list(refs)
+        said = {node.ref for nodes in self._versions.values() for node in nodes}
+        return bool(said.intersection(wanted)) or bool(self._session.catalog.find(wanted))
+
+
+def _recorded(view: NodeView) -> Recorded:
+    return Recorded(
+        ref=view.canonical,
+        time=view.time or "",
+        fixed=view.detail.get("fixed") is not False,
+        detail=view.detail,
+    )
+
+
+def _owner(detail: dict[str, Any]) -> str:
+    said = detail.get("sagemaker")
+    if not isinstance(said, dict) or not said.get("arn"):
+        return "somebody else"
+    return f"{said.get('kind')}:{said.get('region')}:{said.get('account')}"

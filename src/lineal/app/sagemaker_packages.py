@@ -1,0 +1,112 @@
+"""Model packages of SageMaker: registered once, and each decision about them recorded once."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from lineal.app.registry import APPROVED, REJECTED
+from lineal.app.sagemaker_lookup import Lookup
+from lineal.app.session import Session
+from lineal.core.observation import Gap, Observation
+from lineal.sources import sagemaker_models as models
+from lineal.sources.sagemaker_data import Places
+from lineal.sources.sagemaker_models import Decision, Package
+
+_SAME: Final = timedelta(minutes=2)
+
+
+class Packages:
+    """Turns what SageMaker says of packages into what is to be recorded; `decided` are the decisions its lineage has.
+
+    `decided` maps the ARN of a package, in small letters, to decisions, oldest first.
+    """
+
+    def __init__(self, session: Session, lookup: Lookup, places: Places, decided: Mapping[str, list[Decision]]) -> None:
+        self._session, self._lookup, self._places, self._decided = session, lookup, places, decided
+
+    def take(self, body: Mapping[str, Any]) -> Iterator[Observation | Gap]:
+        """Yield what is new of one package."""
+        package = Package.read(body)
+        status = str(body.get("ModelPackageStatus") or "Completed")
+        if status != "Completed":
+            ready = status in {"Failed", "Deleting", "DeleteFailed"}
+            code = f"the package is {status}: it is no model version"
+            yield (
+                Gap("sagemaker.package_failed", code, package.arn.text)
+                if ready
+                else Gap(
+                    "sagemaker.in_progress",
+                    "the package is not complete yet: the next collection looks again",
+                    package.arn.text,
+                )
+            )
+            return
+        known = self._lookup.of_arn(package.arn.text, "model")
+        if known is not None and known.time != package.time:
+            yield Gap(
+                "sagemaker.name_reused",
+                f"another package of this name and number is on record, of {known.time}",
+                package.arn.text,
+            )
+            return
+        if known is None:
+            said = self._register(package)
+            yield said
+            ref = said.nodes[0].ref
+            yield from self._claim_code(package, said)
+        else:
+            ref = known.ref
+        changed = models.update(package, ref)
+        if changed is not None:
+            yield changed
+        yield from self._decide(package, ref)
+
+    def _register(self, package: Package) -> Observation:
+        name = self._lookup.name("model", package.arn, package.group)
+        said = models.registration(package, self._places, name)
+        if self._lookup.knows([said.nodes[0].ref]):
+            return models.registration(package, self._places, name, is_taken=True)
+        return said
+
+    def _claim_code(self, package: Package, said: Observation) -> Iterator[Observation]:
+        """Say of the job that made the model data which commit it ran, where the package says so."""
+        sources = {edge.source for edge in said.edges if edge.source.startswith("file:")}
+        metadata = package.body.get("MetadataProperties") or {}
+        generated = self._lookup.of_arn(str(metadata.get("GeneratedBy") or ""), "run")
+        for source in sorted(sources):
+            run = self._lookup.maker(source)
+            if run is not None:
+                claim = models.code_of_run(package, self._places, run, None if generated is None else generated.ref)
+                if claim is not None:
+                    yield claim
+
+    def _decide(self, package: Package, ref: str) -> Iterator[Observation]:
+        recorded = self._recorded(ref)
+        shown = f"{ref.partition('@')[0]}@{package.version or '1'}"
+        for told in self._decided.get(package.arn.text.lower(), ()):
+            decision = replace(told, time=max(told.time, package.time))
+            if decision.word == "withdrawn" and not recorded:
+                continue  # it was created so: nobody has decided yet
+            if not any(word == decision.word and _near(time, decision.time) for time, word in recorded):
+                recorded.append((decision.time, decision.word))
+                yield models.decision_event(package, ref, shown, decision)
+        recorded.sort()
+        now = models.current_decision(package, decided_before=bool(recorded))
+        if now is not None and (not recorded or recorded[-1][1] != now.word):
+            yield models.decision_event(package, ref, shown, now)
+
+    def _recorded(self, ref: str) -> list[tuple[str, str]]:
+        """Return time and word of each decision on record, oldest first."""
+        catalog = self._session.catalog
+        view = catalog.find([ref]).get(ref)
+        facts = [] if view is None else catalog.facts([view.id])
+        return [
+            (fact.time, str(fact.detail.get("sagemaker", {}).get("status") or fact.detail.get("decision")))
+            for fact in facts
+            if fact.type in {APPROVED, REJECTED}
+        ]
+
+
+def _near(one: str, other: str) -> bool:
+    return abs(datetime.fromisoformat(one) - datetime.fromisoformat(other)) <= _SAME
