@@ -40,11 +40,13 @@ def restore(
     target: Path,
     *,
     link: Link | None = None,
+    offline: bool = False,
     force: bool = False,
     on_progress: Progress | None = None,
 ) -> Restored:
     """Write the version that `text` names into `target`: the folder of a tree, the file of a single object.
 
+    Code comes by its commit from its host, unless `offline` or that cannot give it: see `restore_code`.
     `link` says how files come from the object store, see `StoredContents`. After the restore of a version whose files
     were pinned, the digests of the bytes that came are recorded as a version of the same artifact: ``content`` of what
     is returned. Raises `BadRef` for a kind that has no files, `AlreadyExists` for what would be overwritten without
@@ -58,6 +60,10 @@ def restore(
     if view.digest is None:
         raise ObjectMissing(f"{view.ref} is recorded without a digest: it cannot be restored")
     digest = Digest.parse(view.digest)
+    if view.kind == "code":
+        from lineal.app.restore_code import restore_code
+
+        return restore_code(session, view, target, offline=offline, link=link, force=force, on_progress=on_progress)
     stored = view.detail.get("stored")
     if stored == "object":
         return _restore_file(session, view, digest, target, force=force)

@@ -1,6 +1,7 @@
 """What a reference names: the nodes that it can mean, and the one that it does."""
 
 import difflib
+import re
 from operator import attrgetter
 from typing import Final
 
@@ -14,6 +15,7 @@ from lineal.errors import AmbiguousRef, UnknownRef
 
 RETIRED: Final = "endpoint.retired/1"
 _PREFIX_MIN: Final = 4
+_COMMIT: Final = re.compile(r"[0-9a-f]{7,64}")
 _MOST_NAMES: Final = 5000
 
 
@@ -24,6 +26,11 @@ def resolve(connection: sa.Connection, text: str, moment: Moment) -> NodeView:
     stated = [view for view in found.values() if view.time is not None]
     if not stated:
         raise _unknown(connection, text)
+    if isinstance(named, ref.VersionRef) and named.kind == "code" and not _matching(named.version, stated):
+        # One tree can be that of many commits: its label is one of them, all are its foreign names.
+        known = _foreign(connection, named.version, moment) if _COMMIT.fullmatch(named.version) else set()
+        of_commit = [view for view in stated if view.id in known]
+        stated, named = (of_commit, ref.ForeignRef(named.version)) if of_commit else (stated, named)
     chosen = _choose(named, stated)
     if isinstance(named, ref.ArtifactRef) and named.kind == "endpoint":
         _refuse_retired(connection, chosen, moment)
@@ -72,6 +79,9 @@ def _unknown(connection: sa.Connection, text: str) -> UnknownRef:
     node = tables.node.c
     query = sa.select(node.kind, node.name).where(node.kind != "file").distinct().limit(_MOST_NAMES)
     names = [f"{kind}:{name}" for kind, name in connection.execute(query)]
+    if _COMMIT.fullmatch(text.rpartition("@")[2]) is not None:
+        commit = "A commit is put on record by `lineal collect git REPO --commit ID`; `lineal ls` lists what is there."
+        return UnknownRef(f"nothing is recorded as {text}", fix=commit)
     like = difflib.get_close_matches(text.partition("@")[0], names, n=3)
     fix = f"Did you mean {', '.join(like)}? `lineal ls` lists what is recorded." if like else None
     return UnknownRef(f"nothing is recorded as {text}", fix=fix)
@@ -91,6 +101,8 @@ def _choose(named: ref.Ref, found: list[NodeView]) -> NodeView:
         found = exact or found
     if not found:
         raise UnknownRef(f"nothing is recorded as {named}")
+    if isinstance(named, ref.ForeignRef):  # of a commit, the version that it is goes before one with changes upon it
+        found = [view for view in found if view.version == named.text] or found
     if isinstance(named, ref.ForeignRef) and len({(view.kind, view.name) for view in found}) == 1:
         return max(found, key=_start if found[0].kind == "endpoint" else attrgetter("age"))
     if len(found) > 1:

@@ -26,6 +26,9 @@ def restore(
             show_default=False,
         ),
     ] = None,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Ask no git host: code comes from the ledger's own objects.")
+    ] = False,
     ledger: options.Ledger = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -34,6 +37,7 @@ def restore(
 
     What is there already and right is not written again. Nothing outside DIR is touched.
 
+    Code comes by its commit from its host, or from the ledger's own objects where the host does not give it.
     Files of a bucket or of DVC that were only pinned are fetched, and the digests of their bytes recorded.
 
     Examples: `lineal restore dataset:transactions@3 /tmp/t3` · `lineal restore model:risk@7 risk.joblib` ·
@@ -45,7 +49,7 @@ def restore(
 
     terminal = Terminal(as_json=as_json, quiet=quiet)
     with opened(ledger) as session, terminal.progress(f"restore of {ref}") as move:
-        done = write(session, ref, target, link=read_link(link), force=force, on_progress=move)
+        done = write(session, ref, target, link=read_link(link), offline=offline, force=force, on_progress=move)
     document = {
         "version": describe_node(done.version),
         "target": str(done.target),
