@@ -9,6 +9,7 @@ from lineal.core.digest import Digest
 from lineal.core.path import spell
 from lineal.datasets.difference import diff
 from lineal.datasets.manifest import HEADER, Entry, Manifest, entries, is_boundary, load, write
+from lineal.datasets.rewrite import Rewrite
 from lineal.errors import BadInput, BadManifest, ObjectMissing
 
 
@@ -107,6 +108,43 @@ def test_diff_is_the_difference_of_the_sets(
         assert each.old == (Entry(each.path, *old[each.path]) if each.path in old else None)
         assert each.new == (Entry(each.path, *new[each.path]) if each.path in new else None)
         assert each.change == ("added" if each.old is None else "removed" if each.new is None else "changed")
+
+
+@settings(max_examples=300, deadline=None)
+@given(TREES, TREES, TREES)
+def test_rewriting_what_changed_gives_what_writing_all_of_it_gives(
+    common: dict[bytes, tuple[str, Digest, int]],
+    one: dict[bytes, tuple[str, Digest, int]],
+    other: dict[bytes, tuple[str, Digest, int]],
+) -> None:
+    old, new = without_files_as_folders(common | one), without_files_as_folders(common | other)
+    memory = Memory()
+    before = write(rows(old), memory.put)
+    rewrite = Rewrite(before, memory, memory.put)
+    for path in sorted(path for path in old.keys() | new.keys() if old.get(path) != new.get(path)):
+        rewrite.change(path, Entry(path, *new[path]) if path in new else None)
+    assert rewrite.finish() == write(rows(new), memory.put)
+    assert rewrite.is_changed == (old != new)
+
+
+def test_rewriting_reads_and_writes_few_ranges() -> None:
+    memory = Memory()
+    old = [Entry(b"part-%06d" % number, "f", Digest.of(b"%d" % number), number) for number in range(60_000)]
+    before = write(old, memory.put)
+    stored = set(memory.objects)
+    rewrite = Rewrite(before, memory, memory.put)
+    rewrite.change(b"part-012345", None)
+    rewrite.change(b"part-050000", Entry(b"part-050000", "x", Digest.of(b"other"), 5))
+    rewrite.change(b"part-9", Entry(b"part-9", "f", Digest.of(b"last"), 4))
+    after = rewrite.finish()
+    new = {entry.path: entry for entry in old} | {
+        b"part-050000": Entry(b"part-050000", "x", Digest.of(b"other"), 5),
+        b"part-9": Entry(b"part-9", "f", Digest.of(b"last"), 4),
+    }
+    del new[b"part-012345"]
+    assert after == write([new[path] for path in sorted(new)], memory.put)
+    assert len(memory.reads) <= 4
+    assert len(set(memory.objects) - stored) <= 5
 
 
 def reseal(manifest: Manifest, memory: Memory, number: int, altered: bytes) -> Digest:

@@ -33,6 +33,8 @@ CREATE TABLE block (
 );
 PRAGMA user_version = {_VERSION}
 """
+# A file with any bytes in it makes SQLite and its adapter raise each of these.
+_DAMAGE: Final = (sqlite3.Error, struct.error, TypeError, ValueError, AttributeError, IndexError)
 _COLUMNS: Final = "folder, first, last, device, names, keys, digests, packs, files, size, gaps"
 
 
@@ -99,12 +101,13 @@ class ChangeIndex:
     def __init__(self, file: Path, root: bytes) -> None:
         """Open the index in `file`, made anew if there is none; raise `StaleIndexError` if it is not one."""
         self._root = root
+        self._file = file
         try:
             file.parent.mkdir(mode=0o700, exist_ok=True)
             self._write, self._read = _connect(file), _connect(file)
             self._read.execute("BEGIN")
             found = self._read.execute("SELECT * FROM root WHERE path = ?", (root,)).fetchone()
-        except (sqlite3.Error, OSError) as error:
+        except (OSError, *_DAMAGE) as error:
             raise StaleIndexError(str(error)) from error
         self._id: int | None = found[0] if found else None
         self._token: str | None = found[2] if found else None
@@ -133,7 +136,7 @@ class ChangeIndex:
                     query = "SELECT name FROM pack WHERE id = ?"
                     self._packs[number] = self._read.execute(query, (number,)).fetchone()[0]
                 yield self._packs[number]
-        except (sqlite3.Error, struct.error, TypeError) as error:
+        except _DAMAGE as error:
             raise StaleIndexError(f"a pack is not known: {error}") from error
 
     def write(self, rows: Iterable[Fresh], removed: Iterable[bytes] = (), basis: Basis | None = None) -> None:
@@ -154,10 +157,12 @@ class ChangeIndex:
             if basis is not None and self._is_ours:
                 self._write_basis(basis)
             self._write.execute("COMMIT")
-        except sqlite3.Error:
+        except _DAMAGE as error:
             self._is_writable = False
             with suppress(sqlite3.Error):
                 self._write.execute("ROLLBACK")
+            if not isinstance(error, sqlite3.OperationalError):  # not busy, full or read-only, but broken
+                discard_index(self._file)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -219,7 +224,7 @@ class ChangeIndex:
         try:
             basis = Basis(Digest(found[4]), *found[5:7])
             sealed = basis.seal(self._root)
-        except TypeError as error:
+        except _DAMAGE as error:
             raise StaleIndexError(str(error)) from error
         if sealed != found[7]:
             raise StaleIndexError("a root is not as it was written")
@@ -231,7 +236,7 @@ class ChangeIndex:
             found = [(Row(*columns), seal) for *columns, seal in self._read.execute(query, given)]
             if any(row.seal(self._root) != seal for row, seal in found):
                 raise StaleIndexError("a row is not as it was written")
-        except (sqlite3.Error, TypeError, AttributeError) as error:
+        except _DAMAGE as error:
             raise StaleIndexError(str(error)) from error
         return [row for row, _ in found]
 
@@ -254,7 +259,7 @@ def _names(index: ChangeIndex, folder: bytes) -> list[bytes]:
 
 
 def discard_index(file: Path) -> None:
-    """Delete the index in `file`."""
+    """Delete the index in `file`, or what else is there under its name."""
     for suffix in ("", "-wal", "-shm"):
         with suppress(OSError):
             file.with_name(file.name + suffix).unlink()

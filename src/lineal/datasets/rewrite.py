@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable
 
 from lineal.core.digest import Digest
-from lineal.datasets.manifest import Entry, Manifest, ObjectReader, Range, Writer, read_range
+from lineal.datasets.manifest import Entry, Manifest, ObjectReader, Range, Writer, is_boundary, read_range
 
 
 class Rewrite:
@@ -46,7 +46,7 @@ class Rewrite:
         self._write_open(path)
         while not self._entries and self._ranges and self._ranges[0].first < path:
             part = self._ranges.popleft()
-            if part.last < path and self._writer.is_between:
+            if part.last < path and self._writer.is_between and is_boundary(part.last):
                 self._writer.share(part)
             else:
                 self._open(part)
