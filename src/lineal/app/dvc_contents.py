@@ -1,10 +1,11 @@
 """The bytes of what DVC tracks, for a restore: from DVC's cache, else its remote, held against DVC's hashes."""
 
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from lineal.app.collect import last_covered
 from lineal.app.collect_dvc import load_config
@@ -25,7 +26,10 @@ from lineal.sources.dvc_file import Oid
 from lineal.sources.dvc_git import open_repository
 from lineal.sources.dvc_remote import Holder, open_remote
 
-_FIX = "`dvc pull` (or `dvc fetch`) in the repository brings the bytes into DVC's cache; then run the command again."
+_ADDRESS: Final = re.compile(r"(?P<scheme>[a-z0-9+.-]+)://(?P<place>[^/]+)/(?P<key>.+)", re.DOTALL)
+_FIX: Final = (
+    "`dvc pull` (or `dvc fetch`) in the repository brings the bytes into DVC's cache; then run the command again."
+)
 
 
 def open_contents(session: Session, view: NodeView) -> "DvcContents":
@@ -124,9 +128,22 @@ class DvcContents:
             yield self._cache.pieces(oid)
         said = self._versions.get(paths.spell(entry.path))
         if said is not None:
-            yield self._open(said["remote"]).pieces_of(paths.unspell(said["key"]), said.get("version"))
-        elif oid is not None and self._config.remote(self._remote_name) is not None:
+            yield self._named(said)
+        if oid is not None and self._config.remote(self._remote_name) is not None:
             yield self._open(self._remote_name).pieces(oid)
+
+    def _named(self, said: Mapping[str, str]) -> Iterator[bytes]:
+        """Return the file under its own name: in a remote that keeps versions, or at the source of an import."""
+        if "remote" in said:
+            return self._open(said["remote"]).pieces_of(paths.unspell(said["key"]), said.get("version"))
+        match = _ADDRESS.fullmatch(said["uri"])
+        if match is None:
+            raise ObjectMissing(f"{said['uri']} is not the address of a file")
+        key = match["key"].encode() + paths.unspell(said.get("inner", ""))
+        if match["scheme"] == "remote":
+            return self._open(match["place"]).pieces_of(key, said.get("version"))
+        base = Remote(match["place"], f"{match['scheme']}://{match['place']}")
+        return open_remote(base).pieces_of(key, said.get("version"))
 
     @property
     def _remote_name(self) -> str | None:

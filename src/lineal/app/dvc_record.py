@@ -20,7 +20,7 @@ from lineal.sources.dvc import Placed, Reader, Seen
 from lineal.sources.dvc_config import Config
 from lineal.sources.dvc_file import Item
 from lineal.sources.dvc_git import Repository
-from lineal.sources.dvc_lists import Lists
+from lineal.sources.dvc_lists import Files, Lists
 from lineal.sources.dvc_metrics import LARGEST, read_numbers
 
 _MOST_TRIED: Final = 8
@@ -116,16 +116,15 @@ class Recorder:
             node = file_node(self._repository.name, placed.item, placed.path, seen.commit.id)
             return None if node is None else _Named(node.ref, node)
         if placed.role == "outside":
-            return self._outside(seen, placed, None, step)
+            return self._outside(seen, placed, step)
         made, is_first = self._drafts.draft(seen, placed)
         if isinstance(made, Gap):
             if is_first:
                 step.gaps.append(Gap(made.code, made.explanation, made.about or _about(placed)))
-                self._sources(seen, placed, None, step)
             return None
         if is_first:
             if not seen.stage.commands:
-                made = self._sources(seen, placed, made, step) or made
+                made = self._sources(seen, placed, made, step)
             elif placed.path is not None:
                 made = self._within(seen, placed, made)
             step.drafts.append(made)
@@ -142,24 +141,19 @@ class Recorder:
     def _use(self, seen: Seen, placed: Placed, step: _Step, batch: Batch) -> "_Named | None":
         return None if placed.role in ("code", "none") else self._refer(seen, placed, step, batch)
 
-    def _sources(self, seen: Seen, placed: Placed, made: Draft | None, step: _Step) -> Draft | None:
-        """Return the draft of an import with where it came from, which goes on record alone if there is no draft."""
-        if seen.stage.commands:
-            return made
+    def _sources(self, seen: Seen, placed: Placed, made: Draft, step: _Step) -> Draft:
+        """Return the draft of what is tracked with where it was imported from."""
         for dep in seen.deps:
-            if dep.role != "outside":
-                continue
-            found = self._outside(seen, dep, placed.item, step, made)
-            if found is not None and made is not None and found.ref != made.ref:
+            found = self._outside(seen, dep, step, placed.item, made.files) if dep.role == "outside" else None
+            if found is not None and found.ref != made.ref:
                 edge = Edge(found.ref, made.ref, "derived_from")
                 nodes = (*made.nodes, *found.nodes, *((found.node,) if found.node is not None else ()))
                 made = replace(made, nodes=nodes, edges=(*made.edges, *found.edges, edge))
         return made
 
     def _outside(
-        self, seen: Seen, dep: Placed, out: Item | None, step: _Step, made: Draft | None = None
+        self, seen: Seen, dep: Placed, step: _Step, out: Item | None = None, files: Files | None = None
     ) -> "_Named | None":
-        files = None if made is None else made.files
         found: Foreign | Gap
         try:
             found = foreign(dep.item, self._configs[seen.project], out, files, self._drafts.put)

@@ -1,22 +1,25 @@
 """Versions of what DVC tracks: identified by the hashes that DVC recorded, listed in a manifest of pins."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lineal.app.dvc_text import tell_notes
 from lineal.app.naming import spell_name
 from lineal.app.session import Session
-from lineal.catalog.reader import NodeView
+from lineal.catalog.reader import Fact, NodeView
 from lineal.core import canonical
 from lineal.core import path as paths
 from lineal.core.digest import Digest
 from lineal.core.edge import Edge
 from lineal.core.observation import Gap, Node, Observation
+from lineal.core.redaction import strip_url
 from lineal.core.ref import ArtifactRef
 from lineal.datasets import manifest
 from lineal.datasets.manifest import Entry, Manifest
 from lineal.errors import BadInput
+from lineal.sources.bucket import BucketUri
 from lineal.sources.dvc import Declared, Placed, Seen
 from lineal.sources.dvc_file import Item, Listed
 from lineal.sources.dvc_lists import Files, Lists, pin_of
@@ -87,7 +90,7 @@ class Drafts:
             basis="observed",
             digest=kept.digest,
             detail=said,
-            aliases=(str(item.oid),) if item.oid is not None else (),
+            aliases=self._aliases(seen, item, path, files),
         )
         return Draft(
             artifact=artifact,
@@ -98,6 +101,18 @@ class Drafts:
             project=seen.project,
             remote=item.remote,
         )
+
+    def _aliases(self, seen: Seen, item: Item, path: bytes, files: Files) -> tuple[str, ...]:
+        """Return DVC's hash, and the address of the thing in a bucket that has it under its own name."""
+        found = [str(item.oid)] if item.oid is not None else []
+        names = {each.remote for each in files if each.remote is not None}
+        remote = self.lists.remote(seen.project, names.pop()) if len(names) == 1 else None
+        if remote is not None:
+            with suppress(BadInput):
+                base = BucketUri.parse(strip_url(remote.url)[0]).as_prefix()
+                uri = base.below(base.key + _key(seen, path).decode("utf-8", "backslashreplace"))
+                found += (uri if _is_single(item) else uri.as_prefix()).aliases
+        return tuple(found)
 
     def name(self, path: bytes) -> ArtifactRef:
         """Return what the thing at `path` is called: by its repository and its path, a model if it is declared one."""
@@ -127,8 +142,7 @@ class Drafts:
         artifact = self.declared.artifacts.get(path)
         if artifact is not None:
             found["artifact"] = {"name": artifact.name, **tell_notes(artifact.notes)}
-        key = path[len(seen.project) + 1 :] if seen.project else path
-        versions = _versions(files, key, is_single=item.files is None)
+        versions = _versions(seen, item, path, files)
         if versions:
             found["objects"] = {"cloud": str(self.put(canonical.encode(versions)))}
         return found
@@ -154,19 +168,35 @@ def _basis(files: Iterable[Listed], *, is_dos2unix: bool) -> str:
     )
 
 
-def _versions(files: Iterable[Listed], key: bytes, *, is_single: bool) -> dict[str, Any]:
-    """Return which object of which remote holds each file, where DVC says so: what a restore needs beside the MD5.
+def _versions(seen: Seen, item: Item, path: bytes, files: Iterable[Listed]) -> dict[str, Any]:
+    """Return where each file lies under a name of its own: what a restore needs beside the MD5.
 
-    A remote that keeps versions has files under their own names: `key` is that of the whole.
+    A remote that keeps versions has files under their own paths in the project; an import has them at its source.
     """
+    source = seen.deps[0].item if not seen.stage.commands and len(seen.deps) == 1 else None
+    from_source = source is not None and source.origin is None and not source.path.startswith("/")
+    known = {each.path: each for each in source.files or ()} if from_source and source is not None else {}
     found: dict[str, Any] = {}
     for each in files:
-        if each.remote is None or (each.version is None and each.etag is None):
+        inner = b"" if _is_single(item) else b"/" + each.path
+        if each.remote is not None and (each.version is not None or each.etag is not None):
+            said = {"version": each.version, "remote": each.remote, "key": paths.spell(_key(seen, path) + inner)}
+        elif from_source and source is not None and "://" in source.path:
+            above = known.get(each.path) or source.listed
+            version = None if above is None else above.version
+            said = {"version": version, "uri": strip_url(source.path)[0].rstrip("/"), "inner": paths.spell(inner)}
+        else:
             continue
-        said = {"version": each.version, "etag": each.etag, "remote": each.remote}
-        said["key"] = paths.spell(key if is_single else key + b"/" + each.path)
         found[paths.spell(each.path)] = {name: value for name, value in said.items() if value is not None}
     return found
+
+
+def _key(seen: Seen, path: bytes) -> bytes:
+    return path[len(seen.project) + 1 :] if seen.project else path
+
+
+def _is_single(item: Item) -> bool:
+    return item.files is None and not (item.oid is not None and item.oid.is_dir)
 
 
 def _text(path: bytes) -> str:
@@ -178,38 +208,40 @@ class Numbers:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._said: dict[str, str | None] = {}
+        self._labels: dict[str, str | None] = {}
         self._last: dict[ArtifactRef, tuple[int, str]] = {}
 
     def say(self, drafts: Iterable[Draft]) -> list[Observation]:
         """Return what is to be said of `drafts`, which are in the order of their commits."""
         wanted = list(drafts)
         known = self._session.catalog.find(draft.ref for draft in wanted)
-        return [self._observe(draft, known.get(draft.ref)) for draft in wanted]
+        facts: dict[int, list[Fact]] = {}
+        for fact in self._session.catalog.facts(view.id for view in known.values()):
+            facts.setdefault(fact.node, []).append(fact)
+        return [self._observe(draft, known.get(draft.ref), facts) for draft in wanted]
 
-    def _observe(self, draft: Draft, known: NodeView | None) -> Observation:
+    def _observe(self, draft: Draft, known: NodeView | None, facts: Mapping[int, list[Fact]]) -> Observation:
+        said = [fact for fact in facts.get(known.id, ()) if fact.type == draft.type] if known is not None else []
         claims: tuple[str, ...] = ()
-        if draft.ref not in self._said:
-            if known is not None and (known.version is not None or known.type == draft.type):
-                self._said[draft.ref] = known.version
+        if draft.ref not in self._labels:
+            if known is not None and (known.version is not None or said):
+                self._labels[draft.ref] = known.version
             else:
-                number = self._said[draft.ref] = self._next(draft)
+                number = self._labels[draft.ref] = self._next(draft)
                 claims = () if number is None else (f"{draft.artifact}@{number}", f"{draft.type} {draft.ref}")
-        label = self._said[draft.ref]
-        node, time = replace(draft.node, version=label), draft.time
-        objects = node.detail.get("objects")
-        if known is not None and known.type == draft.type and objects in (None, known.detail.get("objects")):
-            # Said before, perhaps of an earlier commit: nothing new, but that it may come from something else.
-            node, time = replace(node, detail=known.detail), known.time or time
-        subject = (draft.ref,) if label is None else (draft.ref, f"{draft.artifact}@{label}")
+        label = self._labels[draft.ref]
+        detail, time = draft.node.detail, draft.time
+        again = _said_already(draft, said)
+        if again is not None:
+            label, detail, time = again.version, again.detail, again.time
         return Observation(
             type=draft.type,
             time=time,
             actor=self._session.actor,
             basis="observed",
-            nodes=(node, *draft.nodes),
+            nodes=(replace(draft.node, version=label, detail=detail), *draft.nodes),
             edges=draft.edges,
-            subject=subject,
+            subject=(draft.ref,) if label is None else (draft.ref, f"{draft.artifact}@{label}"),
             claims=claims,
         )
 
@@ -225,3 +257,11 @@ class Numbers:
             return None
         self._last[artifact] = (number + 1, draft.time)
         return str(number + 1)
+
+
+def _said_already(draft: Draft, said: Iterable[Fact]) -> Fact | None:
+    """Return the statement that has all that `draft` says of the version, perhaps of another commit."""
+    objects = draft.node.detail.get("objects")
+    same = [fact for fact in said if objects is None or fact.detail.get("objects") == objects]
+    exact = (fact for fact in same if (fact.time, fact.detail) == (draft.time, draft.node.detail))
+    return next(exact, same[0] if same else None)

@@ -22,6 +22,7 @@ from lineal.sources.dvc_text import LARGEST
 _CONFIG: Final = b".dvc/config"
 _LARGEST_SOURCE: Final = 64 << 20
 _MOST_PIPELINES: Final = 256
+_MOST_KEPT: Final = 64 << 20
 
 Role = Literal["data", "file", "code", "outside", "none"]
 
@@ -91,6 +92,8 @@ class Reader:
         self._tracked: set[bytes] = set()
         self._left: set[bytes] = set()
         self._pipelines: dict[bytes, Pipeline | None] = {}
+        self._locks: dict[str, bytes | None] = {}
+        self._kept = 0
         self._seen: dict[str, Seen] = {}
         self._gaps: list[Gap] = []
 
@@ -155,13 +158,15 @@ class Reader:
     def _birth(self, found: Found, commit: Commit, stage: Stage) -> Commit:
         """Return the first commit whose lock has this very entry: where the stage ran, not where it was looked at.
 
-        Only locks that have all its hashes are parsed.
+        Only locks that have all its hashes are parsed. Where all that ever came is read, the first met is the first.
         """
+        if self._history.is_whole:
+            return commit
         hashes = [item.oid.md5.encode() for item in (*stage.deps, *stage.outs) if item.oid is not None]
         for earlier, other in self._history.of_path(found.path):
             if earlier >= commit:
                 break
-            data = self._blobs.read(other.blob, LARGEST)
+            data = self._old_lock(other.blob)
             if data is None or not all(each in data for each in hashes):
                 continue
             try:
@@ -171,6 +176,15 @@ class Reader:
             if any(each.name == stage.name and each.source == stage.source for each in stages):
                 return earlier
         return commit
+
+    def _old_lock(self, blob: str) -> bytes | None:
+        if blob not in self._locks:
+            data = self._blobs.read(blob, LARGEST)
+            self._kept += len(data or b"")
+            if self._kept > _MOST_KEPT:
+                return data
+            self._locks[blob] = data
+        return self._locks[blob]
 
     def _pipeline(self, commit: Commit, folder: bytes) -> Pipeline | None:
         path = b"/".join(part for part in (folder, PIPELINE) if part)

@@ -131,11 +131,15 @@ def _remotes(remotes: Outcome) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """When each file of DVC came: the first commit of all that has this object at this path."""
+    """When each file of DVC came: the first commit of all that has this object at this path.
+
+    `is_whole` is whether everything that ever came is `selected`.
+    """
 
     births: Mapping[Found, Commit]
     selected: tuple[Found, ...]
     heads: tuple[str, ...]
+    is_whole: bool = False
 
     def of_path(self, path: bytes) -> list[tuple[Commit, Found]]:
         """Return every object that was at `path`, oldest first."""
@@ -151,7 +155,7 @@ def read_history(repository: Repository, selection: Selection) -> History:
     tips = _tips(repository, selection)
     births = _read_log(repository, tips)
     if selection.commits:
-        return History(births, tuple(births), tips)
+        return History(births, tuple(births), tips, is_whole=True)
     found: dict[Found, None] = {}
     for tip in tips:
         found.update(dict.fromkeys(each for each in _list_tree(repository, tip) if each in births))

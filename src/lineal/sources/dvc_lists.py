@@ -10,7 +10,7 @@ from lineal.datasets.pin import Pin
 from lineal.errors import BadInput, DigestMismatch, LinealError
 from lineal.sources.bucket import NULL_VERSION
 from lineal.sources.dvc_cache import Cache, parse_list
-from lineal.sources.dvc_config import Config
+from lineal.sources.dvc_config import Config, Remote
 from lineal.sources.dvc_file import Item, Listed, Oid
 from lineal.sources.dvc_remote import Holder, open_remote
 
@@ -39,6 +39,10 @@ class Lists:
         self._remotes: dict[tuple[bytes, str | None], Holder | None] = {}
         self._kept: dict[Oid, Files] = {}
         self.gaps: list[Gap] = []
+
+    def remote(self, project: bytes, name: str) -> Remote | None:
+        """Return the remote of this name of a project, None if there is none."""
+        return self._configs[project].remote(name)
 
     def holders(self, project: bytes, remote: str | None) -> list[Holder]:
         """Return where the bytes of a project are looked for, in this order."""
