@@ -111,7 +111,7 @@ def check_value(key: str, value: str) -> str:
     if len(value) > MAX_VALUE:
         raise BadInput(
             f"the tag {key!r} has {len(value):,} characters: at most {MAX_VALUE:,} are allowed; nothing was recorded",
-            fix="Store long text as a file (`lineal add file`) and tag with its reference.",
+            fix="Keep long text in a file, snapshot it, and tag with its reference.",
         )
     if value != clean(value) or not all(char.isprintable() for char in value):
         raise BadInput(f"the value of the tag {key!r} holds control characters or no valid text; nothing was recorded")
