@@ -35,7 +35,7 @@ class S3Access:
         return None if self.endpoint is None else strip_url(self.endpoint)[0]
 
 
-def open_s3(endpoint: str | None = None, *, tries: int = _TRIES) -> S3Access:
+def open_s3(endpoint: str | None = None) -> S3Access:
     """Open S3 as the AWS command line would: profile, variables, configuration, role; `endpoint` names another server.
 
     Raises `BadInput` without boto3 or for what is no address, `SourceError` for a broken configuration.
@@ -50,7 +50,7 @@ def open_s3(endpoint: str | None = None, *, tries: int = _TRIES) -> S3Access:
         raise BadInput(f"not the address of a server: {strip_url(endpoint)[0]!r}", fix="Write https://HOST:PORT.")
     own: dict[str, Any] = {"s3": {"addressing_style": "path"}} if _is_elsewhere(endpoint) else {}
     config = Config(
-        retries={"mode": "adaptive", "total_max_attempts": tries},
+        retries={"mode": "adaptive", "total_max_attempts": _TRIES},
         max_pool_connections=CONNECTIONS,
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=_READ_SECONDS,
