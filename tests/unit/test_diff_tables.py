@@ -209,6 +209,17 @@ def test_a_key_that_no_table_has_is_refused(client: Client, data: Path) -> None:
     client.snapshot("dataset:d", data)
     with pytest.raises(BadInput, match="no column 'order'"):
         compared(client, key=("order",))
+    (data / "u.csv").write_text("order,name\n1,y\n")
+    (data / "t.csv").write_text("id,name\n1,x\n")
+    client.snapshot("dataset:e", data)
+    (data / "u.csv").write_text("order,name\n1,z\n")
+    (data / "t.csv").write_text("id,name\n1,y\n")
+    client.snapshot("dataset:e", data)
+    found = diff(client.session, "dataset:e@1", "dataset:e@2", rows=RowOptions(key=("order",))).comparison
+    sections = {section.name: section for section in found.sections}
+    assert counts(sections["rows of u.csv"]) == (0, 0, 1, 0)
+    assert counts(sections["rows of t.csv"]) == (1, 1, 0, 0)
+    assert "no column 'order'" in (sections["rows of t.csv"].note or "")
     with pytest.raises(UsageError, match="at most 1,000"):
         RowOptions(shown=5000)
     with pytest.raises(UsageError):

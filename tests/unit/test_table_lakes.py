@@ -218,6 +218,18 @@ def test_iceberg_snapshots_are_told_and_compared(client: Client, lake: Path) -> 
     assert counts(rows(client, 3, 4, key=("id",))) == (0, 3, 1, 0)
 
 
+def test_iceberg_files_and_rows_are_those_that_pyiceberg_plans(client: Client, lake: Path) -> None:
+    table = iceberg(lake)
+    for number in range(6):
+        table.append(batch(*range(number, number + 10)))
+        if number % 2:
+            table.delete(f"id = {number}")
+    found = table_of(client, lake)
+    assert found["files"] == len(list(table.scan().plan_files()))
+    assert found["rows"] == table.scan().count()
+    assert found["other_files"] == len(list((lake / "db/t/data").iterdir())) - found["files"]
+
+
 def test_an_iceberg_table_that_was_moved_and_renamed_a_column(client: Client, lake: Path) -> None:
     table = iceberg(lake)
     table.append(batch(1, 2))

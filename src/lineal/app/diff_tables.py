@@ -87,8 +87,7 @@ def compare_tables(session: Session, old: NodeView, new: NodeView, asked: RowOpt
         title = "" if len(both) == 1 else f" of {other.table.path}"
         yield _compare_columns(f"columns{title}", one.table, other.table)
         if number < _MOST_TABLES:
-            own = asked if (one, other) in keyed else replace(asked, key=())
-            yield _compare_rows(f"rows{title}", one, other, own)
+            yield _compare_rows(f"rows{title}", one, other, asked)
         else:
             yield untold(f"rows{title}", f"not compared: it is not one of the first {_MOST_TABLES} tables")
 
@@ -162,7 +161,7 @@ def _compare_rows(name: str, old: _Side, new: _Side, asked: RowOptions) -> Secti
             (before, after),
             partial(_read, (old, new)),
             columns,
-            asked.key,
+            asked.key if set(asked.key) <= set(columns) else (),
             samples=asked.shown,
             expected=_expected(old, before) + _expected(new, after),
         )
@@ -183,6 +182,8 @@ def _compare_rows(name: str, old: _Side, new: _Side, asked: RowOptions) -> Secti
 def _notes(old: _Side, new: _Side, columns: Sequence[str], asked: RowOptions, found: RowDifference) -> Iterator[str]:
     if len(columns) < max(len(old.table.columns), len(new.table.columns)):
         yield f"rows are compared by the {len(columns)} columns that both versions have"
+    if absent := [name for name in asked.key if name not in columns]:
+        yield f"matched by no key: {new.table.path} has no column {absent[0]!r} in both versions"
     if found.repeated:
         yield f"{found.repeated:,} values of the key {', '.join(asked.key)} stand on more than one row of a version"
     for side in (old, new):

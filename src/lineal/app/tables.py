@@ -29,7 +29,7 @@ _READERS: Final[dict[str, tuple[Describe, str]]] = {
     "parquet": (table_parquet.describe, "pyarrow"),
     "csv": (table_csv.describe, "csv"),
     "delta": (table_delta.describe, "pyarrow"),
-    "iceberg": (table_iceberg.describe, "pyiceberg"),
+    "iceberg": (table_iceberg.describe, "json"),
 }
 
 

@@ -4,6 +4,7 @@ Nothing here reads a file. A description is canonical: the same bytes give the s
 them.
 """
 
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -28,6 +29,7 @@ FOREIGN: Final = (
     RuntimeError,
     TypeError,
     ValueError,
+    zlib.error,
 )
 """What the libraries that parse tables raise for bytes that they cannot take."""
 

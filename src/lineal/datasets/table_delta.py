@@ -102,7 +102,7 @@ def _log(layout: Layout) -> tuple[dict[int, Entry], dict[int, list[Entry]]]:
 def _checkpoint(entry: Entry, files: Files) -> Iterator[dict[str, Any]]:
     import pyarrow.parquet as pq
 
-    with files.open(_bounded(entry)) as file, pq.ParquetFile(file) as opened:
+    with table_parquet.errors_of_arrow(), files.open(_bounded(entry)) as file, pq.ParquetFile(file) as opened:
         names = [name for name in opened.schema_arrow.names if name in ("add", "metaData", "protocol", "sidecar")]
         for batch in opened.iter_batches(columns=names):
             for row in batch.to_pylist():

@@ -1,27 +1,31 @@
 """Iceberg tables by their metadata: the files of the current snapshot, its columns, how many rows they have.
 
-The metadata is read as the Iceberg table specification says; manifests, which are Avro, by pyiceberg. Locations in them
-are those where the table was written: what lies below the table's own location is looked for in the dataset.
+Metadata and manifests are read as the Iceberg table specification says. Locations in them are those where the table was
+written: what lies below the table's own location is looked for in the dataset.
 """
 
 import gzip
+import io
 import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 from lineal.core.digest import Digest
 from lineal.core.observation import Gap
 from lineal.datasets import table_gaps as gaps
 from lineal.datasets.manifest import Entry
 from lineal.datasets.table import FOREIGN, Column, Table, name_columns
+from lineal.datasets.table_avro import read_avro
 from lineal.datasets.table_bytes import Files
 from lineal.datasets.table_layout import Layout, Part
 from lineal.errors import LinealError
 
 _METADATA: Final = re.compile(rb"(?:v([0-9]+)|([0-9]+)-[0-9A-Za-z-]+)(?:\.gz)?\.metadata\.json")
 _MOST_BYTES: Final = 256 << 20
+_REMOVED: Final = 2
+_DELETED: Final = "rows are deleted"
 _PLAIN: Final = ("boolean", "int", "long", "string")
 
 
@@ -67,12 +71,10 @@ class Ambiguous(ValueError):
 def read_state(layout: Layout, files: Files) -> State:
     """Return the current metadata of a table; raises `Ambiguous`, and what parsing it raises."""
     entry = _current(layout, files)
-    if entry.size > _MOST_BYTES:
-        raise ValueError(f"{gaps.name(entry)} has {entry.size:,} bytes")
-    with files.open(entry) as file:
+    with files.open(_bounded(entry)) as file:
         data = file.read()
     if b".gz." in entry.path or data[:2] == b"\x1f\x8b":
-        with gzip.GzipFile(fileobj=_bytes(data)) as packed:
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as packed:
             data = packed.read(_MOST_BYTES + 1)
     if len(data) > _MOST_BYTES:
         raise ValueError(f"{gaps.name(entry)} unpacks to more than {_MOST_BYTES:,} bytes")
@@ -80,12 +82,6 @@ def read_state(layout: Layout, files: Files) -> State:
     if not isinstance(document, dict) or document.get("format-version") not in (1, 2, 3):
         raise ValueError("its metadata has a format version that is not known here")
     return State(entry, document)
-
-
-def _bytes(data: bytes) -> Any:
-    import io
-
-    return io.BytesIO(data)
 
 
 def _current(layout: Layout, files: Files) -> Entry:
@@ -125,118 +121,99 @@ def _read_parts(layout: Layout, files: Files, state: State) -> tuple[list[Part],
         return [], [], 0
     place = _Place(layout, files, state.document["location"])
     ids = tuple(sorted((name, each["id"]) for name, each in zip(_names(state), state.schema["fields"], strict=True)))
-    found: list[tuple[Any, Entry | None]] = []
+    data: list[tuple[dict[str, Any], int, Entry | None]] = []
     deletes: list[str] = []
-    for data, content in _data_files(place, snapshot):
-        if content == "DATA":
-            found.append((data, place.find(data.file_path)))
+    for file, spec in _data_files(place, snapshot):
+        if file.get("content", 0) == 0:
+            data.append((file, spec, place.find(file["file_path"])))
         else:
-            deletes.append(f"{content} {data.file_path}")
+            deletes.append(f"{file['content']} {file['file_path']}")
     unread = _deleted(deletes) if deletes else None
     held = [
         Part(
             entry=entry,
-            values=_constants(state, data),
+            values=_constants(state, file, spec),
             ids=ids,
-            rows=int(data.record_count),
-            unread=unread or (None if data.file_format.name == "PARQUET" else f"it is {data.file_format.name}"),
+            rows=int(file["record_count"]),
+            unread=unread or _unreadable(file),
         )
-        for data, entry in found
+        for file, spec, entry in data
         if entry is not None
     ]
-    missing = [gaps.shown(data.file_path) for data, entry in found if entry is None]
-    return held, missing, len({repr(data.partition) for data, _ in found})
+    missing = [gaps.shown(file["file_path"]) for file, _, entry in data if entry is None]
+    return held, missing, len({repr((spec, file.get("partition"))) for file, spec, _ in data})
 
 
 def _deleted(files: list[str]) -> str:
     """Return what makes rows of a snapshot unread: its files of deleted rows, and which they are."""
-    return f"rows are deleted in {len(files)} files of their own ({Digest.of(repr(sorted(files)).encode()).hex[:16]})"
+    return f"{_DELETED} in {len(files)} files of their own ({Digest.of(repr(sorted(files)).encode()).hex[:16]})"
 
 
-def _data_files(place: "_Place", snapshot: dict[str, Any]) -> Iterator[tuple[Any, str]]:
-    from pyiceberg.manifest import read_manifest_list
+def _unreadable(file: dict[str, Any]) -> str | None:
+    kind = str(file["file_format"]).upper()
+    return None if kind == "PARQUET" else f"it is {kind}"
 
-    io = place.as_io()
+
+def _data_files(place: "_Place", snapshot: dict[str, Any]) -> Iterator[tuple[dict[str, Any], int]]:
+    """Yield each file of a snapshot that was not removed, with the number of the partition spec it was written by."""
     if "manifest-list" not in snapshot:
         raise ValueError("its manifests stand in its metadata (an early version 1)")
-    for manifest in read_manifest_list(io.new_input(snapshot["manifest-list"])):
-        for entry in manifest.fetch_manifest_entry(io, discard_deleted=True):
-            yield entry.data_file, entry.data_file.content.name
+    for manifest in read_avro(place.read(snapshot["manifest-list"])):
+        for entry in read_avro(place.read(manifest["manifest_path"])):
+            if entry["status"] != _REMOVED:
+                yield entry["data_file"], manifest.get("partition_spec_id", 0)
 
 
-def _constants(state: State, data: Any) -> tuple[tuple[str, str | None], ...]:
+def _constants(state: State, file: dict[str, Any], spec: int) -> tuple[tuple[str, str | None], ...]:
     """Return the values of the columns by which a table is partitioned as they are: files may be without them."""
-    fields = state.partition_fields
-    if data.spec_id != state.document.get("default-spec-id"):
+    if spec != state.document.get("default-spec-id"):
         return ()
     columns = {each["id"]: (name, each) for name, each in zip(_names(state), state.schema["fields"], strict=True)}
+    values = list(file["partition"].values())
     found = []
-    for number, each in enumerate(fields):
+    for number, each in enumerate(state.partition_fields):
         name, column = columns.get(each["source-id"], ("", {"type": None}))
         if each["transform"] == "identity" and column["type"] in _PLAIN:
-            value = data.partition[number]
-            found.append(
-                (name, str(value).lower() if isinstance(value, bool) else None if value is None else str(value))
-            )
+            value = values[number]
+            text = str(value).lower() if isinstance(value, bool) else str(value)
+            found.append((name, None if value is None else text))
     return tuple(sorted(found))
 
 
 class _Place:
-    """The dataset as pyiceberg meets it: files by the locations that the table gave them."""
+    """The files of a table, below the location that its metadata calls its own."""
 
     def __init__(self, layout: Layout, files: Files, location: str) -> None:
-        self.files = files
+        self._files = files
         self._held = {entry.path: entry for entry in layout.files}
         self._prefix = _prefix(layout)
-        self._location = _plain(location).rstrip("/") + "/"
+        self._location = _local(location).rstrip("/") + "/"
 
     def find(self, location: str) -> Entry | None:
         """Return the file that was written at `location`, None if it is not below the table's own."""
-        plain = _plain(location)
-        if not plain.startswith(self._location):
+        local = _local(location)
+        if not local.startswith(self._location):
             return None
-        return self._held.get(self._prefix + plain[len(self._location) :].encode("utf-8", "surrogatepass"))
+        return self._held.get(self._prefix + local[len(self._location) :].encode("utf-8", "surrogatepass"))
 
-    def open(self, location: str) -> BinaryIO:
-        """Return the file at `location`; raise `FileNotFoundError` if the dataset has none."""
+    def read(self, location: str) -> bytes:
+        """Return the bytes at `location`; raise `FileNotFoundError` if the dataset has none."""
         entry = self.find(location)
         if entry is None:
-            raise FileNotFoundError(f"{location} is not in the dataset")
-        return self.files.open(entry)
-
-    def as_io(self) -> Any:
-        """Return this place in the form that pyiceberg reads from."""
-        from pyiceberg.io import FileIO, InputFile
-
-        place = self
-
-        class Input(InputFile):
-            def __len__(self) -> int:
-                entry = place.find(self.location)
-                return 0 if entry is None else entry.size
-
-            def exists(self) -> bool:
-                return place.find(self.location) is not None
-
-            def open(self, seekable: bool = True) -> Any:
-                return place.open(self.location)
-
-        class Here(FileIO):
-            def new_input(self, location: str) -> InputFile:
-                return Input(location)
-
-            def new_output(self, location: str) -> Any:
-                raise PermissionError(location)
-
-            def delete(self, location: Any) -> None:
-                raise PermissionError(location)
-
-        return Here({})
+            raise FileNotFoundError(f"{gaps.shown(location)} is not in the dataset")
+        with self._files.open(_bounded(entry)) as file:
+            return file.read()
 
 
-def _plain(location: str) -> str:
+def _local(location: str) -> str:
     """Return a location without the several spellings of a local one: ``file:///x``, ``file:/x``, ``/x``."""
     return "/" + location[5:].lstrip("/") if location.startswith("file:") else location
+
+
+def _bounded(entry: Entry) -> Entry:
+    if entry.size > _MOST_BYTES:
+        raise ValueError(f"{gaps.name(entry)} has {entry.size:,} bytes")
+    return entry
 
 
 def _names(state: State) -> list[str]:
@@ -264,15 +241,13 @@ def describe(layout: Layout, files: Files) -> tuple[Table | None, list[Gap]]:
     partitions: int | None = None
     try:
         held, missing, partitions = _read_parts(layout, files, state)
-    except ModuleNotFoundError:
-        told.append(gaps.reader_missing(f"the manifests of {layout.path}", "pyiceberg"))
     except (LinealError, *FOREIGN) as error:
         told += gaps.damaged(layout.path, "Iceberg table", [f"{layout.path}: {gaps.reason(error)}"], 1)
     told += gaps.file_missing(layout.path, missing)
     rows = None
     if held is not None and not missing:
         rows = sum(part.rows or 0 for part in held)
-        if any((part.unread or "").startswith("rows are deleted") for part in held):
+        if any((part.unread or "").startswith(_DELETED) for part in held):
             rows = None
             told.append(gaps.deletes_not_applied(layout.path))
     own["other_files"] = _others(layout, held) if held is not None else None

@@ -1,6 +1,7 @@
 """Parquet: columns and rows from the footers, and rows in an encoding by which they can be compared."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
 
@@ -80,13 +81,24 @@ def read_footer(file: BinaryIO) -> Footer:
     """Return the footer of an open file; raises what pyarrow raises (`FOREIGN`) for bytes that are not Parquet."""
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(file) as opened:
+    with errors_of_arrow(), pq.ParquetFile(file) as opened:
         schema = opened.schema_arrow
         names = name_columns(schema.names)
         columns = tuple(
             Column(name, spell_type(field.type), field.nullable) for name, field in zip(names, schema, strict=True)
         )
         return Footer(columns, opened.metadata.num_rows)
+
+
+@contextmanager
+def errors_of_arrow() -> Iterator[None]:
+    """Turn the errors of Arrow into `ValueError`: some of them are of no class that others have."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except pa.ArrowException as error:
+        raise ValueError(str(error)) from error
 
 
 def spell_type(kind: Any) -> str:
@@ -117,7 +129,7 @@ def read_rows(file: BinaryIO, part: Part, groups: Sequence[Sequence[str]]) -> It
     import pyarrow.parquet as pq
 
     wanted = list(dict.fromkeys(name for group in groups for name in group))
-    with pq.ParquetFile(file) as opened:
+    with errors_of_arrow(), pq.ParquetFile(file) as opened:
         schema = opened.schema_arrow
         places = _places(schema, part, wanted)
         names = [schema.names[place] for place in sorted(set(places.values()))]
