@@ -221,7 +221,8 @@ class Numbers:
         return [self._observe(draft, known.get(draft.ref), facts) for draft in wanted]
 
     def _observe(self, draft: Draft, known: NodeView | None, facts: Mapping[int, list[Fact]]) -> Observation:
-        said = [fact for fact in facts.get(known.id, ()) if fact.type == draft.type] if known is not None else []
+        every = facts.get(known.id, ()) if known is not None else ()
+        said = [fact for fact in every if (fact.type, fact.basis) == (draft.type, draft.node.basis)]
         claims: tuple[str, ...] = ()
         if draft.ref not in self._labels:
             if known is not None and (known.version is not None or said):
