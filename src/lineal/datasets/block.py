@@ -120,6 +120,7 @@ def _list(listing: Iterable[os.DirEntry[str]], device: int) -> "list[tuple[bytes
     """Return the sorted rows of a folder, or of a very large one its sorted names alone."""
     rows: list[tuple[bytes, bytes]] = []
     runs: list[IO[bytes]] = []
+    pack = KEY.pack
     for entry in listing:
         name = entry.name.encode("utf-8", "surrogateescape")
         if name in LEFT_OUT:
@@ -133,7 +134,11 @@ def _list(listing: Iterable[os.DirEntry[str]], device: int) -> "list[tuple[bytes
                 status = entry.stat(follow_symlinks=False)
             except FileNotFoundError:
                 continue  # removed since: the folder's own status tells
-            rows.append((name, pack_key(status, device)))
+            if status.st_dev == device:
+                inode, mtime, ctime = status.st_ino, status.st_mtime_ns, status.st_ctime_ns
+                rows.append((name, pack(inode, status.st_size, mtime, ctime, status.st_mode)))
+            else:
+                rows.append((name, pack_key(status, device)))
         if len(rows) >= _MOST_IN_MEMORY:
             runs.append(_spill(rows))
             rows.clear()

@@ -126,21 +126,31 @@ class Writer:
             raise BadInput(f"cannot be a dataset: {wrong}")
         if entry.kind not in ("f", "x", "l", "p") or not 0 <= entry.size < _SIZE_LIMIT:
             raise BadInput(f"cannot be an entry of a dataset: {entry}")
-        self._take(entry.path, f"{entry.kind} {entry.digest.hex} {entry.size} {spell(entry.path)}\n", entry.size)
+        if not self._lines:
+            self._first = entry.path
+        self._lines.append(f"{entry.kind} {entry.digest.hex} {entry.size} {spell(entry.path)}\n")
+        self._size += entry.size
+        if is_boundary(entry.path):
+            self._close(entry.path)
 
-    def add_folder(self, folder: bytes, found: Iterable[tuple[bytes, str, bytes, int]]) -> None:
-        """Take name, kind, digest and size of files that lie one after the other in one `folder` (empty, or a path with
-        a slash at its end), as the file system gave them; only their order is checked.
+    def add_folder(self, folder: bytes, found: Iterable[tuple[bytes, str, str, int]]) -> None:
+        """Take name, kind, digest in hex and size of files that lie one after the other in one `folder` (empty, or a
+        path with a slash at its end), as the file system gave them; only their order is checked.
         """
-        prefix = spell(folder)
-        last = self._order.last
+        prefix, lines, sha256 = spell(folder), self._lines, hashlib.sha256
+        last = self._order.last or b""
         for name, kind, digest, size in found:
             path = folder + name
-            if last is not None and path <= last:
+            if path <= last:
                 raise BadInput(f"cannot be a dataset: {path!r} does not come after {last!r}")
             last = path
-            self._take(path, f"{kind} {digest.hex()} {size} {prefix}{spell(name)}\n", size)
-        self._order.last = last
+            if not lines:
+                self._first = path
+            lines.append(f"{kind} {digest} {size} {prefix}{spell(name)}\n")
+            self._size += size
+            if sha256(path).digest() < _BOUNDARY:
+                self._close(path)
+        self._order.last = last or None
 
     def share(self, part: Range) -> None:
         """Take a whole range of another manifest that was checked already, between two ranges of this one."""
@@ -157,14 +167,6 @@ class Writer:
             raise BadInput(f"the files have {size} bytes together, more than a manifest can say")
         lines = [f"{count} {size}\n", *(_range_line(each) for each in self._ranges)]
         return Manifest(self._put(HEADER + "".join(lines).encode()), count, size, tuple(self._ranges))
-
-    def _take(self, path: bytes, line: str, size: int) -> None:
-        if not self._lines:
-            self._first = path
-        self._lines.append(line)
-        self._size += size
-        if hashlib.sha256(path).digest() < _BOUNDARY:
-            self._close(path)
 
     def _close(self, last: bytes) -> None:
         text = "".join(self._lines).encode()

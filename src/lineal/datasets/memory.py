@@ -109,11 +109,9 @@ class Memory:
         block = waiting.block
         packs = None
         if self._keep:
-            packs = waiting.packs.union(
-                where[digest]
-                for digest, size in _contents(block.keys, block.digests)
-                if digest in where and (where[digest] or size <= OBJECT_LIMIT)
-            )
+            packs = waiting.packs.union(where[digest] for digest in _split(block.digests) if where.get(digest))
+            if any(where.get(each) == _LOOSE and size <= OBJECT_LIMIT for each, size in _contents(block)):
+                packs |= {_LOOSE}
         first, last = (block.names[0], block.names[-1]) if block.names else (b"", b"")
         row = Row(
             folder=block.folder,
@@ -137,15 +135,19 @@ class Memory:
         try:
             return all(
                 self._store.size(Digest(digest)) == size
-                for digest, size in _contents(row.keys, row.digests)
+                for digest, size in _contents(row)
                 if small or size > OBJECT_LIMIT
             )
         except (ObjectMissing, IntegrityError):
             return False
 
 
-def _contents(keys: bytes | bytearray, digests: bytes | bytearray) -> Iterator[tuple[bytes, int]]:
+def _split(digests: bytes | bytearray) -> list[bytes]:
+    return [bytes(digests[place : place + DIGEST]) for place in range(0, len(digests), DIGEST)]
+
+
+def _contents(found: Block | Row) -> Iterator[tuple[bytes, int]]:
     """Yield digest and size of each item that has content."""
-    for number, (_, size, _, _, mode) in enumerate(KEY.iter_unpack(keys)):
+    for digest, (_, size, _, _, mode) in zip(_split(found.digests), KEY.iter_unpack(found.keys), strict=True):
         if has_content(mode):
-            yield bytes(digests[number * DIGEST : (number + 1) * DIGEST]), size
+            yield digest, size

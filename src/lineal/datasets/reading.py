@@ -69,6 +69,8 @@ class FileReader:
         """
         recent = time.time_ns() - _RECENT_NS
         put = None if self._batch is None else self._batch.put_hashed
+        found: list[tuple[bytes, bytes]] = []
+        waiting = 0
         sha256, unpack, width = hashlib.sha256, KEY.unpack_from, KEY.size
         names, keys, digests = block.names, block.keys, block.digests
         for number in numbers:
@@ -92,8 +94,14 @@ class FileReader:
                 continue
             value = sha256(data).digest()
             if put is not None:
-                put(value, data)
+                found.append((value, data))
+                waiting += size
+                if waiting > LARGE:
+                    put(found)
+                    found, waiting = [], 0
             digests[number * DIGEST : (number + 1) * DIGEST] = value
+        if put is not None:
+            put(found)
 
     def _read_later(self, descriptor: int, block: Block, number: int, device: int) -> None:
         if self._pool is None:

@@ -126,14 +126,13 @@ class Survey:
         packs = [self._memory.packs_of(row) for row in rows]
         is_usable = not self._paranoid and None not in packs and all(row.device == str(device) for row in rows)
         wanted: list[int] = []
-        for number, name in enumerate(block.names):
-            key = block.key(number)
-            mode = KEY.unpack(key)[4]
-            before = known.get(name)
+        for number, (name, (*_, mode)) in enumerate(zip(block.names, KEY.iter_unpack(block.keys), strict=True)):
             if not has_content(mode):
                 self._leave_out(block, name, mode)
-            elif is_usable and before is not None and before[0] == key and not stat.S_ISLNK(mode):
-                block.learn(number, before[1], key)
+                continue
+            before = known.get(name) if is_usable else None
+            if before is not None and before[0] == block.key(number) and not stat.S_ISLNK(mode):
+                block.digests[number * DIGEST : (number + 1) * DIGEST] = before[1]
             else:
                 wanted.append(number)
         self._reader.read(block, wanted, folder, device)

@@ -1,16 +1,18 @@
 """The manifest of a tree as it is walked: written whole, or made from the last one by what differs."""
 
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from lineal.core.digest import Digest
-from lineal.datasets.block import FOLDER_KEY, KEY, Block, has_content, kind_of
+from lineal.datasets.block import DIGEST, FOLDER_KEY, KEY, Block, has_content, kind_of
 from lineal.datasets.manifest import Entry, Manifest, ObjectReader, Writer
 from lineal.datasets.rewrite import Rewrite
 
 Known = dict[bytes, tuple[bytes, bytes]]
 """What was known of names of one block: key and digest."""
+_FORM: Final = 0o170000
 _NOTHING: Final = (FOLDER_KEY, b"")
 
 
@@ -95,13 +97,18 @@ class ChangedText:
         return self._rewrite.finish()
 
 
-def _items(run: Run) -> Iterator[tuple[bytes, str, bytes, int]]:
-    block, start, end = run.block, run.start, run.end
-    width = KEY.size
-    keys = memoryview(block.keys)[start * width : end * width]
-    for number, (_, size, _, _, mode) in enumerate(KEY.iter_unpack(keys), start):
-        if has_content(mode):
-            yield block.names[number], kind_of(mode), block.digest(number), size
+def _items(run: Run) -> Iterator[tuple[bytes, str, str, int]]:
+    names, start, end, width = run.block.names, run.start, run.end, KEY.size
+    keys = memoryview(run.block.keys)[start * width : end * width]
+    digests = run.block.digests[start * DIGEST : end * DIGEST].hex()
+    place = 0
+    for name, (_, size, _, _, mode) in zip(names[start:end], KEY.iter_unpack(keys), strict=True):
+        form = mode & _FORM
+        if form == stat.S_IFREG:
+            yield name, "x" if mode & stat.S_IXUSR else "f", digests[place : place + 2 * DIGEST], size
+        elif form == stat.S_IFLNK:
+            yield name, "l", digests[place : place + 2 * DIGEST], size
+        place += 2 * DIGEST
 
 
 def _describe(key: bytes, digest: bytes) -> tuple[str, bytes, int] | None:

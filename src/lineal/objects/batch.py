@@ -3,6 +3,7 @@
 import hashlib
 import os
 import threading
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -23,7 +24,7 @@ from lineal.objects.durable import (
 )
 from lineal.objects.index import encode
 from lineal.objects.pack import OBJECT_LIMIT, PackWriter
-from lineal.objects.places import Places
+from lineal.objects.places import LooseNames, Places
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +62,23 @@ class Batch:
         self._open: _OpenPack | None = None
         self._unfinished: list[_OpenPack] = []
         self._is_fresh = False
+        self._is_first = False
+        self._loose = LooseNames(places)
         self.waiting = 0
 
     def put_bytes(self, data: bytes) -> Digest:
         """Stage `data`; return its digest. Raises `StoreFull`, `ReadOnlyStore` or `StoreUnavailable`."""
         value = hashlib.sha256(data).digest()
-        self.put_hashed(value, data)
+        self.put_hashed([(value, data)])
         return Digest(value)
 
-    def put_hashed(self, value: bytes, data: bytes) -> None:
-        """Stage `data`, whose SHA-256 the caller has just computed; else as `put_bytes`."""
-        if value in self._staged:
-            return
+    def put_hashed(self, found: Iterable[tuple[bytes, bytes]]) -> None:
+        """Stage the second of each pair, whose SHA-256, just computed, is the first; else as `put_bytes`."""
+        staged = self._staged
         try:
-            if not self._is_present(value, len(data)):
-                with self._lock:
+            new = [pair for pair in found if pair[0] not in staged and not self._is_stored(pair[0], len(pair[1]))]
+            with self._lock:
+                for value, data in new:
                     if value not in self._staged:
                         self._stage_bytes(value, data)
         except OSError as error:
@@ -146,13 +149,15 @@ class Batch:
         for temp, _ in (*self._publishing, *self._moves):
             discard(temp)
 
-    def _is_present(self, value: bytes, size: int) -> bool:
-        if value in self._staged:
-            return True
+    def _is_stored(self, value: bytes, size: int) -> bool:
         if not self._is_fresh:
             self._is_fresh = True
             self._places.packs.refresh()
-        place = self._places.find_known(value)
+            self._loose = LooseNames(self._places)
+            self._is_first = self._places.is_empty()
+        if self._is_first:
+            return False
+        place = self._places.packs.find(value) or self._loose.find(value)
         # A loose file of another size is damaged: acknowledging it would promise bytes that are not there.
         if place is None or place.length != size:
             return False
@@ -192,7 +197,7 @@ class Batch:
             try:
                 digest = copy_and_hash(source, target, before.st_size, name)
                 check_unchanged(before, source, name)
-                if not self._is_present(digest.value, before.st_size):
+                if digest.value not in self._staged and not self._is_stored(digest.value, before.st_size):
                     os.fsync(target)
                     with self._lock:
                         published = digest.value not in self._staged

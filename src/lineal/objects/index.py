@@ -11,7 +11,6 @@ from typing import Final
 
 from lineal.core.digest import Digest
 from lineal.errors import IntegrityError
-from lineal.objects.pack import Row
 
 _HEADER: Final = b"lineal-index/1\n"
 _HEAD: Final = struct.Struct(">15s32sI")
@@ -21,21 +20,21 @@ _SEAL: Final = 32
 _COLUMN: Final = _HEAD.size + _FAN.size
 
 
-def encode(pack: Digest, rows: Sequence[Row]) -> bytes:
-    """Return the one index of a pack with these rows.
+def encode(pack: Digest, rows: Sequence[tuple[bytes, int, int]]) -> bytes:
+    """Return the one index of a pack with these rows (`pack.Row`).
 
     The fan says, for each first byte, how many digests begin with it or a lower one.
     """
-    ordered = sorted(rows, key=lambda row: (row.digest, row.offset))
+    ordered = sorted(rows)
     counts = [0] * 256
-    for row in ordered:
-        counts[row.digest[0]] += 1
+    for digest, _, _ in ordered:
+        counts[digest[0]] += 1
     body = b"".join(
         (
             _HEAD.pack(_HEADER, pack.value, len(ordered)),
             _FAN.pack(*accumulate(counts)),
-            *(row.digest for row in ordered),
-            *(_PLACE.pack(row.offset, row.length) for row in ordered),
+            *[digest for digest, _, _ in ordered],
+            *[_PLACE.pack(offset, length) for _, offset, length in ordered],
         )
     )
     return body + hashlib.sha256(body).digest()

@@ -19,6 +19,7 @@ _FLUSH: Final = 2 << 20
 _HEADER: Final = b"lineal-pack/1\n"
 _TRAILER_MARK: Final = b"lineal-pack-end\n"
 _ENTRY: Final = struct.Struct(">32sI")
+_HEAD_SIZE: Final = _ENTRY.size
 _TRAILER: Final = struct.Struct(">16sQ32s")
 
 
@@ -34,7 +35,7 @@ class PackWriter:
     """Writes one pack to an empty file open for writing; pieces of it are hashed and written by `behind`."""
 
     def __init__(self, descriptor: int, behind: Behind) -> None:
-        self.rows: list[Row] = []
+        self.rows: list[tuple[bytes, int, int]] = []
         self._descriptor = descriptor
         self._behind = behind
         self._running = hashlib.sha256()
@@ -50,8 +51,8 @@ class PackWriter:
         """Append the object `data` (at most `OBJECT_LIMIT` bytes), whose digest the caller has computed."""
         length = len(data)
         self._pieces += (_ENTRY.pack(digest, length), data)
-        self.rows.append(Row(digest, self._end + _ENTRY.size, length))
-        added = _ENTRY.size + length
+        self.rows.append((digest, self._end + _HEAD_SIZE, length))
+        added = _HEAD_SIZE + length
         self._end += added
         self._waiting += added
         if self._waiting >= _FLUSH:

@@ -15,6 +15,7 @@ from lineal.objects.index import PackIndex, encode
 from lineal.objects.pack import scan
 
 _COARSE_CLOCK_NS: Final = 20_000_000
+_FEW_LOOKS: Final = 256
 _PACK_NAME: Final = re.compile(r"([0-9a-f]{64})\.pack")
 
 
@@ -36,6 +37,11 @@ class PackFolder:
         self._indexes: dict[str, PackIndex] = {}
         self._recent: str | None = None
         self._stamp: int | None = None
+
+    @property
+    def count(self) -> int:
+        """How many packs are known, damaged ones among them."""
+        return len(self._indexes) + len(self.damaged)
 
     def find(self, digest: bytes) -> Place | None:
         """Return where the object lies in the packs known, or None."""
@@ -118,13 +124,19 @@ class Places:
 
     def find_known(self, digest: bytes) -> Place | None:
         """Return where the object lies, without looking for packs that others wrote since the last look."""
-        if place := self.packs.find(digest):
-            return place
+        return self.packs.find(digest) or self.find_loose(digest)
+
+    def find_loose(self, digest: bytes) -> Place | None:
+        """Return where the object lies as a file of its own, or None."""
         path = self.loose(digest)
         try:
             return Place(path, 0, os.lstat(path).st_size)
         except FileNotFoundError:
             return None
+
+    def is_empty(self) -> bool:
+        """Return whether there was no object at the last look."""
+        return not self.packs.count and not _names(self.loose_root)
 
     def find(self, digest: bytes) -> Place | None:
         """Return where the object lies now, or None."""
@@ -136,6 +148,30 @@ class Places:
             for name in _names(self.loose_root / shard):
                 if re.fullmatch("[0-9a-f]{64}", shard + name):
                     yield bytes.fromhex(shard + name)
+
+
+class LooseNames:
+    """The loose objects as one writer of many looks for them: after some looks, the folders are read whole.
+
+    An object that another writer adds after that is not seen, and may be stored once more.
+    """
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+        self._looks = 0
+        self._known: dict[int, frozenset[str]] = {}
+
+    def find(self, digest: bytes) -> Place | None:
+        """Return where the object lies as a file of its own, or None."""
+        self._looks += 1
+        if self._looks > _FEW_LOOKS:
+            names = self._known.get(digest[0])
+            if names is None:
+                names = frozenset(_names(self._places.loose_root / f"{digest[0]:02x}"))
+                self._known[digest[0]] = names
+            if not names or digest[1:].hex() not in names:
+                return None
+        return self._places.find_loose(digest)
 
 
 def _names(path: Path) -> list[str]:
