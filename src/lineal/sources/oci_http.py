@@ -115,7 +115,10 @@ class Wire:
 
     def is_safe(self, url: str) -> bool:
         """Return whether nobody on the way can read or alter what is said with `url`, as far as that was asked for."""
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            return False
         plain = parts.scheme == "http" and (self._plain_http or is_loopback(parts.hostname or ""))
         return bool(parts.hostname) and (parts.scheme == "https" or plain)
 
@@ -141,7 +144,7 @@ class Wire:
             answer = self._ask_patiently(method, url, sent, body, limit)
             if answer.status not in _MOVED or "location" not in answer.headers:
                 return answer
-            there = urljoin(url, answer.headers["location"])
+            there = join(url, answer.headers["location"])
             if body is not None:  # it holds a secret that was meant for this place alone
                 raise Unseen(Gap("oci.redirected", f"{_host(url)} sends a request for a token elsewhere: not followed"))
             if _origin(there) != _origin(url):
@@ -251,6 +254,16 @@ def _read_pause(text: str | None) -> float | None:
         return None
     moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def join(url: str, place: str) -> str:
+    """Return the address that `place` means where `url` says it; raise `Unseen` if it is none."""
+    try:
+        found = urljoin(url, place)
+        urlsplit(found).port  # noqa: B018  # it raises where there is none
+    except ValueError as error:
+        raise Unseen(Gap("oci.malformed", f"{_host(url)} sends to what is no address")) from error
+    return found
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:

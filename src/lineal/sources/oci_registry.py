@@ -4,7 +4,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, urlsplit
 
 from lineal.core.digest import Digest
 from lineal.core.image import DOCKER_HUB, Image, check_tag
@@ -13,7 +13,7 @@ from lineal.errors import BadRef, DigestMismatch
 from lineal.sources.ecr import find_password, read_address
 from lineal.sources.oci_auth import Permission
 from lineal.sources.oci_credentials import Credentials, find_credentials
-from lineal.sources.oci_http import LARGEST, Answer, NotThere, Unseen, Wire, is_loopback
+from lineal.sources.oci_http import LARGEST, Answer, NotThere, Unseen, Wire, is_loopback, join
 from lineal.sources.oci_manifest import ACCEPT, OCI_INDEX, Descriptor, Manifest, read_manifest
 
 _HUB: Final = "https://registry-1.docker.io"
@@ -114,7 +114,7 @@ class Repository:
             following = _NEXT.search(answer.headers.get("link", ""))
             if following is None:
                 return
-            url = urljoin(url, following[1])
+            url = join(url, following[1])
             if urlsplit(url)[:2] != urlsplit(self._base)[:2] or url in seen:
                 break
         raise Unseen(Gap("oci.malformed", f"the pages of {where} lead nowhere or elsewhere"))
