@@ -32,6 +32,7 @@ MAX_SHOWN: Final = 1000
 _MOST_TABLES: Final = 50
 _LONGEST: Final = 60
 _BYTES_A_ROW: Final = 16
+_UNTOLD: Final = "untold"
 
 DAMAGE: Final = (LinealError, ImportError, csv.Error, *FOREIGN)
 
@@ -79,12 +80,16 @@ def compare_tables(session: Session, old: NodeView, new: NodeView, asked: RowOpt
         return
     yield compare("tables", _summaries(before), _summaries(after))
     both = [(before[series], after[series]) for series in before if series in after]
-    keyed = [pair for pair in both if set(asked.key) <= set(_shared(*pair))]
-    if asked.key and both and not keyed:
-        check_key(asked.key, _shared(*both[0]), both[0][1].table.path)
+    told = [pair for pair in both if not any(_UNTOLD in side.table.own for side in pair)]
+    if asked.key and told == both != [] and not any(set(asked.key) <= set(_shared(*pair)) for pair in told):
+        check_key(asked.key, _shared(*told[0]), told[0][1].table.path)
     pairs = [pair for pair in both if len(both) == 1 or _content(pair[0]) != _content(pair[1])]
     for number, (one, other) in enumerate(pairs):
         title = "" if len(both) == 1 else f" of {other.table.path}"
+        if (one, other) not in told:
+            why = one.table.own.get(_UNTOLD) or other.table.own[_UNTOLD]
+            yield untold(f"rows{title}", f"columns and rows cannot be compared: {why}")
+            continue
         yield _compare_columns(f"columns{title}", one.table, other.table)
         if number < _MOST_TABLES:
             yield _compare_rows(f"rows{title}", one, other, asked)
@@ -100,14 +105,23 @@ def _tables(session: Session, view: NodeView) -> dict[str, _Side]:
     layouts, _ = find_layouts(loaded, session.objects)
     if not layouts:
         return {}
-    files = KeptFiles(_contents(session, view))
+    files = KeptFiles(partial(_contents, session, view))
     recorded = recorded_tables(session, view)
     found: dict[str, _Side] = {}
     for layout in layouts:
-        table = recorded.get(layout.path) or describe_one(layout, files)[0]
-        if table is not None:
-            found[f"{layout.series} {layout.format}"] = _Side(layout=layout, table=table, files=files)
+        table = recorded.get(layout.path) or _describe(layout, files)
+        found[f"{layout.series} {layout.format}"] = _Side(layout=layout, table=table, files=files)
     return found
+
+
+def _describe(layout: Layout, files: Files) -> Table:
+    """Return the table by what its files say; of one that cannot be described, why: it is there all the same."""
+    table, gaps = describe_one(layout, files)
+    if table is not None:
+        return table
+    why = "; ".join(gap.explanation for gap in gaps)
+    own = {_UNTOLD: why}
+    return Table(path=layout.path, format=layout.format, columns=(), rows=None, files=len(layout.files), own=own)
 
 
 def _contents(session: Session, view: NodeView) -> Contents:
@@ -127,6 +141,8 @@ def _summaries(sides: dict[str, _Side]) -> dict[str, str]:
 
 
 def _summary(table: Table) -> str:
+    if _UNTOLD in table.own:
+        return f"{table.format}, which cannot be read"
     words = [table.format, f"{len(table.columns):,} columns"]
     words.append("rows not counted" if table.rows is None else f"{table.rows:,} rows")
     words += [f"{table.partitions:,} partitions"] if table.partitions is not None else []

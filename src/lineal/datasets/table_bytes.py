@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections.abc import Callable
 from typing import BinaryIO, Final, Protocol
 
 from lineal.core.digest import Digest
@@ -57,17 +58,21 @@ class SourceFiles:
 
 
 class KeptFiles:
-    """What a version keeps, wherever that is: each file is copied into a nameless one and checked before it is read."""
+    """What a version keeps, wherever that is: each file is copied into a nameless one and checked before it is read.
 
-    def __init__(self, contents: Contents) -> None:
-        self._contents = contents
+    `make` gives the contents, anew for each file: those of a bucket are asked for in the order of the version only.
+    """
+
+    def __init__(self, make: Callable[[], Contents]) -> None:
+        self._make = make
 
     def open(self, entry: Entry) -> BinaryIO:
         """Return a checked copy of `entry`; raises what `Contents.copy_into` raises."""
+        contents = self._make()
         file = tempfile.TemporaryFile()  # noqa: SIM115  # the caller closes it
         try:
             with store_errors(tempfile.gettempdir(), writing=True):
-                self._contents.copy_into(entry, file.fileno())
+                contents.copy_into(entry, file.fileno())
                 file.seek(0)
         except BaseException:
             file.close()
