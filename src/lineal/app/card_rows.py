@@ -107,6 +107,8 @@ def absent(phase: str, artifact: str, why: str, fill: str, step: Step | None) ->
 def fixed_code(detail: dict[str, Any]) -> tuple[str, bool]:
     """Return what fixes the code, and whether it is fixed: by a clean commit, or by its tree being kept."""
     commit, kept = str(detail.get("commit") or ""), detail.get("stored") == "dataset"
+    if detail.get("basis_of_identity") in {"sha256", "version", "etag"}:
+        return f"object by {detail['basis_of_identity']}", True
     if is_committed(detail):
         return f"commit {commit[:12]}", True
     more = "untracked files" if detail.get("dirty") is False else "uncommitted changes"

@@ -109,7 +109,8 @@ class _Work:
 
     def take(self, git: Git, commit: Commit, prefix: bytes, depth: int) -> None:
         """Keep the tree of `commit` below the path `prefix`."""
-        entries = git_tree.list_tree(git, commit.id)
+        with ObjectReader(git) as reader:
+            entries = git_tree.list_tree(reader, commit)
         if git_tree.tree_id(entries, git.format) != commit.tree:
             raise IntegrityError(
                 f"the tree of {commit.id} is not the one that the commit names: nothing was kept of it"

@@ -155,16 +155,17 @@ class _Look:
             kept.append(Kept(ref=node.ref, digest=node.digest, commit=commit, detail=node.detail))
             self.versions.append({"ref": node.ref, "commit": commit.id, "new": True})
         yield observation
+        yield from observation.gaps  # they stand beside the version for good, and in this collection for who reads it
 
     def _known(self, commit: Commit) -> Kept | None:
-        """Return the version that was collected of `commit` before, if its bytes are still kept."""
+        """Return the version that was collected of `commit` before, if its bytes are still kept and nothing lacks."""
         views = self.session.catalog.with_aliases([commit.id]).get(commit.id, [])
         named = {
             view.id: view for view in views if (view.kind, view.name) == ("code", spell_repository(self.place.name))
         }
         for fact in self.session.catalog.facts(named):
             digest = named[fact.node].digest
-            if fact.type == COLLECTED and fact.version == commit.id and digest is not None:
+            if fact.type == COLLECTED and fact.version == commit.id and digest is not None and _is_whole(fact.detail):
                 found = Digest.parse(digest)
                 if self.session.objects.has(found):
                     ref = named[fact.node].canonical
@@ -251,3 +252,10 @@ class _Look:
             if version.commit.id in said:
                 said[version.commit.id]["verification"] = observation.nodes[0].detail["verification"]
             yield observation
+
+
+def _is_whole(detail: dict[str, Any]) -> bool:
+    """Return whether all submodules and files of Git LFS could be had when the version was recorded."""
+    return all("tree" in each for each in detail.get("submodules", ())) and all(
+        each["stored"] for each in detail.get("lfs", ())
+    )

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from lineal.app.collect import Collected, Collection, Progress, collect, last_covered
+from lineal.app.sagemaker_bytes import ModelBytes
 from lineal.app.sagemaker_deployments import Deployments
 from lineal.app.sagemaker_graph import OwnLineage
 from lineal.app.sagemaker_lookup import Lookup
@@ -64,12 +65,13 @@ def collect_sagemaker(
     *,
     only: Sequence[str] = (),
     since: datetime | None = None,
+    keep: bool = False,
     on_progress: Progress | None = None,
 ) -> Collected:
     """Record what is new in `scope` since the last collection of it, or since the moment `since`.
 
-    `only` names some of `KINDS`. Raises `BadInput` for another kind, `SourceError` where nothing can be asked, and
-    what `collect` raises.
+    `only` names some of `KINDS`; with `keep` the bytes of registered models are fetched and stored. Raises `BadInput`
+    for another kind, `SourceError` where nothing can be asked, and what `collect` raises.
     """
     unknown = sorted(set(only) - set(KINDS))
     if unknown:
@@ -77,6 +79,7 @@ def collect_sagemaker(
     collection = Collection(_SOURCE, scope.name)
     before = {} if scope.account is None else last_covered(session, _SOURCE, scope.name)
     look = _Look(session, scope, collection, before, since)
+    look.keep = keep
     return collect(session, collection, look.everything(only or KINDS), on_progress)
 
 
@@ -95,6 +98,7 @@ class _Look:
         self._lineage = OwnLineage(self._lookup, self._places, self._reader)
         self._parents: dict[str, str] = {}
         self._account = scope.account
+        self.keep = False
 
     def everything(self, kinds: Sequence[str]) -> Seen:
         """Yield what is seen of `kinds`, and say what was covered whole."""
@@ -212,12 +216,12 @@ class _Look:
 
     def _packages(self) -> Seen:
         packages = Packages(self._session, self._lookup, self._places, self._lineage.decisions)
-        for kind in (reading.PACKAGE,):
-            for body in self._reader.described(kind):
-                if isinstance(body, Gap):
-                    yield body
-                else:
-                    yield from packages.take(body)
+        packages.bytes = ModelBytes(self._session.objects, self._scope.access.client("s3")) if self.keep else None
+        for body in self._reader.described(reading.PACKAGE):
+            if isinstance(body, Gap):
+                yield body
+            else:
+                yield from packages.take(body)
 
     def _components(self) -> Seen:
         for body in self._reader.described(reading.COMPONENT, self._start("experiment")):

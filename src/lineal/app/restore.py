@@ -60,13 +60,13 @@ def restore(
     if view.digest is None:
         raise ObjectMissing(f"{view.ref} is recorded without a digest: it cannot be restored")
     digest = Digest.parse(view.digest)
+    stored = view.detail.get("stored")
+    if stored == "object":
+        return _restore_file(session, view, digest, target, force=force)
     if view.kind == "code":
         from lineal.app.restore_code import restore_code
 
         return restore_code(session, view, target, offline=offline, link=link, force=force, on_progress=on_progress)
-    stored = view.detail.get("stored")
-    if stored == "object":
-        return _restore_file(session, view, digest, target, force=force)
     contents, origin = _contents(session, view)
     if contents is not None and link is not None:
         raise UsageError(f"--link is for what the object store holds; {view.ref} comes from the {origin}")

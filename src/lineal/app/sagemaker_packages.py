@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from lineal.app.registry import APPROVED, REJECTED
+from lineal.app.sagemaker_bytes import ModelBytes
 from lineal.app.sagemaker_lookup import Lookup
 from lineal.app.session import Session
 from lineal.core.observation import Gap, Observation
 from lineal.sources import sagemaker_models as models
 from lineal.sources.sagemaker_data import Places
-from lineal.sources.sagemaker_models import Decision, Package
+from lineal.sources.sagemaker_models import Decision, Kept, Package
 
 _SAME: Final = timedelta(minutes=2)
 
@@ -24,6 +25,7 @@ class Packages:
 
     def __init__(self, session: Session, lookup: Lookup, places: Places, decided: Mapping[str, list[Decision]]) -> None:
         self._session, self._lookup, self._places, self._decided = session, lookup, places, decided
+        self.bytes: ModelBytes | None = None
 
     def take(self, body: Mapping[str, Any]) -> Iterator[Observation | Gap]:
         """Yield what is new of one package."""
@@ -51,7 +53,10 @@ class Packages:
             )
             return
         if known is None:
-            said = self._register(package)
+            kept = self._keep(package)
+            if isinstance(kept, Gap):
+                yield kept
+            said = self._register(package, None if isinstance(kept, Gap) else kept)
             yield said
             ref = said.nodes[0].ref
             yield from self._claim_code(package, said)
@@ -62,12 +67,19 @@ class Packages:
             yield changed
         yield from self._decide(package, ref)
 
-    def _register(self, package: Package) -> Observation:
+    def _register(self, package: Package, kept: Kept | None) -> Observation:
         name = self._lookup.name("model", package.arn, package.group)
-        said = models.registration(package, self._places, name)
+        said = models.registration(package, self._places, name, kept=kept)
         if self._lookup.knows([said.nodes[0].ref]):
-            return models.registration(package, self._places, name, is_taken=True)
+            return models.registration(package, self._places, name, kept=kept, is_taken=True)
         return said
+
+    def _keep(self, package: Package) -> Kept | Gap | None:
+        """Fetch and store the bytes of the one object that a package is, if that is wanted."""
+        if self.bytes is None:
+            return None
+        data = models.read_package(package, self._places).data
+        return self.bytes.keep(data[0].nodes) if len(data) == 1 and data[0].fixed else None
 
     def _claim_code(self, package: Package, said: Observation) -> Iterator[Observation]:
         """Say of the job that made the model data which commit it ran, where the package says so."""

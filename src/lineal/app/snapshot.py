@@ -8,7 +8,6 @@ from typing import Final
 
 from lineal.app.naming import next_number, parse_artifact, version_ref
 from lineal.app.session import Session
-from lineal.app.tables import describe_tables
 from lineal.catalog.reader import NodeView
 from lineal.core import path as paths
 from lineal.core.digest import Digest
@@ -16,6 +15,7 @@ from lineal.core.edge import Edge
 from lineal.core.observation import Gap, Node, Observation
 from lineal.core.ref import ArtifactRef
 from lineal.datasets import manifest
+from lineal.datasets.ahead import Ahead
 from lineal.datasets.snapshot import Snapshot
 from lineal.datasets.snapshot import snapshot as take
 from lineal.errors import BadInput
@@ -42,6 +42,7 @@ def snapshot(
     *,
     keep: bool,
     paranoid: bool = False,
+    ahead: Ahead | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Snapshotted:
     """Record the folder or file at `source` as a version of the dataset `name` (``dataset:NAME``).
@@ -55,8 +56,15 @@ def snapshot(
     _refuse_ledger(session, source)
     happened = session.clock()
     index = session.ledger.home.change_index
-    taken = take(source, session.objects, keep=keep, index=index, paranoid=paranoid, on_progress=on_progress)
+    taken = take(
+        source, session.objects, keep=keep, index=index, ahead=ahead, paranoid=paranoid, on_progress=on_progress
+    )
     canonical = version_ref(artifact, taken.digest)
+    known = session.catalog.find([canonical]).get(canonical)
+    if known is not None and known.version is not None:
+        return _find(session, known, taken, source, keep=keep)
+    from lineal.app.tables import describe_tables  # takes longer to import than most versions to be found
+
     tables = describe_tables(session, canonical, taken.digest, source, happened)
     gaps = (*(Gap(code, explanation, canonical) for code, explanation in taken.gaps), *tables.gaps)
     members = members_of(session, taken.digest)
@@ -71,6 +79,25 @@ def snapshot(
 
     new = session.say_numbered(observe) is not None
     return Snapshotted(session.catalog.resolve(canonical), new, taken.files, taken.bytes, gaps)
+
+
+def _find(session: Session, known: NodeView, taken: Snapshot, source: Path, *, keep: bool) -> Snapshotted:
+    """Return the version recorded before with this content; say so if its bytes are kept only now."""
+    if keep and known.detail.get("stored") == "manifest":
+        detail = {"path": paths.spell(os.path.abspath(os.fsencode(source))), "stored": "dataset"}
+        node = Node(ref=known.canonical, basis="verified", version=known.version, digest=taken.digest, detail=detail)
+        session.say(
+            Observation(
+                type=_SNAPSHOTTED,
+                time=session.clock(),
+                actor=session.actor,
+                basis="verified",
+                nodes=(node,),
+                subject=(known.canonical,),
+            )
+        )
+    gaps = tuple(Gap(code, explanation, known.canonical) for code, explanation in taken.gaps)
+    return Snapshotted(session.catalog.resolve(known.canonical), False, taken.files, taken.bytes, gaps)
 
 
 def _refuse_ledger(session: Session, source: Path) -> None:

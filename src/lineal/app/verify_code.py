@@ -15,7 +15,7 @@ from lineal.core.digest import Digest
 from lineal.core.observation import Gap, Node, Observation
 from lineal.core.repository import without_credentials
 from lineal.datasets import manifest
-from lineal.errors import IntegrityError, LinealError, SourceError
+from lineal.errors import BadInput, IntegrityError, LinealError, SourceError
 from lineal.sources import git_signature, git_tree
 from lineal.sources.git_history import is_ancestor
 from lineal.sources.git_objects import Commit, object_id
@@ -107,7 +107,7 @@ class Verifier:
             return
         try:
             self._host = fetched(url, scratch, timeout)
-        except SourceError as error:
+        except (SourceError, BadInput) as error:
             self.gaps.append(Gap("git.remote", f"the host could not be asked: {error.message}"))
 
     def verify(self, version: Kept) -> Observation:

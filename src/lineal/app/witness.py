@@ -7,16 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from lineal.app.elsewhere import Origin, find_object, open_origin
 from lineal.app.life import Known
 from lineal.app.session import Session
 from lineal.app.stored import promised
 from lineal.catalog import project
+from lineal.catalog.reader import NodeView
 from lineal.core import path as paths
 from lineal.core.digest import Digest
 from lineal.core.event import check_body
 from lineal.datasets import manifest
 from lineal.datasets.manifest import Entry
-from lineal.errors import BadRef, IntegrityError, LinealError, StoreError
+from lineal.datasets.pin import Pin
+from lineal.errors import BadRef, IntegrityError, LinealError, SourceError, StoreError, UsageError
 from lineal.ledger.verify import prove_entry
 from lineal.program import run_program
 
@@ -89,8 +92,10 @@ class Witness:
             return NOTHING
         digest = Digest.parse(view.digest)
         place = _read_place(detail)
+        if "stored" not in detail and place is None and (there := find_object(self._session, view)) is not None:
+            return self._fetched(there.size, there.uri, there.fetch, is_proof=there.is_proof)
         if detail.get("stored") in {"dataset", "manifest"} or view.kind in {"dataset", "code"}:
-            found = self._show_tree(digest, place)
+            found = self._show_tree(view, digest, place)
             return self._or_commit(found, detail) if view.kind == "code" and not found.retrievable else found
         size = detail.get("size", detail.get("bytes"))
         return self._show_bytes(digest, size if isinstance(size, int) else None, place, link=False)
@@ -105,19 +110,45 @@ class Witness:
             return Shown(retrievable=False, verified=None, against="no lock file of its packages is kept")
         return _together(self._show_bytes(digest, None, None, link=False) for digest in objects.values())
 
-    def _show_tree(self, digest: Digest, place: bytes | None) -> Shown:
-        """Show every file of a manifest: from the store, else below `place`, which may be the one file itself."""
+    def _show_tree(self, view: NodeView, digest: Digest, place: bytes | None) -> Shown:
+        """Show every file of a manifest: from the store, else where the version lives, else below `place`, which may
+        be the one file itself.
+        """
         try:
             found = manifest.load(digest, self._objects)
             is_file = place is not None and os.path.isfile(place)
+            origin = open_origin(self._session, view)
             return _together(
                 self._show_bytes(entry.digest, entry.size, _place_of(entry, place, is_file), link=entry.kind == "l")
+                if entry.kind != "p" and (origin is None or self._objects.has(entry.digest))
+                else self._show_elsewhere(entry, origin)
                 for entry in manifest.entries(found, self._objects)
             )
         except IntegrityError as error:
             return Shown(retrievable=False, verified=False, against=error.message)
-        except StoreError as error:
+        except (StoreError, SourceError, UsageError) as error:
             return Shown(retrievable=False, verified=None, against=error.message)
+
+    def _show_elsewhere(self, entry: Entry, origin: Origin | None) -> Shown:
+        if origin is None:
+            return Shown(retrievable=False, verified=None, against=f"where {paths.spell(entry.path)} lies is not known")
+        is_proof = entry.kind != "p" or Pin.decode(self._objects.read(entry.digest)).is_proof
+        return self._fetched(entry.size, origin.name, lambda: origin.fetch(entry), is_proof=is_proof)
+
+    def _fetched(self, size: int, where: str, fetch: Callable[[], object], *, is_proof: bool) -> Shown:
+        """Show what lies elsewhere by fetching it; nothing is known of what is over the limit, and was not fetched.
+
+        Without a digest that the bytes were held against (`is_proof`), having them verifies nothing.
+        """
+        if not self._may_read(size):
+            return Shown(retrievable=None, verified=None, where=where)
+        try:
+            fetch()
+        except IntegrityError as error:
+            return Shown(retrievable=False, verified=False, where=where, against=error.message)
+        except (StoreError, SourceError, UsageError) as error:
+            return Shown(retrievable=False, verified=None, where=where, against=error.message)
+        return Shown(retrievable=True, verified=True if is_proof else None, where=where)
 
     def _show_bytes(self, digest: Digest, size: int | None, place: bytes | None, *, link: bool) -> Shown:
         stored = self._objects.has(digest)
@@ -198,12 +229,13 @@ def _hash(place: bytes) -> Digest:
 
 def _together(found: Iterable[Shown]) -> Shown:
     """Return what holds of all: retrievable if each is, verified if each is, and what stands against the first."""
-    missing = wrong = unread = count = 0
+    missing = unasked = wrong = unread = count = 0
     where: str | None = None
     against: str | None = None
     for each in found:
         count += 1
         missing += each.retrievable is False
+        unasked += each.retrievable is None
         wrong += each.verified is False
         unread += each.verified is None
         where = where or each.where
@@ -211,4 +243,5 @@ def _together(found: Iterable[Shown]) -> Shown:
     if missing and count > 1:
         against = f"{missing:,} of {count:,} files: {against}"
     verified = False if wrong else None if unread else True
-    return Shown(retrievable=not missing, verified=verified, where=where, against=against)
+    retrievable = False if missing else None if unasked else True
+    return Shown(retrievable=retrievable, verified=verified, where=where, against=against)
