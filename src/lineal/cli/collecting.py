@@ -1,16 +1,19 @@
 """What every `lineal collect` command prints."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lineal.app.collect import Collected
 from lineal.cli.terminal import Terminal
-from lineal.wire.documents import describe_gap
+
+if TYPE_CHECKING:
+    from lineal.app.collect import Collected
 
 MOST_SHOWN = 20
 
 
-def emit_collected(terminal: Terminal, done: Collected, more: dict[str, Any] | None = None) -> None:
+def emit_collected(terminal: Terminal, done: "Collected", more: dict[str, Any] | None = None) -> None:
     """Print what a collection did, and what it could not see; `more` are fields of the document for machines."""
+    from lineal.wire.documents import describe_gap
+
     document = {
         "run": done.run,
         "seen": done.seen,

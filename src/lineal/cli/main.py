@@ -1,5 +1,6 @@
 """The command `lineal`: its commands, and what becomes of errors."""
 
+import importlib
 import os
 import signal
 import sys
@@ -8,13 +9,13 @@ from typing import Annotated, Final
 import typer
 
 from lineal import __version__
-from lineal.cli import commands
 from lineal.cli.terminal import discard_output, to_json
 from lineal.errors import LinealError, StoreError, UsageError
 
 _BUG: Final = 70
+_ALONE: Final = frozenset({"snapshot", "restore"})
 
-app = typer.Typer(
+_app = typer.Typer(
     name="lineal",
     no_args_is_help=True,
     rich_markup_mode="markdown",
@@ -32,7 +33,7 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@_app.callback()
 def _main(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
@@ -43,7 +44,28 @@ def _main(
         os.environ["LINEAL_LEDGER"] = ledger
 
 
-commands.register(app)
+def _alone(name: str) -> typer.Typer:
+    """Return the command line with one command only: what all the others import takes longer than many a command."""
+    lean = typer.Typer(
+        name="lineal",
+        rich_markup_mode="markdown",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    lean.callback()(_main)
+    lean.command(name)(getattr(importlib.import_module(f"lineal.cli.{name}"), name))
+    return lean
+
+
+def __getattr__(name: str) -> typer.Typer:
+    """Return the whole command line, ``app``, when it is asked for."""
+    if name != "app":
+        raise AttributeError(name)
+    from lineal.cli import commands
+
+    commands.register(_app)
+    globals()["app"] = _app
+    return _app
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -64,7 +86,7 @@ def run(arguments: list[str] | None = None) -> int:
 
 def _run(given: list[str]) -> int:
     try:
-        result = typer.main.get_command(app).main(args=given, prog_name="lineal", standalone_mode=False)
+        result = typer.main.get_command(_commands(given)).main(args=given, prog_name="lineal", standalone_mode=False)
         sys.stdout.flush()
     except LinealError as error:
         _print_error(error, as_json=_wants_json(given))
@@ -77,6 +99,13 @@ def _run(given: list[str]) -> int:
     except Exception as error:  # noqa: BLE001  # the last boundary: no traceback reaches a person
         return _print_foreign(error, as_json=_wants_json(given))
     return result if isinstance(result, int) else 0
+
+
+def _commands(given: list[str]) -> typer.Typer:
+    if given and given[0] in _ALONE:
+        return _alone(given[0])
+    whole: typer.Typer = getattr(sys.modules[__name__], "app")  # noqa: B009  # made when it is first asked for
+    return whole
 
 
 def _open_streams() -> None:

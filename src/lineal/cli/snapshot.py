@@ -53,14 +53,18 @@ def snapshot(
     Examples: `lineal snapshot dataset:transactions data/2026-03/` · `lineal snapshot dataset:raw raw.csv --reference`
     · `lineal snapshot dataset:clicks s3://acme-lake/clicks/dt=2026-03-01/`
     """
+    from lineal.datasets.ahead import looking_ahead
     from lineal.sources.bucket_open import is_address
-    from lineal.wire.documents import describe_gap, describe_node
 
     terminal = Terminal(as_json=as_json, quiet=quiet)
     in_bucket = is_address(path)
     if not in_bucket and (basis or inventory or endpoint):
         raise UsageError("--basis, --inventory and --endpoint-url are for buckets", fix="Name s3://BUCKET/PREFIX/.")
-    with opened(ledger, actor) as session, terminal.progress(f"snapshot of {path}") as move:
+    with (
+        looking_ahead(path) as ahead,
+        opened(ledger, actor) as session,
+        terminal.progress(f"snapshot of {path}") as move,
+    ):
         if in_bucket:
             from lineal.app.snapshot_bucket import read_basis, snapshot_bucket
 
@@ -77,7 +81,9 @@ def snapshot(
         else:
             from lineal.app.snapshot import snapshot as take
 
-            taken = take(session, name, Path(path), keep=store is not False, on_progress=move)
+            taken = take(session, name, Path(path), keep=store is not False, ahead=ahead, on_progress=move)
+    from lineal.wire.documents import describe_gap, describe_node
+
     document = {
         "version": describe_node(taken.version),
         "new": taken.new,
@@ -89,6 +95,6 @@ def snapshot(
     line = f"{state} {taken.version.ref}  {short(taken.version.digest)}  {taken.files:,} files, {size(taken.bytes)}"
     if how := taken.version.detail.get("basis_of_identity"):
         line += f", identified by {how}"
-    terminal.emit(document, lambda out: out.print(line, markup=False))
+    terminal.emit_line(document, line)
     for gap in taken.gaps:
         terminal.note(f"gap: {gap.explanation} [{gap.code}]")

@@ -6,29 +6,15 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, Final, TextIO
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
-from rich.console import Console, ConsoleOptions, RenderableType
-from rich.markup import escape
-from rich.segment import Segment
 
-_WIDE: Final = 4000
+if TYPE_CHECKING:
+    from rich.console import Console
+
 _GONE: Final = 128 + signal.SIGPIPE
-
-
-class _Console(Console):
-    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
-        # What is recorded came from anywhere: none of it may move, colour or command the terminal.
-        for segment in super().render(renderable, options):
-            text = segment.text
-            if segment.control or text.isprintable() or text == "\n":
-                yield segment
-            else:
-                yield Segment(_tame(text), segment.style)
-
-    def on_broken_pipe(self) -> None:
-        raise BrokenPipeError  # Rich would end the process with status 1: to us, that a check failed
 
 
 class Terminal:
@@ -37,8 +23,20 @@ class Terminal:
     def __init__(self, *, as_json: bool = False, quiet: bool = False) -> None:
         self.as_json = as_json
         self.quiet = quiet
-        self.out = _console(sys.stdout)
-        self.notes = _console(sys.stderr)
+
+    @cached_property
+    def out(self) -> "Console":
+        """Standard output, for tables and trees."""
+        from lineal.cli.console import make_console
+
+        return make_console(sys.stdout)
+
+    @cached_property
+    def notes(self) -> "Console":
+        """Standard error, for progress and notes."""
+        from lineal.cli.console import make_console
+
+        return make_console(sys.stderr)
 
     def say(self, line: str) -> None:
         """Print a line of the result; where nobody reads it any more, that is no matter."""
@@ -48,16 +46,29 @@ class Terminal:
         except OSError:
             discard_output()
 
-    def emit(self, document: Any, render: Callable[[Console], None]) -> None:
+    def emit_line(self, document: Any, line: str) -> None:
+        """Print `document` as JSON, or the plain text `line` for a person; else as `emit`."""
+        if self.as_json or sys.stdout.isatty():
+            self.emit(document, lambda out: out.print(line, markup=False))
+        else:  # nothing to colour or to wrap: what does that takes a while to import
+            self._write(f"{tame(line)}\n")
+
+    def emit(self, document: Any, render: "Callable[[Console], None]") -> None:
         """Print `document` as JSON, or let `render` print it for a person.
 
         Leaves with the status of SIGPIPE when whoever read our output has gone.
         """
+        if self.as_json:
+            self._write(to_json(document, indent=2) + "\n")
+        else:
+            self._write("", lambda: render(self.out))
+
+    def _write(self, text: str, render: Callable[[], None] | None = None) -> None:
         try:
-            if self.as_json:
-                sys.stdout.write(to_json(document, indent=2) + "\n")
-            else:
-                render(self.out)
+            if text:
+                sys.stdout.write(text)
+            if render is not None:
+                render()
             sys.stdout.flush()
         except BrokenPipeError as error:
             discard_output()
@@ -66,12 +77,12 @@ class Terminal:
     def note(self, text: str) -> None:
         """Tell a person something beside the result (plain text)."""
         if not self.quiet and not self.as_json:
-            self.notes.print(escape(text), highlight=False)
+            self.notes.print(text, markup=False, highlight=False)
 
     @contextmanager
     def progress(self, label: str, *, unit: str = "files") -> Iterator[Callable[[int, int], None]]:
         """Give a function of (done, total or bytes) that moves a bar while the block runs, on a terminal only."""
-        if self.quiet or self.as_json or not self.notes.is_terminal:
+        if self.quiet or self.as_json or not sys.stderr.isatty() or not self.notes.is_terminal:
             yield lambda _done, _more: None
             return
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -109,20 +120,15 @@ def discard_output() -> None:
 
 def plain(text: str) -> str:
     """Return recorded text as markup that shows it as it is, with whatever cannot be printed spelled out."""
-    return escape(_tame(text))
+    from rich.markup import escape
+
+    return escape(tame(text))
 
 
-def _tame(text: str) -> str:
+def tame(text: str) -> str:
+    """Return `text` with whatever cannot be printed spelled out: none of it may move, colour or command a terminal."""
     return "".join(
         each if each.isprintable() or each == "\n" else each.encode("unicode_escape").decode() for each in text
-    )
-
-
-def _console(stream: TextIO) -> Console:
-    # Off a terminal, lines are never cut or wrapped: they are somebody's input.
-    terminal = stream.isatty()
-    return _Console(
-        file=stream, soft_wrap=not terminal, width=None if terminal else _WIDE, highlight=False, emoji=False
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from lineal.core.digest import Digest
+from lineal.datasets.ahead import Ahead
 from lineal.datasets.index import ChangeIndex, StaleIndexError, discard_index
 from lineal.datasets.memory import Memory
 from lineal.datasets.reading import FileReader
@@ -36,12 +37,21 @@ class Snapshot:
     gaps: tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _How:
+    keep: bool
+    paranoid: bool
+    ahead: Ahead | None
+    tell: Progress
+
+
 def snapshot(
     path: Path,
     store: ObjectStore,
     *,
     keep: bool = True,
     index: Path | None = None,
+    ahead: Ahead | None = None,
     paranoid: bool = False,
     on_progress: Progress | None = None,
 ) -> Snapshot:
@@ -49,24 +59,25 @@ def snapshot(
 
     With `keep` false only the manifest is stored, not the files. With `index`, the file of a change index, what has the
     same status as the last time is not read again, unless `paranoid`, and what was read is remembered there, even if
-    this snapshot fails or is killed. `on_progress` gets files and bytes so far. Symbolic links below `path` are
-    recorded, never followed; empty folders are not recorded; ``.git`` and ``.lineal`` are left out. All of it is on
-    disk when the call returns; on any error, no version exists. Raises `BadInput` for what is missing or unreadable,
-    `ObjectChanged` for what is being written to, and the store's errors.
+    this snapshot fails or is killed. `ahead` lists the folders meanwhile. `on_progress` gets files and bytes so far.
+
+    Symbolic links below `path` are recorded, never followed; empty folders are not recorded; ``.git`` and ``.lineal``
+    are left out. All of it is on disk when the call returns; on any error, no version exists. Raises `BadInput` for
+    what is missing or unreadable, `ObjectChanged` for what is being written to, and the store's errors.
     """
-    tell = on_progress or (lambda _files, _bytes: None)
+    how = _How(keep, paranoid, ahead, on_progress or (lambda _files, _bytes: None))
     for _ in range(_INDEX_TRIES):
         known = None if index is None else _open_index(index, path)
         if index is None or known is None:
             break
         try:
-            return _take(path, store, known, keep=keep, paranoid=paranoid, tell=tell)
+            return _take(path, store, known, how)
         except StaleIndexError:
             known.close()
             discard_index(index)
         finally:
             known.close()
-    return _take(path, store, None, keep=keep, paranoid=paranoid, tell=tell)
+    return _take(path, store, None, how)
 
 
 def _open_index(file: Path, path: Path) -> ChangeIndex | None:
@@ -79,16 +90,14 @@ def _open_index(file: Path, path: Path) -> ChangeIndex | None:
     return None
 
 
-def _take(
-    path: Path, store: ObjectStore, index: ChangeIndex | None, *, keep: bool, paranoid: bool, tell: Progress
-) -> Snapshot:
+def _take(path: Path, store: ObjectStore, index: ChangeIndex | None, how: _How) -> Snapshot:
     prefix = os.fspath(path)
     with store.batch() as batch:
-        memory = Memory(index, store, batch, keep=keep)
-        reader = FileReader(prefix, batch if keep else None)
+        memory = Memory(index, store, batch, keep=how.keep)
+        reader = FileReader(prefix, batch if how.keep else None)
         basis = memory.basis()
         text: Text = WholeText(batch.put_bytes) if basis is None else ChangedText(basis, store, batch.put_bytes)
-        survey = Survey(memory, reader, text, paranoid=paranoid, on_progress=tell)
+        survey = Survey(memory, reader, text, ahead=how.ahead, paranoid=how.paranoid, on_progress=how.tell)
         try:
             _survey(survey, path, prefix)
         finally:

@@ -5,10 +5,11 @@ import os
 import stat
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from lineal.datasets.ahead import Ahead
 from lineal.datasets.block import DIGEST, KEY, Block, has_content, pack_key, scan
 from lineal.datasets.index import Row
 from lineal.datasets.memory import Memory
@@ -50,13 +51,14 @@ class Survey:
         reader: FileReader,
         text: Text,
         *,
+        ahead: Ahead | None = None,
         paranoid: bool = False,
         on_progress: Callable[[int, int], None],
     ) -> None:
         self.gaps: list[tuple[str, str]] = []
         self.files = self.bytes = 0
         self._memory, self._reader, self._text = memory, reader, text
-        self._paranoid, self._on_progress = paranoid, on_progress
+        self._ahead, self._paranoid, self._on_progress = ahead, paranoid, on_progress
         self._waiting: deque[_Begin | Run | bytes] = deque()
         self._waiting_files = self._waiting_large = 0
 
@@ -90,12 +92,15 @@ class Survey:
         self._drain(all_of_it=True)
 
     def _level(self, cursor: Cursor, folder: bytes) -> _Level:
+        seen = None if self._ahead is None else self._ahead.take(folder)
+        if seen is not None and signature(os.fstat(cursor.descriptor)) == seen.before:
+            return _Level(self._steps(cursor, [seen.block], seen.before[0]), seen.before)
         before = settled(cursor.descriptor)
-        return _Level(self._steps(cursor, folder, before.st_dev), signature(before))
+        return _Level(self._steps(cursor, scan(cursor, folder, before.st_dev), before.st_dev), signature(before))
 
-    def _steps(self, cursor: Cursor, folder: bytes, device: int) -> Iterator[bytes]:
+    def _steps(self, cursor: Cursor, blocks: Iterable[Block], device: int) -> Iterator[bytes]:
         """Handle the folder where `cursor` stands; yield the names of those in it that are to be gone into now."""
-        for block in scan(cursor, folder, device):
+        for block in blocks:
             rows = self._memory.rows(block)
             if self._is_same(block, rows, device):
                 yield from self._pass(block, rows[0])
