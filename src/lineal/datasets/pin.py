@@ -45,6 +45,11 @@ class Pin:
         """Return what the pin says of `field`, None if nothing."""
         return next((value for name, value in self.said if name == field), None)
 
+    @property
+    def is_proof(self) -> bool:
+        """Whether bytes can be held against it: it has an MD5 of them. (An ETag may be one, and may look like one.)"""
+        return self.get("md5") is not None or self.get("md5-dos2unix") is not None
+
     def encode(self) -> bytes:
         """Return the canonical bytes of the pin."""
         return canonical.encode(dict(self.said))
