@@ -143,7 +143,7 @@ def _drain(running: Sequence[_Running], deadline: float) -> None:
                     each.out.append(data)
                     if each.taken > each.limit:
                         each.stop(TOO_LONG)
-                elif len(each.err) * _CHUNK < _ERROR_LIMIT:
+                elif sum(map(len, each.err)) < _ERROR_LIMIT:
                     each.err.append(data)
 
 

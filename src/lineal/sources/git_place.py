@@ -132,6 +132,8 @@ def _open_folder(
     named = remotes[names[0]] if names else None
     url = named if remote is None else remotes.get(remote, remote)
     top = _toplevel(folder, git)
+    if url is not None and not is_address(url):  # a folder is named from the working tree
+        url = os.path.join(os.path.realpath(top or git.folder), url)
     return Place(
         repository=parse(named if named is not None else os.path.realpath(top or git.folder), forge),
         history=git,

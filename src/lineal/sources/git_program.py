@@ -177,6 +177,6 @@ def complaint(done: Outcome) -> str:
     if done.failure is not None:
         return reasons.get(done.failure, clean(done.stderr)[:300])
     lines = [clean(line) for line in done.stderr.splitlines() if line.strip()]
-    telling = [line for line in lines if line.startswith(("fatal:", "error:", "remote:", "ERROR:"))]
+    telling = [line for start in ("fatal:", "error:", "ERROR:", "remote:") for line in lines if line.startswith(start)]
     shown = (telling or lines or [f"exit status {done.status}"])[0]
     return redact(shown)[0][:300]

@@ -49,6 +49,11 @@ def list_refs(url: str, cwd: Path, timeout: float = _ASKING) -> RemoteRefs:
             name == "HEAD" or _REF.fullmatch(name.removesuffix("^{}")) is not None
         ):
             refs[name.removesuffix("^{}")] = said  # the line of what an annotated tag leads to follows its own
+    if not refs:  # git takes a page of HTML for the list of an empty repository
+        raise SourceError(
+            f"{without_credentials(url)} shows no branch and no tag",
+            fix="The repository is empty, or something else answers there: open the address in a browser.",
+        )
     head = refs.pop("HEAD", None)
     kept = {name: value for name, value in refs.items() if name.startswith(("refs/heads/", "refs/tags/"))}
     if default is None and head is not None:  # an old server does not say which branch HEAD is

@@ -4,14 +4,14 @@ Formats: gitformat-tree and gitformat-index of git; ``gitmodules``.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from lineal.core import path as paths
 from lineal.core.redaction import clean
-from lineal.errors import BadInput
-from lineal.sources.git_objects import object_id
+from lineal.errors import BadInput, SourceError
+from lineal.sources.git_objects import Commit, ObjectReader, object_id
 from lineal.sources.git_program import Git
 
 KINDS: Final = {"100644": "f", "100755": "x", "120000": "l", "100664": "f"}
@@ -20,10 +20,9 @@ USUAL: Final = {"f": "100644", "x": "100755", "l": "120000"}
 GITLINK: Final = "160000"
 FOLDER: Final = "40000"
 
-_EMPTY: Final = {
-    "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
-    "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
-}
+MOST_ENTRIES: Final = 4_000_000
+LONGEST_PATH: Final = 4096
+
 _SUBMODULE: Final = re.compile(r"submodule\.(?P<name>.+)\.(?P<field>path|url)", re.DOTALL)
 
 
@@ -36,31 +35,53 @@ class TreeEntry:
     id: str
 
 
-def list_tree(git: Git, commit: str) -> list[TreeEntry]:
+def list_tree(reader: ObjectReader, commit: Commit) -> list[TreeEntry]:
     """Return every file, link, submodule and empty folder in `commit`, sorted by path.
 
-    Raises `SourceError` if a part of the tree is not there, `BadInput` if it holds a path or mode that no checkout may
-    write: ``..``, ``.git``.
+    The trees are read as they stand: git itself shows other modes than are written. Raises `SourceError` if a part is
+    not there, `BadInput` if it holds a path or mode that no checkout may write (``..``, ``.git``), or is without end.
     """
     found: list[TreeEntry] = []
-    for record in git.ask("ls-tree", "-r", "-t", "-z", "--full-tree", commit).split(b"\0"):
-        facts, tab, path = record.partition(b"\t")
-        words = clean(facts).split(" ")
-        if not tab or len(words) != 3:
-            continue
-        mode, kind, name = words
-        _check(commit, path, mode, kind)
-        if kind != "tree" or name in _EMPTY:
-            found.append(TreeEntry(path, FOLDER if kind == "tree" else mode, name))
+    level: dict[str, list[bytes]] = {commit.tree: [b""]}
+    count = 0
+    while level:
+        below: dict[str, list[bytes]] = {}
+        for tree in reader.each(list(level)):
+            if tree.kind != "tree":
+                raise SourceError(f"the tree {tree.id} of {commit.id} is not in the repository")
+            entries = list(_parse_tree(commit.id, tree.id, tree.read()))
+            for prefix in level[tree.id]:
+                count += len(entries) + 1
+                if not entries and prefix:
+                    found.append(TreeEntry(prefix[:-1], FOLDER, tree.id))
+                for entry in entries:
+                    path = prefix + entry.path
+                    if count > MOST_ENTRIES or len(path) > LONGEST_PATH:
+                        raise BadInput(f"the tree of {commit.id} has too many files, or too long paths, to be kept")
+                    if entry.mode == FOLDER:
+                        below.setdefault(entry.id, []).append(path + b"/")
+                    else:
+                        found.append(TreeEntry(path, entry.mode, entry.id))
+        level = below
     return sorted(found, key=lambda entry: entry.path)
 
 
-def _check(commit: str, path: bytes, mode: str, kind: str) -> None:
-    segments = path.split(b"/")
-    if any(each in (b"", b".", b"..") or each.lower() == b".git" for each in segments):
-        raise BadInput(f"the tree of {commit} names {paths.spell(path)!r}, which no checkout may write; it is not kept")
-    if (kind != "tree" and mode not in KINDS and mode != GITLINK) or (kind == "commit") != (mode == GITLINK):
-        raise BadInput(f"the tree of {commit} has {paths.spell(path)!r} with the mode {mode}, which git does not write")
+def _parse_tree(commit: str, name: str, data: bytes) -> Iterator[TreeEntry]:
+    """Yield the entries of one tree object: ``MODE NAME<NUL>`` and the raw id."""
+    size = len(name) // 2
+    place = 0
+    while place < len(data):
+        end = data.find(b"\0", place)
+        mode, blank, path = data[place:end].partition(b" ")
+        if end < 0 or not blank or end + 1 + size > len(data):
+            raise BadInput(f"the tree {name} of {commit} is not one that git writes")
+        spelled = mode.decode("ascii", "replace")
+        if path in (b"", b".", b"..") or b"/" in path or path.lower() == b".git":
+            raise BadInput(f"the tree of {commit} names {paths.spell(path)!r}, which no checkout may write")
+        if spelled not in KINDS and spelled not in (FOLDER, GITLINK):
+            raise BadInput(f"the tree of {commit} has {paths.spell(path)!r} with the mode {spelled!r}")
+        yield TreeEntry(path, spelled, data[end + 1 : end + 1 + size].hex())
+        place = end + 1 + size
 
 
 def tree_id(entries: Iterable[TreeEntry], hash_name: str) -> str:

@@ -1,0 +1,299 @@
+"""What `verified` says of a commit, with a real host over HTTP, real signatures, and hosts that are gone or lie."""
+
+import os
+import shutil
+import stat
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from git_world import GIT, World, codes, git, make_world
+
+from lineal.core.digest import Digest
+from lineal.errors import SourceError
+from servers.git_http import PASSWORD, USER
+
+pytestmark = GIT
+QUESTIONS = ("exists", "reachable", "signature", "tree")
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    with make_world(tmp_path, monkeypatch) as made:
+        yield made
+
+
+def verdict(world: World, place: Path | str, **wanted: Any) -> dict[str, Any]:
+    """Collect one commit, verify it, and return what was answered."""
+    (version,) = world.collect(place, verify=True, **wanted).versions
+    found: dict[str, Any] = version["verification"]
+    return found
+
+
+def answers(found: dict[str, Any]) -> list[bool | None]:
+    return [found[each]["holds"] for each in QUESTIONS]
+
+
+def test_a_commit_of_the_default_branch_is_verified(world: World) -> None:
+    folder = world.repository()
+    url = world.publish(folder)
+    found = verdict(world, url)
+    assert (found["holds"], answers(found)) == (True, [True] * 4)
+    assert found["reachable"]["refs"] == ["refs/heads/main"]
+    assert found["reachable"]["basis"] == "by pattern"
+    assert found["signature"]["state"] == "unsigned"
+    commit = git(folder, "rev-parse", "HEAD")
+    view = world.session.catalog.resolve(commit)
+    facts = world.session.catalog.facts([view.id])
+    assert [(fact.type, fact.basis) for fact in facts] == [
+        ("code.collected/1", "observed"),
+        ("code.verified/1", "verified"),
+    ]
+    assert found["tree"]["tree"] == git(folder, "rev-parse", "HEAD^{tree}")
+    assert world.collect(url).done.recorded == 0
+
+
+def test_from_a_folder_the_host_is_asked(world: World) -> None:
+    folder = world.repository()
+    world.publish(folder)
+    assert verdict(world, folder)["holds"] is True
+    (folder / "new.py").write_text("")
+    world.commit(folder, "not pushed", 2)
+    found = verdict(world, folder)
+    assert answers(found) == [False, False, True, True]
+    assert "no such commit" in found["exists"]["how"]
+    world.push(folder, "main:feature/x")
+    found = verdict(world, folder)
+    assert answers(found) == [True, False, True, True]
+    assert "feature/x" in found["reachable"]["how"]
+    assert verdict(world, folder, protected=("feature/*",))["holds"] is True
+    world.push(folder, "main:refs/tags/v2.0")
+    found = verdict(world, folder)
+    assert (found["holds"], found["reachable"]["refs"]) == (True, ["refs/tags/v2.0"])
+
+
+def test_a_rewritten_branch_leaves_a_commit_that_nothing_leads_to(world: World) -> None:
+    folder = world.repository()
+    url = world.publish(folder)
+    git(world.host.root / "risk.git", "config", "uploadpack.allowAnySHA1InWant", "true")
+    lost = git(folder, "rev-parse", "HEAD")
+    assert verdict(world, url)["holds"] is True
+    git(folder, "reset", "-q", "--hard", "HEAD~1")
+    (folder / "src" / "train.py").write_text("print('another')\n")
+    world.commit(folder, "rewritten", 5)
+    world.push(folder, "main")
+    found = world.collect(url, commits=(lost,))
+    assert codes(found) == ["git.rewritten"]
+    said = found.versions[0]["verification"]
+    assert answers(said) == [True, False, True, True]
+    assert "none of its branches and tags leads to it" in said["exists"]["how"]
+    assert "rewritten" in said["reachable"]["how"]
+    git(world.host.root / "risk.git", "config", "uploadpack.allowAnySHA1InWant", "false")
+    git(world.host.root / "risk.git", "-c", "gc.reflogExpire=now", "gc", "-q", "--prune=now")
+    gone = world.collect(folder, commits=(lost,), verify=True).versions[0]["verification"]
+    assert answers(gone) == [False, False, True, True]
+    facts = world.session.catalog.facts([world.session.catalog.resolve(lost).id])
+    assert [fact.basis for fact in facts if fact.type == "code.verified/1"] == ["verified", "observed", "observed"]
+
+
+def test_a_host_that_is_gone_is_a_gap_and_no_answer(world: World) -> None:
+    folder = world.repository()
+    url = world.publish(folder)
+    shutil.rmtree(world.host.root / "risk.git")
+    found = world.collect(folder, verify=True)
+    assert codes(found) == ["git.remote"]
+    said = found.versions[0]["verification"]
+    assert (said["holds"], answers(said)) == (False, [None, None, True, True])
+    with pytest.raises(SourceError, match="not there"):
+        world.collect(url)
+    runs = [view for view in world.session.catalog.all_nodes("run") if view.detail["state"] == "failed"]
+    assert [view.detail["scope"] for view in runs] == [url]
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"),
+    [("garbage", "did not answer as a git host"), ("page", "shows no branch"),
+     ("broken", "did not answer as a git host"), ("private", "refused access"), ("truncated", "was not fetched")],
+)  # fmt: skip
+def test_hosts_that_misbehave_are_errors_that_say_so(world: World, mode: str, said: str) -> None:
+    folder = world.repository()
+    url = world.publish(folder)
+    world.host.mode = mode
+    with pytest.raises(SourceError, match=said) as refused:
+        world.collect(url)
+    assert refused.value.exit_status == 12
+    assert world.session.catalog.all_nodes("code") == []
+    assert codes(world.collect(folder, verify=True)) == ["git.remote"]
+
+
+def test_nobody_listens(world: World) -> None:
+    with pytest.raises(SourceError, match="cannot be reached"):
+        world.collect("http://127.0.0.1:9/risk.git")
+
+
+def test_credentials_open_the_host_and_go_nowhere_else(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = world.repository()
+    world.publish(folder)
+    world.host.mode = "private"
+    url = world.host.url("risk", f"{USER}:{PASSWORD}")
+    seen = world.root / "seen"
+    shim = world.root / "bin" / "git"
+    shim.parent.mkdir()
+    shim.write_text(f'#!/bin/sh\necho "$@" >> {seen}\nexec {shutil.which("git")} "$@"\n')
+    shim.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{shim.parent}:{os.environ['PATH']}")
+    assert verdict(world, url)["holds"] is True
+    assert PASSWORD not in seen.read_text()
+    git(folder, "remote", "set-url", "origin", url)
+    assert verdict(world, folder)["holds"] is True
+    for view in world.session.catalog.all_nodes():
+        assert PASSWORD not in str(view)
+    for file in (world.root / "ledger").rglob("*"):
+        assert not file.is_file() or PASSWORD.encode() not in file.read_bytes()
+    with pytest.raises(SourceError, match="refused access") as refused:
+        world.collect(world.host.url("risk", f"{USER}:wrongW0rd"))
+    assert "wrongW0rd" not in str(refused.value)
+
+
+def test_bytes_that_changed_in_the_store_are_not_the_commit(world: World) -> None:
+    folder = world.repository()
+    url = world.publish(folder)
+    found = world.collect(url, verify=False)
+    view = world.session.catalog.resolve(found.versions[0]["ref"])
+    entry = next(each for each in world.entries(view.digest) if each.path == b"src/train.py")
+    for pack in (world.root / "ledger" / ".lineal").rglob("*.pack"):
+        data = pack.read_bytes()
+        if b"print('two')" in data:
+            pack.chmod(stat.S_IRUSR | stat.S_IWUSR)
+            pack.write_bytes(data.replace(b"print('two')", b"print('six')"))
+    assert world.session.objects.verify_one(entry.digest) is not None
+    found_now = verdict(world, url)
+    assert answers(found_now) == [True, True, True, False]
+    assert "do not hold" in found_now["tree"]["how"]
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
+def test_ssh_signatures(world: World) -> None:
+    folder = world.repository()
+    keys = {name: _ssh_key(world, name) for name in ("ada", "mallory")}
+    signers = world.root / "signers"
+    signers.write_text(f"ada@example.org {keys['ada'].with_suffix('.pub').read_text()}")
+    for name, key in keys.items():
+        git(folder, "config", "gpg.format", "ssh")
+        git(folder, "config", "user.signingkey", str(key))
+        (folder / "who").write_text(name)
+        world.commit(folder, f"signed by {name}", 3, "-S")
+        git(folder, "tag", name)
+    good = verdict(world, folder, refs=("ada",), allowed_signers=str(signers))["signature"]
+    assert (good["holds"], good["state"], good["kind"], good["signer"]) == (True, "good", "ssh", "ada@example.org")
+    assert good["key"].startswith("SHA256:")
+    unknown = verdict(world, folder, refs=("mallory",), allowed_signers=str(signers))["signature"]
+    assert (unknown["holds"], unknown["state"]) == (True, "unknown_key")
+    nothing = verdict(world, folder, refs=("ada",))["signature"]
+    assert (nothing["holds"], nothing["state"]) == (None, "unchecked")
+    bad = verdict(world, folder, commits=(_forge(world, folder, "ada"),), allowed_signers=str(signers))["signature"]
+    assert (bad["holds"], bad["state"]) == (False, "bad")
+
+
+def _ssh_key(world: World, name: str) -> Path:
+    key = world.root / f"key-{name}"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(key)], check=True)
+    return key
+
+
+def _forge(world: World, folder: Path, ref: str) -> str:
+    """Make a commit with the signature of another one, and other words."""
+    raw = git(folder, "cat-file", "commit", ref) + "\nand more\n"
+    file = world.root / "forged"
+    file.write_text(raw)
+    return git(folder, "hash-object", "-t", "commit", "-w", str(file))
+
+
+@pytest.mark.skipif(shutil.which("gpg") is None, reason="gpg is not installed")
+def test_openpgp_signatures(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = world.repository()
+    home = Path("/tmp") / f"lineal-gpg-{os.getpid()}"  # the agent's socket has room for a short path only
+    home.mkdir(mode=0o700)
+    monkeypatch.setenv("GNUPGHOME", str(home))
+    try:
+        for name in ("ada", "mallory"):
+            made = [
+                "gpg",
+                "--batch",
+                "--quiet",
+                "--passphrase",
+                "",
+                "--quick-generate-key",
+                f"{name}@example.org",
+                "ed25519",
+            ]
+            subprocess.run(made, check=True, capture_output=True)
+            git(folder, "config", "user.signingkey", f"{name}@example.org")
+            (folder / "who").write_text(name)
+            world.commit(folder, f"signed by {name}", 3, "-S")
+            git(folder, "tag", name)
+        listed = subprocess.run(
+            ["gpg", "--list-keys", "--with-colons", "mallory@example.org"], check=True, capture_output=True
+        )
+        key = next(line.split(b":")[9] for line in listed.stdout.splitlines() if line.startswith(b"fpr")).decode()
+        subprocess.run(
+            ["gpg", "--batch", "--yes", "--delete-secret-and-public-key", key], check=True, capture_output=True
+        )
+        good = verdict(world, folder, refs=("ada",))["signature"]
+        assert (good["holds"], good["state"], good["kind"]) == (True, "good", "openpgp")
+        unknown = verdict(world, folder, refs=("mallory",))["signature"]
+        assert (unknown["holds"], unknown["state"]) == (True, "unknown_key")
+        bad = verdict(world, folder, commits=(_forge(world, folder, "ada"),))["signature"]
+        assert (bad["holds"], bad["state"]) == (False, "bad")
+    finally:
+        subprocess.run(["gpgconf", "--kill", "all"], check=False, capture_output=True)
+        shutil.rmtree(home)
+
+
+def test_a_signature_that_nothing_here_can_check_is_not_known(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = world.repository()
+    raw = git(folder, "cat-file", "commit", "HEAD").replace(
+        "\n\n", "\ngpgsig -----BEGIN PGP SIGNATURE-----\n \n iQEz\n -----END PGP SIGNATURE-----\n\n", 1
+    )
+    file = world.root / "signed"
+    file.write_text(raw + "\n")
+    commit = git(folder, "hash-object", "-t", "commit", "-w", str(file))
+    git(world.root, "config", "--global", "gpg.program", "/nonexistent/gpg")
+    found = verdict(world, folder, commits=(commit,))["signature"]
+    assert (found["holds"], found["state"], found["kind"]) == (None, "unchecked", "openpgp")
+
+
+def test_over_ssh(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real protocol of git over SSH; the program that stands for ssh runs on this machine what it is told to."""
+    folder = world.repository()
+    world.publish(folder)
+    fake = world.root / "ssh"
+    fake.write_text('#!/bin/sh\nwhile [ "$1" != ada@host.example ]; do shift; done\nshift\nexec sh -c "$*"\n')
+    fake.chmod(0o755)
+    monkeypatch.setenv("GIT_SSH", str(fake))
+    monkeypatch.setenv("GIT_SSH_VARIANT", "ssh")
+    for url in (f"ada@host.example:{world.host.root}/risk.git", f"ssh://ada@host.example{world.host.root}/risk.git"):
+        found = world.collect(url)
+        assert found.versions[0]["verification"]["holds"] is True
+        assert found.versions[0]["ref"].startswith("code:host.example/")
+
+
+def test_files_of_lfs_come_from_the_host(world: World) -> None:
+    folder = world.repository()
+    data = b"a large model\n" * 1000
+    oid = Digest.of(data).hex
+    (folder / "model.bin").write_text(
+        f"version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize {len(data)}\n"
+    )
+    world.commit(folder, "large", 3)
+    url = world.publish(folder)
+    assert codes(world.collect(url)) == ["git.lfs"]
+    (world.host.root / "lfs").mkdir()
+    (world.host.root / "lfs" / oid).write_bytes(data[:-1])
+    assert codes(world.collect(url)) == ["git.lfs"]
+    (world.host.root / "lfs" / oid).write_bytes(data)
+    found = world.collect(url)
+    assert (codes(found), found.versions[0]["verification"]["holds"]) == ([], True)
+    assert world.session.objects.read(Digest.parse(f"sha256:{oid}")) == data
