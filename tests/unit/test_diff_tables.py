@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 import lineal
-from lineal.app import snapshot
+from lineal.app import snapshot, tables
 from lineal.app.comparison import Comparison, Section
 from lineal.app.diff import diff
 from lineal.app.diff_tables import RowOptions
@@ -240,7 +240,8 @@ def test_other_formats_under_one_name_are_other_tables(client: Client, data: Pat
 def test_versions_recorded_without_their_tables_are_described_from_what_is_kept(
     client: Client, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(snapshot, "describe_tables", lambda *_: Described())
+    monkeypatch.setattr(tables, "describe_tables", lambda *_: Described())
+    monkeypatch.setattr(snapshot, "describe_tables", lambda *_: Described(), raising=False)
     (data / "t.csv").write_text("a,b\n1,2\n")
     assert "tables" not in client.snapshot("dataset:d", data).version.detail
     monkeypatch.undo()
