@@ -14,6 +14,7 @@ from moto.core.responses import EmptyResult
 from moto.core.utils import utcnow
 from moto.moto_api._internal.models import moto_api_backend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.s3.models import s3_backends
 from moto.sagemaker.exceptions import ValidationError
 from moto.sagemaker.models import sagemaker_backends
 from moto.sagemaker.responses import SageMakerResponse
@@ -59,6 +60,10 @@ class Moto:
     def sagemaker(self, region: str = REGION) -> Any:
         """Return what moto keeps of SageMaker, to change what no request can change: times, states, digests."""
         return sagemaker_backends[ACCOUNT][region]
+
+    def object(self, bucket: str, key: str) -> Any:
+        """Return what moto keeps of an object in S3, to change when it was written."""
+        return s3_backends[ACCOUNT]["aws"].buckets[bucket].keys[key]
 
 
 class _Quiet(MotoRequestHandler):  # type: ignore[misc]

@@ -6,10 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from lineal.app.endpoints import current
-from lineal.app.registry import approval_of
 from lineal.app.sagemaker_lookup import Lookup
 from lineal.app.session import Session
-from lineal.catalog.graph import Moment
 from lineal.catalog.reader import NodeView
 from lineal.core import path, timestamp
 from lineal.core.observation import Gap, Observation
@@ -116,21 +114,11 @@ class Deployments:
         yield from past
 
     def _say(self, serving: Serving, spelled: str, count: int) -> Observation:
-        first = serving.models[0] if serving.models else None
-        catalog = self._session.catalog
-        view = None if first is None else catalog.find([first.ref]).get(first.ref)
-        approval = None if view is None else approval_of(catalog, view, Moment(time=serving.began))
-        said = None
-        if approval is not None:
-            said = {
-                "decision": approval.decision,
-                "by": approval.by,
-                "time": approval.time,
-                "meaning": approval.meaning,
-                "entry": approval.entry,
-            }
-        shown = None if first is None else first.ref if view is None else view.ref
-        return revision(serving, f"endpoint:{spelled}", count, said, shown)
+        if not serving.models:
+            return revision(serving, f"endpoint:{spelled}", count, None, None)
+        first = serving.models[0].ref
+        approval = self._lookup.approval(first, serving.began)
+        return revision(serving, f"endpoint:{spelled}", count, approval, self._lookup.label(first))
 
 
 def _fingerprint(view: NodeView) -> str | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from lineal.app.registry import APPROVED, REJECTED, approval_of
 from lineal.app.session import Session
 from lineal.catalog.graph import NOW, Moment
 from lineal.catalog.reader import NodeView
@@ -24,10 +25,14 @@ class Lookup:
         self._owners: dict[tuple[str, str], str] = {}
         self._makers: dict[str, str] = {}
         self._times: dict[str, str] = {}
+        self._decisions: dict[str, list[tuple[str, dict[str, Any]]]] = {}
 
     def remember(self, observation: Observation) -> Observation:
         """Take note of what was said, and return it."""
         self._makers.update({edge.target: edge.source for edge in observation.edges if edge.type == "generated"})
+        if observation.type in {APPROVED, REJECTED}:
+            decided = observation.nodes[0]
+            self._decisions.setdefault(decided.ref, []).append((observation.time, decided.detail))
         for node in observation.nodes:
             self._times.setdefault(node.ref, observation.time)
             recorded = Recorded(
@@ -74,6 +79,34 @@ class Lookup:
         said = {} if view is None else view.detail.get("sagemaker")
         described = said.get("described") if isinstance(said, dict) else None
         return isinstance(described, dict) and described.get("CreationTime") not in (None, created)
+
+    def label(self, ref: str) -> str:
+        """Return a version in the spelling that people type."""
+        kind, _, name = ref.partition("@")[0].partition(":")
+        label = next((label for each, label, _ in self.versions(kind, name) if each == ref and label), None)
+        return f"{kind}:{name}@{label}" if label is not None else ref
+
+    def approval(self, ref: str, at: str) -> dict[str, Any] | None:
+        """Return the decision that stood on a model version at a moment, in the words of a deployment.
+
+        Of one that was said a moment ago the number of its entry is not known yet.
+        """
+        said = [each for each in self._decisions.get(ref, ()) if each[0] <= at]
+        catalog = self._session.catalog
+        view = catalog.find([ref]).get(ref)
+        found = None if view is None else approval_of(catalog, view, Moment(time=at))
+        if said and (found is None or max(said, key=lambda each: each[0])[0] > found.time):
+            time, detail = max(said, key=lambda each: each[0])
+            return {**{name: detail[name] for name in ("decision", "by", "meaning")}, "time": time, "entry": None}
+        if found is None:
+            return None
+        return {
+            "decision": found.decision,
+            "by": found.by,
+            "time": found.time,
+            "meaning": found.meaning,
+            "entry": found.entry,
+        }
 
     def captured(self, arn: Arn, name: str, created: str, ended: str) -> list[str]:
         """Return the runs that `lineal run` recorded inside of the job: those that no other of them started.

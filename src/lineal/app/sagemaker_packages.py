@@ -98,8 +98,8 @@ class Packages:
         shown = f"{ref.partition('@')[0]}@{package.version or '1'}"
         for told in self._decided.get(package.arn.text.lower(), ()):
             decision = replace(told, time=max(told.time, package.time))
-            if decision.word == "withdrawn" and not recorded:
-                continue  # it was created so: nobody has decided yet
+            if decision.word == "withdrawn" and not any(time < decision.time for time, _ in recorded):
+                continue  # it was created so: nobody had decided yet
             if not any(word == decision.word and _near(time, decision.time) for time, word in recorded):
                 recorded.append((decision.time, decision.word))
                 yield models.decision_event(package, ref, shown, decision)

@@ -33,6 +33,10 @@ def collect_sagemaker(
             "--only", metavar="KIND", help="Only this kind (repeatable): training-job, model-package, endpoint, …"
         ),
     ] = None,
+    keep: Annotated[
+        bool,
+        typer.Option("--keep/--reference", help="Keep the bytes of registered models, or only what identifies them."),
+    ] = False,
     ledger: options.Ledger = None,
     actor: options.Actor = None,
     as_json: options.Json = False,
@@ -55,8 +59,8 @@ def collect_sagemaker(
         for each in regions:
             scope = open_scope(each, profile)
             with terminal.progress(f"SageMaker, {scope.access.region}") as move:
-                done.append(collect(session, scope, only=only or (), since=moment, on_progress=move))
-    emit_collected(terminal, _together(done))
+                done.append(collect(session, scope, only=only or (), since=moment, keep=keep, on_progress=move))
+    emit_collected(terminal, _together(done), {"runs": [each.run for each in done]})
 
 
 def _together(done: "list[Collected]") -> "Collected":

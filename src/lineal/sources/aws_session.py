@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import IO, Any, Final, TypeVar
 
 from lineal.core.observation import Gap
 from lineal.core.redaction import redact
@@ -154,6 +154,21 @@ def ask(client: Any, operation: str, **parameters: Any) -> dict[str, Any] | Refu
         return _translate(error, operation)
     answer.pop("ResponseMetadata", None)
     return answer
+
+
+def download(client: Any, file: IO[bytes], **wanted: Any) -> Refusal | None:
+    """Write the body of the object that GetObject gives into `file`; return why it cannot be had, if so."""
+    answer = ask(client, "GetObject", **wanted)
+    if isinstance(answer, Refusal):
+        return answer
+    try:
+        for chunk in answer["Body"].iter_chunks(1 << 20):
+            file.write(chunk)
+    except Exception as error:
+        if not _is_foreign(error) or isinstance(error, OSError):
+            raise
+        return Refusal(FAILED, "GetObject", _shown(error))
+    return None
 
 
 def pages(client: Any, operation: str, key: str, **parameters: Any) -> Iterator[list[dict[str, Any]] | Refusal]:

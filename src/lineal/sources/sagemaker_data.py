@@ -7,7 +7,7 @@ what would fix it.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ from lineal.sources.sagemaker_words import moment
 
 _SLACK: Final = timedelta(hours=1)
 _MOST_HEADS: Final = 50_000
+_MOST_PAGES: Final = 50
 _LONGEST_NAME: Final = 1800
 
 
@@ -70,6 +71,7 @@ class Places:
         self._s3 = s3
         self._named = named
         self._heads: dict[str, _Head | Refusal | None] = {}
+        self._writes: dict[BucketUri, str | None] = {}
 
     def read(self, address: str, at: str) -> Found:
         """Return what was at `address` when it was read at the moment `at`."""
@@ -78,19 +80,31 @@ class Places:
             return _elsewhere(address)
         head = None if uri.is_prefix else self._head(uri)
         if isinstance(head, _Head) and head.written <= at:
-            return _object(uri, head)
+            same = [each for each in self._named(uri.aliases, None) if each.fixed and each.time >= head.written]
+            same = [each for each in same if each.ref.startswith("dataset:")]
+            return Found(ref=same[-1].ref, digest=_digest(same[-1].ref)) if same else _object(uri, head)
         single = isinstance(head, _Head)
         aliases = uri.aliases if single else tuple(dict.fromkeys((*uri.aliases, *uri.as_prefix().aliases)))
         known = [each for each in self._named(aliases, at) if each.ref.startswith(("dataset:", "file:"))]
         place = next((each for each in known if not each.fixed), None)
-        for each in known:
-            if each.fixed:
-                edges = () if place is None else (Edge(place.ref, each.ref, "derived_from"),)
-                return Found(ref=each.ref, digest=_digest(each.ref), edges=edges)
+        fixed = next((each for each in known if each.fixed), None)
+        newest = None if single or fixed is None else self._newest(uri.as_prefix())
+        changed = newest is not None and fixed is not None and fixed.time < newest <= at
+        if fixed is not None and not changed:
+            return _version(uri, fixed, place, newest, at)
+        later = None if single or changed else self._recorded_later(uri, aliases, at, "", at)
+        if later is not None:
+            return later
         denied = (head.gap(str(uri)),) if isinstance(head, Refusal) and head.kind == DENIED else ()
         if isinstance(head, _Head):
             gap = Gap(
                 "sagemaker.data_changed", f"it was written again at {head.written}, after it was read", uri.aliases[0]
+            )
+        elif changed and fixed is not None:
+            gap = Gap(
+                "sagemaker.data_changed",
+                f"{fixed.ref} was recorded at {fixed.time}, and it was written to at {newest}, before it was read",
+                uri.aliases[0],
             )
         else:
             gap = Gap(
@@ -111,6 +125,9 @@ class Places:
         # S3 tells the second alone.
         if isinstance(head, _Head) and began[:19] <= head.written[:19] and head.written <= _later(ended):
             return _object(uri, head)
+        later = None if single else self._recorded_later(uri, uri.as_prefix().aliases, ended, began, ended)
+        if later is not None:
+            return later
         if isinstance(head, _Head):
             why = f"the object was written at {head.written}, not while the job ran"
         elif isinstance(head, Refusal) and head.kind == DENIED:
@@ -121,6 +138,49 @@ class Places:
             why = "the object is not there any more" if head.kind == MISSING else head.text
         gap = Gap("sagemaker.output_not_fixed", why, uri.aliases[0])
         return _place(uri, gaps=(gap,), single=single)
+
+    def _recorded_later(
+        self, uri: BucketUri, aliases: tuple[str, ...], at: str, began: str, ended: str
+    ) -> Found | None:
+        """Return the first version of a prefix recorded after `at`, if it was last written between `began` and `ended`.
+
+        What was there and was deleted since leaves no trace in a list: a gap says so.
+        """
+        known = [each for each in self._named(aliases, None) if each.fixed and each.time > at]
+        known = [each for each in known if each.ref.startswith("dataset:")]
+        if not known:
+            return None
+        newest = self._newest(uri.as_prefix())
+        if newest is None or not began[:19] <= newest[:19] or newest > ended:
+            return None
+        gap = Gap(
+            "sagemaker.recorded_later",
+            f"the version was recorded later, and nothing was written since {newest}: deletions leave no trace",
+            uri.as_prefix().aliases[0],
+        )
+        return Found(ref=known[-1].ref, digest=_digest(known[-1].ref), gaps=(gap,))
+
+    def _newest(self, prefix: BucketUri) -> str | None:
+        """Return when the last object below `prefix` was written; None where that is not known, or there is none."""
+        if self._s3 is None or prefix.scheme != "s3":
+            return None
+        if prefix not in self._writes:
+            self._writes[prefix] = self._list(prefix)
+        return self._writes[prefix]
+
+    def _list(self, prefix: BucketUri) -> str | None:
+        newest: str | None = None
+        token: dict[str, Any] = {}
+        for _ in range(_MOST_PAGES):
+            page = ask(self._s3, "ListObjectsV2", Bucket=prefix.bucket, Prefix=prefix.key, **token)
+            if isinstance(page, Refusal):
+                return None
+            times = [moment(each.get("LastModified")) or "" for each in page.get("Contents") or ()]
+            newest = max([*times, newest or ""]) or None
+            if not page.get("IsTruncated"):
+                return newest
+            token = {"ContinuationToken": page["NextContinuationToken"]}
+        return None
 
     def image(self, address: str, at: str, resolved: str | None = None) -> Found:
         """Return the image that `address` meant at the moment `at`; `resolved` is its address by digest if known."""
@@ -219,11 +279,35 @@ class Places:
         return _Head(written, whole or pin.digest(), kept)
 
 
+def as_code(found: Found) -> Found:
+    """Return an object that holds source, such as the archive that the SDK uploads, as code; anything else as it is."""
+    if not found.ref.startswith("file:") or not found.nodes:
+        return found
+    ref = f"code:{found.ref.removeprefix('file:')}"
+    nodes = tuple(replace(each, ref=ref) if each.ref == found.ref else each for each in found.nodes)
+    return replace(found, ref=ref, nodes=nodes)
+
+
 def _uri(address: str) -> BucketUri | None:
     try:
         return BucketUri.parse(address)
     except BadInput:
         return None
+
+
+def _version(uri: BucketUri, fixed: Recorded, place: Recorded | None, newest: str | None, at: str) -> Found:
+    """Return the version that was on record when the data was read; `place` is the bare address that a run wrote to."""
+    gap = Gap(
+        "sagemaker.data_not_proved",
+        f"it was recorded at {fixed.time}, read at {at} and written to since: whether also between is not known",
+        uri.aliases[0],
+    )
+    return Found(
+        ref=fixed.ref,
+        digest=_digest(fixed.ref),
+        edges=() if place is None else (Edge(place.ref, fixed.ref, "derived_from"),),
+        gaps=(gap,) if newest is None or newest > at else (),
+    )
 
 
 def _later(ended: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from lineal.core.edge import Edge
 from lineal.core.observation import Gap, Node, Observation
-from lineal.sources.sagemaker_data import Found, Places
+from lineal.sources.sagemaker_data import Found, Places, as_code
 from lineal.sources.sagemaker_words import Arn, moment, number, parameters, plain, text
 
 SERVICE: Final = "sagemaker.amazonaws.com"
@@ -157,7 +157,7 @@ def _read_training(job: Job, places: Places) -> None:
         job.used["image"] = places.image(str(specification["TrainingImage"]), job.began)
     submitted = (body.get("HyperParameters") or {}).get("sagemaker_submit_directory", "").strip('"')
     if submitted.startswith("s3://"):
-        job.used["source"] = places.read(submitted, job.began)
+        job.used["source"] = as_code(places.read(submitted, job.began))
         job.channels["(source)"] = {"uri": text(submitted), "ref": job.used["source"].ref}
     model = (body.get("ModelArtifacts") or {}).get("S3ModelArtifacts")
     if model and body.get("TrainingJobStatus") == "Completed":
@@ -171,6 +171,7 @@ def _channel(job: Job, places: Places, name: str, source: Mapping[str, Any], mod
     if not address:
         return
     found = places.read(str(address), job.began)
+    found = as_code(found) if name == "code" and job.kind == "processing" else found
     job.used[f"channel {name}"] = found
     said = {"uri": text(str(address)), "ref": found.ref, "type": s3.get("S3DataType"), "mode": mode}
     job.channels[name] = {key: value for key, value in said.items() if value is not None}

@@ -177,16 +177,32 @@ class Package:
         return person(self.body.get("CreatedBy"), f"{NOBODY} (created {self.group})")
 
 
-def registration(package: Package, places: Places, name: str, *, is_taken: bool | None = None) -> Observation:
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The bytes of a model, which were fetched and stored: their digest and number."""
+
+    digest: Digest
+    size: int
+
+
+def read_package(package: Package, places: Places) -> Content:
+    """Return what the containers of a package hold."""
+    containers = (package.body.get("InferenceSpecification") or {}).get("Containers") or ()
+    return read_content(containers, places, package.time, package.arn)
+
+
+def registration(
+    package: Package, places: Places, name: str, *, kept: Kept | None = None, is_taken: bool = False
+) -> Observation:
     """Return the observation ``model.registered/1`` of a package, as a version of ``model:NAME``.
 
-    `is_taken` says that another version has the same content: then what is said of this one is its identity.
+    `kept` are its bytes, if they were fetched; `is_taken` says that another version has the same content: then what is
+    said of this one is its identity.
     """
     body = package.body
-    specification = body.get("InferenceSpecification") or {}
-    containers = specification.get("Containers") or ()
-    content = read_content(containers, places, package.time, package.arn)
+    content = read_package(package, places)
     digest = content.digest(**({"package": package.arn.text} if is_taken else {}))
+    digest = kept.digest if kept is not None and not is_taken else digest
     artifact = f"model:{path.spell(name.encode())}"
     ref, label = f"{artifact}@{digest}", package.version or "1"
     said = body.get("MetadataProperties") or {}
@@ -201,7 +217,9 @@ def registration(package: Package, places: Places, name: str, *, is_taken: bool 
     }  # fmt: skip
     if body.get("ModelPackageDescription"):
         detail["intended_use"] = text(str(body["ModelPackageDescription"]))
-    edges = [*_edges(ref, content), *(Edge(each.ref, ref, "derived_from") for each in code)]
+    if kept is not None and digest == kept.digest:
+        detail.update(stored="object", bytes=kept.size)
+    edges = [*_edges(ref, content, kept), *(Edge(each.ref, ref, "derived_from") for each in code)]
     return Observation(
         type=REGISTERED,
         time=package.time,
@@ -321,11 +339,11 @@ def _nodes(own: Node, content: Content, *more: Found) -> tuple[Node, ...]:
     return tuple(found.values())
 
 
-def _edges(ref: str, content: Content) -> tuple[Edge, ...]:
+def _edges(ref: str, content: Content, kept: Kept | None = None) -> tuple[Edge, ...]:
     """Return what the model `ref` was made of: the same bytes as its one object, or from several things."""
     edges = [edge for each in content.parts for edge in each.edges]
     for each in content.data:
-        same = each.digest is not None and str(each.digest) == ref.rpartition("@")[2]
+        same = ref.rpartition("@")[2] in {str(each.digest), str(kept.digest) if kept is not None else None}
         edges.append(Edge(each.ref, ref, "same_as" if same else "derived_from"))
     edges += [Edge(each.ref, ref, "derived_from") for each in (*content.images, *content.packages)]
     return tuple(dict.fromkeys(edge for edge in edges if edge.source != edge.target))
