@@ -323,3 +323,21 @@ def test_hashes_are_those_of_dvc(tmp_path: Path, version: int) -> None:
         if version == 3:
             assert hasher.spell(Oid(plain, is_dir=False, is_dos2unix=False)) == plain
         assert hasher.digest == Digest.of(text)
+
+
+def test_the_page_about_dvc_does_what_it_says(tmp_path: Path) -> None:
+    """Its blocks need DVC: other tests of the documentation leave them out."""
+    import test_docs
+
+    page = tmp_path / "dvc.md"
+    page.write_text(
+        (test_docs.DOCS / "sources" / "dvc.md").read_text("utf-8").replace("```console dvc\n", "```console\n")
+    )
+    work, environment = tmp_path / "work", test_docs._environment(tmp_path)
+    work.mkdir()
+    environment["PATH"] += f"{os.pathsep}{dvc_program(3).parent}"
+    environment.update(DVC_NO_ANALYTICS="1", DVC_SITE_CACHE_DIR=str(tmp_path / "site"))
+    for name, value in (("user.name", "Ana"), ("user.email", "ana@bank.example"), ("init.defaultBranch", "main")):
+        subprocess.run(["git", "config", "--global", name, value], env=environment, check=True, cwd=work)
+    assert len(test_docs._commands(page)) > 10
+    test_docs._compare(page, work, environment)
