@@ -94,11 +94,14 @@ class Survey:
             yield from Attachments(self.looker, self.repository, image, self.repository, listed).observe(manifest)
 
     def _tagged(self, image: Image, manifest: Manifest) -> Seen:
+        before = self.standing.get(image.tag or "")
+        # The moment is in it, so that a tag which comes back to an image is not what was said of it long ago.
+        detail = {"image": image.name, "tag": image.tag, "seen": self.looker.now}
         node = Node(
             ref=f"{image.artifact}@{manifest.digest}",
             basis="verified",
             digest=manifest.digest,
-            detail={"image": image.name, "tag": image.tag},
+            detail={**detail, **({"before": before} if before not in (None, str(manifest.digest)) else {})},
             aliases=(f"{image.name}:{image.tag}",),
         )
         return self._say(TAGGED, node, "verified")
@@ -120,7 +123,7 @@ class Survey:
             yield explain(error, f"{image.name}:{tag}")
             return
         digest = Digest.parse(self.standing[tag])
-        detail = {"image": image.name, "tag": tag}
+        detail = {"image": image.name, "tag": tag, "seen": self.looker.now}
         node = Node(ref=f"{image.artifact}@{digest}", basis="observed", digest=digest, detail=detail)
         yield self._say(UNTAGGED, node, "observed")
 
