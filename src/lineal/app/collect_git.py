@@ -132,6 +132,8 @@ class _Look:
             explanation = "the repository is a shallow clone: commits before its first are not listed, nor reachable"
             yield Gap("git.shallow", explanation, self.place.name)
         kept: list[Kept] = []
+        recorded = self.session.catalog.with_aliases(commits)
+        self.place.prefetch([commit for commit in commits if commit not in recorded])
         for commit in commits:
             yield from self._version(commit, kept)
         if self.wanted.verify or (self.wanted.verify is None and self.place.is_host):

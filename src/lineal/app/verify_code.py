@@ -3,7 +3,7 @@
 Four questions, each answered yes, no or not known, with how it was found out. Only four times yes is verified.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -17,7 +17,7 @@ from lineal.core.repository import without_credentials
 from lineal.datasets import manifest
 from lineal.errors import BadInput, IntegrityError, LinealError, SourceError
 from lineal.sources import git_signature, git_tree
-from lineal.sources.git_history import is_ancestor
+from lineal.sources.git_history import refs_with
 from lineal.sources.git_objects import Commit, object_id
 from lineal.sources.git_place import fetched
 from lineal.sources.git_program import Git
@@ -28,6 +28,7 @@ VERIFIED: Final = "code.verified/1"
 RELEASES: Final = ("v[0-9]*", "[0-9]*.[0-9]*", "release-*", "release/*")
 """Tags that count as releases, and so as protected, unless patterns are given."""
 _MOST_SHOWN: Final = 20
+_NOWHERE: Final = "no branch or tag of the host leads to it: never merged, or the branch was rewritten"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,20 +155,19 @@ class Verifier:
         patterns = self._protected or RELEASES
         more: dict[str, Any] = {"basis": "by pattern", "patterns": [*self._protected] or ["default branch", *RELEASES]}
         if not holds(git, commit.id):
-            return Answer(
-                False, "no branch or tag of the host leads to it: never merged, or the branch was rewritten", more
-            )
-        protected = [name for name in sorted(listed.refs) if _is_protected(name, listed.default, patterns)]
-        branches = [name for name in protected if name.startswith("refs/heads/")]
-        tags = [name for name in protected if name.startswith("refs/tags/")]
-        leading = [name for name in branches if is_ancestor(git, commit.id, listed.refs[name])][:_MOST_SHOWN]
-        leading += [name for name in tags if listed.refs[name] == commit.id][:_MOST_SHOWN]
-        if not leading:  # one later release is enough, and the first by name is the same one next time
-            leading += [name for name in tags if is_ancestor(git, commit.id, listed.refs[name])][:1]
-        if leading:
-            return Answer(True, "behind a branch or tag that counts as protected", {**more, "refs": leading})
-        others = [name for name, tip in sorted(listed.refs.items()) if is_ancestor(git, commit.id, tip)]
-        return Answer(False, f"only behind {', '.join(others[:5])}: none counts as protected", more)
+            return Answer(False, _NOWHERE, more)
+        containing = refs_with(git, commit.id)
+        leading = [name for name in containing if _is_protected(name, listed.default, patterns)]
+        # Every later release has it behind it, too: the first by name is enough, and is the same one next time.
+        tags = [name for name in leading if name.startswith("refs/tags/")]
+        branches = [name for name in leading if name not in tags]
+        exact = [name for name in tags if listed.refs.get(name) == commit.id]
+        shown = [*branches, *exact][:_MOST_SHOWN] or tags[:1]
+        if shown:
+            return Answer(True, "behind a branch or tag that counts as protected", {**more, "refs": shown})
+        if not containing:
+            return Answer(False, _NOWHERE, more)
+        return Answer(False, f"only behind {', '.join(containing[:5])}: none counts as protected", more)
 
     def _signature(self, commit: Commit) -> Answer:
         # A repository of ours: which program checks a signature is a setting, and theirs are not followed.
@@ -243,13 +243,3 @@ def _folders(path: bytes) -> Iterator[bytes]:
     while path:
         path = path.rpartition(b"/")[0]
         yield path
-
-
-def failing(verifications: Iterable[dict[str, Any]]) -> list[str]:
-    """Return the reasons why commits are not verified, one line for each answer that is not yes."""
-    return [
-        f"{question}: {answer['how']}"
-        for each in verifications
-        for question, answer in each.items()
-        if isinstance(answer, dict) and answer["holds"] is not True
-    ]

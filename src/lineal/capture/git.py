@@ -9,7 +9,8 @@ from typing import Final
 from lineal.capture.git_state import GitState, Submodule, TrackedFile
 from lineal.core import path
 from lineal.core.observation import Gap
-from lineal.core.redaction import clean, redact_bytes, strip_url
+from lineal.core.redaction import clean, redact_bytes
+from lineal.core.repository import complete, without_credentials
 from lineal.program import MISSING, TIMED_OUT, TOO_LONG, Outcome, run_programs
 
 TIMEOUT: Final = 30.0
@@ -108,7 +109,7 @@ def _read(folder: Path, found: Path, env: Mapping[str, str], timeout: float, dep
         commit=head.commit,
         branch=head.branch,
         tags=_parse_tags(tags),
-        remotes=_parse_remotes(remotes),
+        remotes=_parse_remotes(remotes, env),
         dirty=head.dirty if status.ok else None,
         patch=patch,
         redactions=redactions,
@@ -139,7 +140,7 @@ def _read_bare(
         commit=clean(head.stdout.strip()) if head.ok else None,
         branch=clean(branch.stdout.strip()) if branch.ok else None,
         tags=_parse_tags(tags),
-        remotes=_parse_remotes(remotes),
+        remotes=_parse_remotes(remotes, env),
         bare=True,
         shallow=lines[2] == b"true",
         gaps=(Gap("git.bare", "a repository without a working tree: the files of the run are not in it"),),
@@ -218,14 +219,15 @@ def _read_submodules(
     return tuple(found)
 
 
-def _parse_remotes(remotes: Outcome) -> dict[str, str]:
+def _parse_remotes(remotes: Outcome, env: Mapping[str, str]) -> dict[str, str]:
     """Read ``git config -z --get-regexp``: ``key<newline>value``; the first address of a remote is the one fetched."""
     found: dict[str, str] = {}
+    region = env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or None
     for record in remotes.stdout.split(b"\0"):
         key, newline, url = record.partition(b"\n")
         if newline:
             name = clean(key).removeprefix("remote.").removesuffix(".url")
-            found.setdefault(name, strip_url(clean(url))[0])
+            found.setdefault(name, without_credentials(complete(clean(url), region)))
     return found
 
 

@@ -108,6 +108,12 @@ def is_ancestor(git: Git, older: str, newer: str) -> bool:
     return git.try_to("merge-base", "--is-ancestor", older, newer).ok
 
 
+def refs_with(git: Git, commit: str) -> list[str]:
+    """Return the branches and tags that have `commit` behind them, by full name, sorted; none if it is not there."""
+    done = git.try_to("for-each-ref", f"--contains={commit}", "--format=%(refname)", "refs/heads", "refs/tags")
+    return sorted(clean(done.stdout).splitlines()) if done.ok else []
+
+
 def describe_history(name: str, refs: Refs, segments: Iterable[tuple[str, int]], *, is_shallow: bool) -> bytes:
     """Return the canonical document of what the refs of a repository lead to, and where its commits are listed."""
     return canonical.encode(

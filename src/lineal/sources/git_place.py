@@ -1,7 +1,7 @@
 """The repository that is looked at: a folder here, or a host's, of which the history is fetched and files as asked."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from lineal.errors import BadInput, SourceError
 from lineal.sources.git_history import Refs, read_refs, resolve
 from lineal.sources.git_objects import ID
 from lineal.sources.git_program import TIMEOUT, Git, open_folder
-from lineal.sources.git_remote import RemoteRefs, fetch_commit, fetch_history, holds, list_refs, make_scratch
+from lineal.sources.git_remote import RemoteRefs, fetch_commit, fetch_history, holds, list_refs, make_scratch, prefetch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,16 +60,25 @@ class Place:
         """Return a repository that has the commit itself; raise `SourceError` if that cannot be had."""
         return self.history if holds(self.history, commit) else self.content(commit)
 
+    def prefetch(self, commits: Sequence[str]) -> None:
+        """Fetch `commits` with their files together, if they are at a host: one connection is quicker than many."""
+        if self.is_host and self.url is not None and len(commits) > 1:
+            prefetch(self._files(), self.url, commits)
+
+    def _files(self) -> Git:
+        """Return the scratch repository that has the files."""
+        folder = self.scratch / "files.git"
+        if folder.is_dir():
+            return replace(self.history, folder=folder, is_shallow=False)
+        return make_scratch(folder, self.history.format, self.history.timeout)
+
     def content(self, commit: str) -> Git:
         """Return a repository that has `commit` with its files; raise `SourceError` if that cannot be had."""
         if self.folder is not None or self.url is None:
             return self.history
-        files = self.scratch / "files.git"
-        git = (
-            replace(self.history, folder=files)
-            if files.is_dir()
-            else make_scratch(files, self.history.format, self.history.timeout)
-        )
+        git = self._files()
+        if holds(git, commit):
+            return git
         containing = [ref for ref, tip in self.refs.commits.items() if tip == commit]
         if not fetch_commit(git, self.url, commit, containing):
             raise SourceError(f"{without_credentials(self.url)} does not have the commit {commit}")

@@ -15,6 +15,7 @@ from lineal.sources.git_program import TIMEOUT, Git, complaint, environment, rem
 
 _ASKING: Final = 60.0
 _REF: Final = re.compile(r"refs/[^\x00-\x20\x7f~^:?*\[\\]+")
+_TOGETHER: Final = 64
 _ALL: Final = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
 _FETCH: Final = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc", "--no-recurse-submodules")
 # How hosts say that they have no such commit, or give none that is not the tip of a ref.
@@ -93,6 +94,12 @@ def fetch_commit(scratch: Git, url: str, commit: str, refs: Sequence[str] = (), 
     if not done.ok and not any(each in done.stderr for each in _NOT_OURS):
         raise remote_error(url, done, f"commit {commit} was not fetched")
     return holds(scratch, commit)
+
+
+def prefetch(scratch: Git, url: str, commits: Sequence[str]) -> None:
+    """Fetch many commits with their files, some at a time; what the host does not give so is left to `fetch_commit`."""
+    for start in range(0, len(commits), _TOGETHER):
+        _fetch(scratch, url, "--depth=1", *commits[start : start + _TOGETHER])
 
 
 def holds(git: Git, commit: str) -> bool:
