@@ -281,3 +281,28 @@ def test_a_dataset_without_tables_has_no_such_section(client: Client, data: Path
     (data / "a.txt").write_text("2")
     client.snapshot("dataset:d", data)
     assert [section.name for section in comparison(client).sections] == ["content", "files"]
+
+
+def test_names_of_columns_that_are_paths_or_stand_twice(client: Client, data: Path) -> None:
+    def table(last: int) -> Any:
+        arrays = [pa.array([1, 2]), pa.array(["x", "y"]), pa.array([{"b": 3}, {"b": last}]), pa.array([5, 6])]
+        return pa.Table.from_arrays(arrays, names=["a.b", "twice", "a", "twice"])
+
+    pq.write_table(table(4), data / "t.parquet")
+    first = client.snapshot("dataset:d", data).version.detail["tables"][0]
+    assert [column["name"] for column in first["columns"]] == ["a.b", "twice", "a", "twice (2)"]
+    pq.write_table(table(9), data / "t.parquet")
+    client.snapshot("dataset:d", data)
+    found = compared(client, key=("a.b", "twice"), shown=1)["rows"]
+    assert counts(found) == (0, 0, 1, 1)
+    assert (found.changes[0].name, found.changes[0].old) == ("a.b=2, twice=y", "a={'b': 4}")
+
+
+def test_a_table_much_wider_than_long(client: Client, data: Path) -> None:
+    wide = {f"c{number}": [number, number] for number in range(3000)}
+    write(data / "t.parquet", **wide)
+    client.snapshot("dataset:d", data)
+    write(data / "t.parquet", **{**wide, "c7": [7, 8]})
+    client.snapshot("dataset:d", data)
+    found = compared(client, shown=1)["rows"]
+    assert counts(found) == (1, 1, 0, 1)

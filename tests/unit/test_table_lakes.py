@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
 from pyiceberg.catalog.sql import SqlCatalog
@@ -308,3 +309,30 @@ def test_damaged_iceberg_is_told_as_far_as_it_goes(client: Client, lake: Path) -
     for each in (lake / "db/t/metadata").glob("*.json"):
         each.write_text('{"format-version": 2, "location": 5}')
     assert "table.damaged" in gaps_of(client, lake)
+
+
+def test_delta_columns_under_other_names_in_the_files(client: Client, lake: Path) -> None:
+    """Column mapping: the files have names of their own, which stay when a column is renamed."""
+
+    def meta(name: str) -> dict[str, Any]:
+        fields = [
+            {"name": each, "type": "long", "nullable": True, "metadata": {"delta.columnMapping.physicalName": there}}
+            for each, there in (("id", "col-1"), (name, "col-2"))
+        ]
+        schema = json.dumps({"type": "struct", "fields": fields})
+        return {"metaData": {**META["metaData"], "schemaString": schema, "partitionColumns": ["id"]}}
+
+    lake.mkdir()
+    for name in ("a", "b"):
+        pq.write_table(pa.table({"col-2": [1, 2]}), lake / f"{name}.parquet")
+    protocol = {"protocol": {"minReaderVersion": 2, "minWriterVersion": 5}}
+    write_log(lake, 0, protocol, meta("x"), add("a.parquet", 2, partitionValues={"col-1": "5"}))
+    first = table_of(client, lake)
+    assert ([each["name"] for each in first["columns"]], first["rows"]) == (["id", "x"], 2)
+    write_log(lake, 1, meta("y"), add("b.parquet", 2, partitionValues={"col-1": "6"}))
+    assert [each["name"] for each in table_of(client, lake)["columns"]] == ["id", "y"]
+    write_log(lake, 2, {"remove": {"path": "b.parquet"}})
+    table_of(client, lake)
+    section = rows(client, 2, 3, shown=2)
+    assert counts(section) == (0, 2, 0, 2)
+    assert {change.old for change in section.changes} == {"id=6, y=1", "id=6, y=2"}
