@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast, get_args
 
+from lineal.app.elsewhere import BucketObject, find_object, open_origin
 from lineal.app.hashed import Hashed, record_hashed
 from lineal.app.session import Session
 from lineal.catalog.reader import NodeView
@@ -14,6 +15,7 @@ from lineal.core.digest import Digest
 from lineal.datasets import restore as datasets
 from lineal.datasets.contents import Contents, Link, StoredContents
 from lineal.errors import AlreadyExists, BadRef, ObjectMissing, UsageError
+from lineal.objects.durable import replacing, write_all
 
 KINDS: Final = ("code", "dataset", "model", "file")
 
@@ -61,8 +63,9 @@ def restore(
         raise ObjectMissing(f"{view.ref} is recorded without a digest: it cannot be restored")
     digest = Digest.parse(view.digest)
     stored = view.detail.get("stored")
-    if stored == "object":
-        return _restore_file(session, view, digest, target, force=force)
+    there = find_object(session, view) if stored is None else None
+    if stored == "object" or there is not None:
+        return _restore_file(session, view, digest, target, there, force=force)
     if view.kind == "code":
         from lineal.app.restore_code import restore_code
 
@@ -109,26 +112,29 @@ def _contents(session: Session, view: NodeView) -> tuple[Contents | None, str]:
     """Return where the bytes of a tree are had from, None for the object store, and what to call that."""
     if view.detail.get("stored") == "dataset":
         return None, "object store"
-    if view.detail.get("origin") == "bucket":
-        from lineal.app.bucket_contents import open_contents
-
-        return open_contents(session, view), "bucket"
-    if view.detail.get("origin") == "dvc":
-        from lineal.app.dvc_contents import open_contents as open_dvc
-
-        return open_dvc(session, view), "cache or remote of DVC"
+    if (origin := open_origin(session, view)) is not None:
+        return origin.contents, origin.name
     raise ObjectMissing(
         f"only the digests of {view.ref} are recorded, not its bytes",
         fix="Snapshot it with --store where it still is, or restore it there from a backup.",
     )
 
 
-def _restore_file(session: Session, view: NodeView, digest: Digest, target: Path, *, force: bool) -> Restored:
-    place = target / os.path.basename(view.name) if target.is_dir() else target
+def _restore_file(
+    session: Session, view: NodeView, digest: Digest, target: Path, there: BucketObject | None, *, force: bool
+) -> Restored:
+    """Write one object to the file `target`, or into that folder: from the store, or from `there`."""
+    name = os.path.basename(view.name if there is None else there.uri)
+    place = target / name if target.is_dir() else target
     if os.path.lexists(place) and not force:
         raise AlreadyExists(
             f"{str(place)!r} exists; it was not changed", fix="Name another file, or add --force to replace it."
         )
-    session.objects.fetch(digest, place)
-    size = session.objects.size(digest)
-    return Restored(version=view, target=place, origin="object store", files=1, bytes=size)
+    if there is None:
+        session.objects.fetch(digest, place)
+        size, origin = session.objects.size(digest), "object store"
+    else:
+        with replacing(place) as descriptor:
+            there.fetch(lambda piece: write_all(descriptor, piece))
+        size, origin = there.size, there.uri
+    return Restored(version=view, target=place, origin=origin, files=1, bytes=size)

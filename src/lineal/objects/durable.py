@@ -49,6 +49,28 @@ def create_temp(folder: Path) -> tuple[int, Path]:
         return os.open(path, flags, 0o444), path
 
 
+@contextmanager
+def replacing(target: Path, mode: int = 0o644) -> Iterator[int]:
+    """Open a new file for writing and reading that takes the place of `target` when the block ends without an error.
+
+    It has the permissions `mode` then, and is on disk. Raises the errors of the house for what the system says.
+    """
+    temp = target.parent / f".{target.name[:200]}.{secrets.token_hex(8)}"
+    with store_errors(target, writing=True):
+        descriptor = os.open(temp, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with store_errors(target, writing=True):
+            yield descriptor
+            os.fchmod(descriptor, mode)
+            os.fsync(descriptor)
+            temp.rename(target)
+    except BaseException:
+        discard(temp)
+        raise
+    finally:
+        os.close(descriptor)
+
+
 def write_all(descriptor: int, data: bytes | memoryview) -> None:
     """Write the whole of `data` at the descriptor's place."""
     view = memoryview(data)

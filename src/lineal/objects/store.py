@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ from lineal.objects import audit
 from lineal.objects.audit import ObjectFault
 from lineal.objects.batch import Batch, StoredFile
 from lineal.objects.copying import copy_and_hash, hash_open, pieces, signature
-from lineal.objects.durable import SWEEP_AGE, discard, store_errors, sweep, write_all
+from lineal.objects.durable import SWEEP_AGE, replacing, store_errors, sweep, write_all
 from lineal.objects.places import Place, Places
 
 
@@ -118,20 +117,8 @@ class ObjectStore:
 
     def fetch(self, digest: Digest, target: Path, *, mode: int = 0o644) -> None:
         """Write the object to the file `target` with the permissions `mode`, replacing it in one step."""
-        temp = target.parent / f".{target.name[:200]}.{secrets.token_hex(8)}"
-        with store_errors(target, writing=True):
-            descriptor = os.open(temp, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            with store_errors(target, writing=True):
-                self.copy_into(digest, descriptor)
-                os.fchmod(descriptor, mode)
-                os.fsync(descriptor)
-                temp.rename(target)
-        except BaseException:
-            discard(temp)
-            raise
-        finally:
-            os.close(descriptor)
+        with replacing(target, mode) as descriptor:
+            self.copy_into(digest, descriptor)
 
     def verify(self, on_progress: Callable[[int, int], None] | None = None) -> Iterator[ObjectFault]:
         """Read every byte of every file under the root and yield what is wrong; repair nothing.
