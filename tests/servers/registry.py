@@ -183,11 +183,8 @@ def make_layout(
     return layout
 
 
-def make_htpasswd(folder: Path, user: str, password: str) -> dict[str, Any]:
-    """Return the settings of a registry that lets in one user by HTTP Basic."""
-    import crypt
-
-    hashed = crypt.crypt(password, crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=16))
+def make_htpasswd(folder: Path, user: str, hashed: str) -> dict[str, Any]:
+    """Return the settings of a registry that lets in one user by HTTP Basic; `hashed` is the password in bcrypt."""
     file = folder / "htpasswd"
     file.write_text(f"{user}:{hashed}\n")
     return {"htpasswd": {"realm": "test", "path": str(file)}}

@@ -98,7 +98,7 @@ def _in_config(
                     return found
     store = config.get("credsStore")
     if isinstance(store, str) and store:
-        return _ask_helper(store, keys[0], environment)
+        return _ask_helper(store, _HUB_KEYS[0] if image.registry == DOCKER_HUB else image.registry, environment)
     return None
 
 
