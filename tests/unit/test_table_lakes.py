@@ -17,6 +17,7 @@ from pyiceberg.transforms import IdentityTransform
 from pyiceberg.types import LongType, NestedField, StringType, TimestampType
 
 import lineal
+from avro_writer import container
 from lineal.app.comparison import Section
 from lineal.app.diff import diff
 from lineal.app.diff_tables import RowOptions
@@ -336,3 +337,78 @@ def test_delta_columns_under_other_names_in_the_files(client: Client, lake: Path
     section = rows(client, 2, 3, shown=2)
     assert counts(section) == (0, 2, 0, 2)
     assert {change.old for change in section.changes} == {"id=6, y=1", "id=6, y=2"}
+
+
+MANIFEST_LIST = {
+    "type": "record",
+    "name": "manifest_file",
+    "fields": [{"name": "manifest_path", "type": "string"}, {"name": "partition_spec_id", "type": "int"}],
+}
+MANIFEST = {
+    "type": "record",
+    "name": "manifest_entry",
+    "fields": [
+        {"name": "status", "type": "int"},
+        {
+            "name": "data_file",
+            "type": {
+                "type": "record",
+                "name": "r2",
+                "fields": [
+                    {"name": "content", "type": "int"},
+                    {"name": "file_path", "type": "string"},
+                    {"name": "file_format", "type": "string"},
+                    {"name": "partition", "type": {"type": "record", "name": "r102", "fields": []}},
+                    {"name": "record_count", "type": "long"},
+                ],
+            },
+        },
+    ],
+}
+
+
+def with_files(table: Any, lake: Path, *files: tuple[int, int, str, str, int]) -> None:
+    """Let the current snapshot have these files beside its own: status, content, name, format, rows."""
+    folder = lake / "db/t/metadata"
+    (current,) = folder.glob(f"snap-{table.current_snapshot().snapshot_id}-*.avro")
+    entries = [
+        {
+            "status": status,
+            "data_file": {
+                "content": content,
+                "file_path": f"{table.location()}/data/{name}",
+                "file_format": kind,
+                "partition": {},
+                "record_count": count,
+            },
+        }
+        for status, content, name, kind, count in files
+    ]
+    (folder / "more-m0.avro").write_bytes(container(MANIFEST, entries, "deflate"))
+    paths = [f"{table.location()}/metadata/{each.name}" for each in sorted(folder.glob("*-m0.avro"))]
+    current.write_bytes(container(MANIFEST_LIST, [{"manifest_path": path, "partition_spec_id": 0} for path in paths]))
+    for _, _, name, _, _ in files:
+        (lake / "db/t/data" / name).write_bytes(name.encode())
+
+
+def test_files_of_deleted_rows_are_told_and_never_taken_for_equal(client: Client, lake: Path) -> None:
+    table = iceberg(lake)
+    table.append(batch(1, 2))
+    table_of(client, lake)
+    with_files(table, lake, (1, 1, "deletes.parquet", "PARQUET", 1))
+    assert gaps_of(client, lake) == ["table.deletes_not_applied"]
+    assert table_of(client, lake)["rows"] is None
+    with_files(table, lake, (1, 1, "others.parquet", "PARQUET", 1))
+    table_of(client, lake)
+    for old, new in ((1, 2), (2, 3)):
+        assert "rows are deleted in 1 files of their own" in (rows(client, old, new).note or "")
+
+
+def test_files_removed_and_in_other_formats(client: Client, lake: Path) -> None:
+    table = iceberg(lake)
+    table.append(batch(1, 2))
+    table_of(client, lake)
+    with_files(table, lake, (2, 0, "gone.parquet", "PARQUET", 50), (1, 0, "more.orc", "ORC", 7))
+    found = table_of(client, lake)
+    assert (found["rows"], found["files"], found["other_files"]) == (9, 2, 1)
+    assert "it is ORC" in (rows(client, 1, 2).note or "")
