@@ -128,6 +128,15 @@ def test_hosts_that_misbehave_are_errors_that_say_so(world: World, mode: str, sa
     assert codes(world.collect(folder, verify=True)) == ["git.remote"]
 
 
+def test_a_host_that_says_nothing_is_not_waited_for_without_end(world: World) -> None:
+    folder = world.repository()
+    url = world.publish(folder)
+    world.host.mode = "silent"
+    with pytest.raises(SourceError, match="did not answer in time"):
+        world.collect(url, timeout=0.5)
+    world.host.ended.set()
+
+
 def test_nobody_listens(world: World) -> None:
     with pytest.raises(SourceError, match="cannot be reached"):
         world.collect("http://127.0.0.1:9/risk.git")

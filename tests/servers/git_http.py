@@ -23,13 +23,15 @@ class GitHost:
     """A running host. `mode` may be changed between requests.
 
     ``normal``; ``private`` (asks for `USER` and `PASSWORD`); ``garbage`` (answers everything with bytes of no format);
-    ``page`` (a web page, as a captive portal gives); ``truncated`` (cuts the pack off in its middle); ``broken`` (500).
+    ``page`` (a web page, as a captive portal gives); ``truncated`` (cuts the pack off in its middle); ``broken`` (500);
+    ``silent`` (takes the request, and says nothing until the host ends).
     """
 
     root: Path
     mode: str = "normal"
     port: int = 0
     requests: list[str] = field(default_factory=list)
+    ended: threading.Event = field(default_factory=threading.Event)
 
     def url(self, name: str, credentials: str = "") -> str:
         """Return the address of the repository `name`, with ``user:password`` in it if given."""
@@ -41,7 +43,7 @@ class GitHost:
 def git_host(root: Path) -> Iterator[GitHost]:
     """Serve the repositories in `root` until the block ends."""
     host = GitHost(root)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"host": host}))
+    server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"host": host}))
     server.daemon_threads = True
     host.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
@@ -49,9 +51,15 @@ def git_host(root: Path) -> Iterator[GitHost]:
     try:
         yield host
     finally:
+        host.ended.set()
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of clients that did not wait for the answer."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -81,6 +89,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, body: bytes) -> None:
         host = self.host
         host.requests.append(f"{self.command} {self.path}")
+        if host.mode == "silent":
+            host.ended.wait(60)
+            return self._reply(500, b"")
         if host.mode == "broken":
             return self._reply(500, b"no")
         if host.mode == "garbage":
