@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -252,6 +253,17 @@ def test_an_iceberg_table_that_was_moved_and_renamed_a_column(client: Client, la
     sections = {each.name: each for each in found.sections}
     assert [each.kind for each in sections["columns"].changes] == ["added", "removed", "added"]
     assert (sections["rows"].added, sections["rows"].removed) == (1, 0)
+
+
+def test_logs_are_read_without_any_library(client: Client, lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = iceberg(lake)
+    table.append(batch(1, 2))
+    write_deltalake(lake / "delta", batch(1, 2, 3))
+    for name in ("pyarrow", "pyarrow.parquet", "pyarrow.compute", "deltalake", "pyiceberg", "pyiceberg.manifest"):
+        monkeypatch.setitem(sys.modules, name, None)
+    taken = client.snapshot("dataset:d", lake)
+    assert {each["format"]: each["rows"] for each in taken.version.detail["tables"]} == {"delta": 3, "iceberg": 2}
+    assert taken.gaps == ()
 
 
 def test_iceberg_partitions(client: Client, lake: Path) -> None:
