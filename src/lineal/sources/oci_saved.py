@@ -54,15 +54,15 @@ def _read_saved(files: Files, name: str, item: dict[str, Any]) -> SavedImage:
     opened = files.open(place)
     if opened is None:
         raise BadInput(f"{name} lacks the configuration {place!r}", fix=FIX)
-    config = read_file(opened, name, 2 * LARGEST)
+    try:
+        config = read_file(opened, name, oci_config.LARGEST)
+        rootfs = read_object(config, f"{name}/{place}").get("rootfs")
+    except Unseen as error:
+        raise BadInput(f"{name}: {error.gap.explanation}", fix=FIX) from error
     named = re.search(r"[0-9a-f]{64}", place)
     digest = hashlib.sha256(config).hexdigest()
     if named is None or named[0] != digest:
         raise DigestMismatch(f"{name}: the configuration {place} has the digest sha256:{digest}; nothing was recorded")
-    try:
-        rootfs = read_object(config, f"{name}/{place}").get("rootfs")
-    except Unseen as error:
-        raise BadInput(f"{name}: {error.gap.explanation}", fix=FIX) from error
     stated = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
     layers = item.get("Layers")
     if not isinstance(stated, list) or not isinstance(layers, list) or len(stated) != len(layers):
