@@ -7,7 +7,7 @@ from typing import Any, Final
 from lineal.core.edge import Edge
 from lineal.core.observation import Gap, Node, Observation
 from lineal.sources.sagemaker_data import Found, Places, as_code
-from lineal.sources.sagemaker_words import Arn, moment, number, parameters, plain, text
+from lineal.sources.sagemaker_words import Arn, decoded, is_reserved, moment, number, parameters, plain, text
 
 SERVICE: Final = "sagemaker.amazonaws.com"
 FINISHED: Final = "sagemaker.job_finished/1"
@@ -125,6 +125,7 @@ def _describe(job: Job) -> dict[str, Any]:
     """Return what SageMaker says of the job: the words of the capture inside a container, and more."""
     body = job.body
     specification = body.get("AlgorithmSpecification") or body.get("AppSpecification") or {}
+    given = body.get("HyperParameters") or {}
     return {
         "kind": job.kind,
         "name": text(job.name),
@@ -134,6 +135,7 @@ def _describe(job: Job) -> dict[str, Any]:
         "modified": moment(body.get("LastModifiedTime")),
         "role": text(str(body.get("RoleArn") or "")),
         "image": text(str(specification.get("TrainingImage") or specification.get("ImageUri") or "")) or None,
+        "reserved": {text(name): decoded(given[name], name) for name in sorted(given) if is_reserved(name)},
         "channels": job.channels,
         "outputs": job.outputs,
         "resources": plain(body.get("ResourceConfig") or body.get("ProcessingResources") or {}),
@@ -155,7 +157,7 @@ def _read_training(job: Job, places: Places) -> None:
     specification = body.get("AlgorithmSpecification") or {}
     if specification.get("TrainingImage"):
         job.used["image"] = places.image(str(specification["TrainingImage"]), job.began)
-    submitted = (body.get("HyperParameters") or {}).get("sagemaker_submit_directory", "").strip('"')
+    submitted = decoded((body.get("HyperParameters") or {}).get("sagemaker_submit_directory", ""))
     if submitted.startswith("s3://"):
         job.used["source"] = as_code(places.read(submitted, job.began))
         job.channels["(source)"] = {"uri": text(submitted), "ref": job.used["source"].ref}

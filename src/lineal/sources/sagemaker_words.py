@@ -4,8 +4,10 @@ The service model is that of botocore, `sagemaker/2017-07-24`.
 """
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -18,6 +20,7 @@ LONGEST: Final = 16 * 1024
 _LONGEST_RUN: Final = 128
 _LIMIT: Final = 2**53
 _DEEPEST: Final = 20
+_RESERVED: Final = frozenset({"_tuning_objective_metric", "default_user_module_name"})
 _ARN: Final = re.compile(
     r"(?P<head>arn:aws[a-z-]*:sagemaker:(?P<region>[a-z0-9-]+):(?P<account>[0-9]{12}):)(?P<kind>[a-z-]+)/(?P<rest>\S+)"
 )
@@ -105,10 +108,26 @@ def text(value: str, name: str = "") -> str:
 
 
 def parameters(values: Mapping[str, object]) -> dict[str, Any]:
-    """Return hyper-parameters in the words of a run: name to value and origin; reserved ones of the SDK too."""
+    """Return the user's hyper-parameters in the words of a run: name to value and origin."""
     return {
-        text(str(name)): {"value": text(str(values[name]), str(name)), "origin": "sagemaker"} for name in sorted(values)
+        text(name): {"value": decoded(values[name], name), "origin": "sagemaker"}
+        for name in sorted(values)
+        if not is_reserved(name)
     }
+
+
+def is_reserved(name: str) -> bool:
+    """Return whether a hyper-parameter is set by the SDK or the tuner, not by the user."""
+    return name.startswith("sagemaker_") or name in _RESERVED
+
+
+def decoded(value: object, name: str = "") -> str:
+    """Return a hyper-parameter as the container reads it: all are text, and the SDK writes JSON into them."""
+    found = value
+    if isinstance(value, str) and len(value) <= LONGEST:
+        with suppress(ValueError, RecursionError):
+            found = json.loads(value)
+    return text(found if isinstance(found, str) else json.dumps(found, sort_keys=True), name)
 
 
 def number(value: object) -> str | None:
