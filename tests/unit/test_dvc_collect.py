@@ -15,7 +15,7 @@ from lineal.app.collect import Collected
 from lineal.app.collect_dvc import Options, collect_dvc
 from lineal.app.restore import restore
 from lineal.app.session import Session
-from lineal.errors import BadInput, DigestMismatch, ObjectMissing, SourceError
+from lineal.errors import BadInput, DigestMismatch, IntegrityError, ObjectMissing, SourceError
 from lineal.sources.dvc_git import Selection
 from lineal.wiring import Settings, create, open_session
 
@@ -329,6 +329,34 @@ def test_odd_commits_and_clones(session: Session, made: Repository, tmp_path: Pa
         assert ("dvc.shallow" in {gap.code for gap in done.gaps}) == (name == "shallow")
 
 
+def test_objects_of_git_that_were_tampered_with_are_refused(session: Session, made: Repository) -> None:
+    import zlib
+
+    made.write("a.dvc", tracked("a", made.keep(b"1"), 1))
+    made.commit()
+    blob = made.git("rev-parse", "HEAD:a.dvc")
+    other = tracked("a", made.keep(b"2"), 1).encode()
+    file = made.folder / ".git" / "objects" / blob[:2] / blob[2:]
+    file.chmod(0o644)
+    file.write_bytes(zlib.compress(b"blob %d\0" % len(other) + other))
+    with pytest.raises(IntegrityError):
+        gather(session, made)
+    assert names(session) == set()
+
+
+def test_what_is_not_committed_is_a_gap(session: Session, made: Repository) -> None:
+    made.write("a.dvc", tracked("a", made.keep(b"1"), 1))
+    made.write("dvc.lock", "s: {cmd: c}")
+    made.commit()
+    assert codes(gather(session, made, Selection())) == set()
+    made.write("a.dvc", tracked("a", made.keep(b"2"), 1))
+    made.write("sub/b.dvc", tracked("b", made.keep(b"2"), 1))
+    (made.folder / "dvc.lock").unlink()
+    assert codes(gather(session, made, Selection())) == {("dvc.uncommitted", "risk")}
+    assert names(session) == {"risk/a@1"}
+    assert codes(gather(session, made, Selection(revs=("HEAD",)))) == set()
+
+
 def test_the_command_line_says_it_as_json(made: Repository, tmp_path: Path) -> None:
     made.write("a.dvc", tracked("a", made.keep(b"1"), 1))
     made.write("b.dvc", "outs: [")
@@ -346,5 +374,5 @@ def test_the_command_line_says_it_as_json(made: Repository, tmp_path: Path) -> N
     assert (document["recorded"], [gap["code"] for gap in document["gaps"]]) == (1, ["dvc.bad_file"])
     refused = lineal("collect", "dvc", "risk", "--rev", "nowhere")
     assert refused.returncode == 2
-    assert "no commit 'nowhere'" in refused.stderr
+    assert "'nowhere' is no branch, tag or commit" in refused.stderr
     assert "Traceback" not in refused.stderr

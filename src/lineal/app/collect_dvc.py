@@ -10,14 +10,14 @@ from typing import Any, Final
 from lineal.app.collect import Collected, Collection, Progress, collect
 from lineal.app.dvc_record import Recorder
 from lineal.app.session import Session
-from lineal.core import path as paths
 from lineal.core.observation import Gap, Observation
+from lineal.core.path import spell
 from lineal.core.redaction import clean
 from lineal.errors import LinealError
 from lineal.sources.dvc import Reader, Seen, project_root
 from lineal.sources.dvc_blobs import Blobs
 from lineal.sources.dvc_config import LARGEST, Config, read_config, user_files
-from lineal.sources.dvc_git import Repository, Selection, open_repository, read_history
+from lineal.sources.dvc_git import Repository, Selection, open_repository, read_history, uncommitted
 
 _STEP: Final = 100
 _MOST_HEADS: Final = 100
@@ -54,7 +54,10 @@ def _observe(
     session: Session, collection: Collection, repository: Repository, selection: Selection, options: Options
 ) -> Iterator[Observation | Gap]:
     history = read_history(repository, selection)
-    with Blobs(repository) as blobs:
+    if not (selection.revs or selection.tags or selection.branches) and (changed := uncommitted(repository)):
+        about = f"{len(changed)} files of DVC are not as in the last commit, or not in it (such as {spell(changed[0])})"
+        yield Gap("dvc.uncommitted", f"{about}: what they say is not recorded", repository.name)
+    with Blobs(repository.place.history) as blobs:
         reader = Reader(repository, history, blobs)
         configs: dict[bytes, Config] = {}
         for project in reader.projects:
@@ -76,9 +79,9 @@ def _observe(
     collection.covered = {
         "commits": list(history.heads[:_MOST_HEADS]),
         "every_commit": selection.commits,
-        "place": paths.spell(os.fsencode(os.path.abspath(repository.toplevel or repository.folder))),
+        "place": spell(os.fsencode(os.path.abspath(repository.folder))),
         "user_config": options.user_config,
-        "projects": {paths.spell(project): _describe(config) for project, config in configs.items()},
+        "projects": {spell(project): _describe(config) for project, config in configs.items()},
     }
 
 
@@ -91,7 +94,7 @@ def _configure(
         configs[project] = load_config(root, committed, user_config=user_config)
     except LinealError as error:
         configs[project] = Config(root / ".dvc" / "cache")
-        yield Gap("dvc.config", f"the configuration is not used: {error.message}", paths.spell(project) or None)
+        yield Gap("dvc.config", f"the configuration is not used: {error.message}", spell(project) or None)
 
 
 def load_config(root: Path, committed: bytes | None, *, user_config: bool) -> Config:
@@ -104,7 +107,7 @@ def load_config(root: Path, committed: bytes | None, *, user_config: bool) -> Co
 
 def _describe(config: Config) -> dict[str, Any]:
     return {
-        "cache": paths.spell(os.fsencode(config.cache)),
+        "cache": spell(os.fsencode(config.cache)),
         "default": config.default,
         "remotes": {clean(name): remote.describe() for name, remote in config.remotes.items()},
     }

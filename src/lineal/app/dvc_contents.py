@@ -73,7 +73,7 @@ def _repository_here(name: str) -> Path | None:
         found = open_repository(Path.cwd())
     except (LinealError, OSError):
         return None
-    return found.toplevel if found.name == name else None
+    return found.folder if found.name == name else None
 
 
 class DvcContents:

@@ -99,7 +99,7 @@ class Reader:
 
     def read(self) -> Iterator[Seen | Gap]:
         """Yield everything that the selected files say, in the order in which it came."""
-        if self._repository.is_shallow:
+        if self._repository.place.history.is_shallow:
             yield Gap("dvc.shallow", "the clone is shallow: what came before its first commit is told of that commit")
         self._prepare()
         for seen in sorted(self._seen.values(), key=lambda each: (each.commit, bool(each.stage.commands), each.file)):
@@ -284,5 +284,5 @@ def _base(path: bytes) -> bytes:
 
 def project_root(repository: Repository, project: bytes) -> Path:
     """Return where the folder of a DVC project lies, or would lie in a repository without a working tree."""
-    root = repository.toplevel or repository.folder
+    root = repository.folder
     return root / project.decode("utf-8", "surrogateescape") if project else root

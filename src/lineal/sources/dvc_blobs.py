@@ -6,25 +6,30 @@ import subprocess
 from types import TracebackType
 from typing import Final, Self
 
-from lineal.errors import SourceError
-from lineal.sources.dvc_git import GIT, TIMEOUT, Repository, own_environment
+from lineal.errors import DigestMismatch, SourceError
+from lineal.sources.git_objects import object_id
+from lineal.sources.git_program import TIMEOUT, Git
 
 _CHUNK: Final = 1 << 16
 
 
 class Blobs:
-    """Reads objects of a repository by ``git cat-file --batch``, one after the other."""
+    """Reads files of a repository by ``git cat-file --batch``, by their ids or by commit and path, each checked."""
 
-    def __init__(self, repository: Repository) -> None:
-        self._process = subprocess.Popen(
-            [*GIT, "cat-file", "--batch"],
-            cwd=repository.folder,
-            env=own_environment(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+    def __init__(self, git: Git) -> None:
+        self._format = git.format
+        try:
+            self._process = subprocess.Popen(
+                git.command("cat-file", "--batch"),
+                cwd=git.folder,
+                env=git.environment(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise SourceError(f"the git program cannot be started: {error.strerror}") from error
         self._buffer = bytearray()
 
     def read(self, blob: str, limit: int) -> bytes | None:
@@ -55,6 +60,12 @@ class Blobs:
             raise SourceError("git cat-file answered what is not understood")
         size = int(words[-1])
         found = self._take(size + 1, keep=words[-2] == b"blob" and size <= limit)
+        oid = words[0].decode("ascii", "replace")
+        if found is not None and object_id("blob", size, [found[:-1]], self._format) != oid:
+            raise DigestMismatch(
+                f"the repository holds other bytes under {oid}: it is damaged, or was tampered with",
+                fix="`git fsck` in the repository says more; clone it anew from its host.",
+            )
         return words[-2].decode("ascii"), None if found is None else found[:-1]
 
     def _line(self) -> bytes:

@@ -11,35 +11,22 @@ from pathlib import Path
 from typing import Final
 
 from lineal.core import timestamp
-from lineal.core.redaction import clean, strip_url
-from lineal.core.repository import canonical_name
-from lineal.errors import BadInput, BadTime, SourceError
-from lineal.program import MISSING, Outcome, run_programs
-
-TIMEOUT: Final = 600.0
-LARGEST: Final = 1 << 30
+from lineal.core.redaction import clean
+from lineal.core.repository import without_credentials
+from lineal.errors import BadInput, BadTime
+from lineal.sources.git_objects import object_id
+from lineal.sources.git_place import Place, open_place
 
 _NAMES: Final = (":(top,glob)**/*.dvc", ":(top,glob)**/dvc.lock", ":(top,glob)**/dvc.yaml", ":(top,glob)**/.dvc/config")
-GIT: Final = (
-    "git", "--no-pager", "--no-replace-objects", "-c", "core.quotepath=off", "-c", "core.fsmonitor=false",
-    "-c", "color.ui=false", "-c", "log.showSignature=false",
-)  # fmt: skip
 _LOG: Final = (
     "log", "-z", "--raw", "--no-abbrev", "--no-renames", "-m", "--root", "--full-history", "--date-order", "--reverse",
     "--no-ext-diff", "--no-textconv", "--ignore-submodules=all", "--format=%x01%H %ct",
 )  # fmt: skip
 # What people name. Not the stash, and not DVC's experiments, which no clone has.
 _REFS: Final = ("--branches", "--tags", "--remotes")
+_SAID: Final = (b".dvc", b"dvc.lock")
+_LARGEST: Final = 32 << 20
 _FILE_MODES: Final = (b"100644", b"100755")
-
-
-def own_environment() -> dict[str, str]:
-    """Return the environment for git: without what would point it at another repository, index or output."""
-    found = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    kept = ("GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_EXEC_PATH", "GIT_CEILING_DIRECTORIES")
-    found.update({name: os.environ[name] for name in kept if name in os.environ})
-    found.update(LC_ALL="C", GIT_OPTIONAL_LOCKS="0", GIT_TERMINAL_PROMPT="0", GIT_NO_LAZY_FETCH="1")
-    return found
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -69,64 +56,33 @@ class Selection:
     commits: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Repository:
-    """A git repository: where it is, its canonical name and address, None for one that is nowhere else."""
+    """A git repository in a folder: with a working tree, or without."""
 
-    folder: Path
-    toplevel: Path | None
-    name: str
-    url: str | None
-    is_shallow: bool
+    place: Place
+
+    @property
+    def name(self) -> str:
+        """Its one name: that of its remote, or of its folder."""
+        return self.place.name
+
+    @property
+    def url(self) -> str | None:
+        """The address of its remote, without credentials; None for one that is nowhere else."""
+        return None if self.place.url is None else without_credentials(self.place.url)
+
+    @property
+    def folder(self) -> Path:
+        """The top of its working tree, or the folder of a bare one."""
+        return self.place.folder or self.place.history.folder
 
 
 def open_repository(folder: Path) -> Repository:
     """Return the repository that `folder` lies in; raise `BadInput` outside of one, `SourceError` if git refuses."""
-    commands = (
-        ("rev-parse", "--is-inside-work-tree", "--is-shallow-repository"),
-        ("rev-parse", "--show-toplevel"),
-        ("config", "-z", "--get-regexp", r"^remote\..*\.url$"),
-    )
     if not folder.is_dir():
         raise BadInput(f"no folder {clean(str(folder))!r}", fix="Name the folder of a git repository that uses DVC.")
-    where, top, remotes = _ask(folder, commands)
-    if where.failure == MISSING:
-        raise SourceError("the git program is not installed", fix="Install git and run the command again.")
-    if not where.ok and b"not a git repository" in where.stderr:
-        raise BadInput(
-            f"{clean(str(folder))!r} is in no git repository: DVC's history is read from git",
-            fix="Name a folder in a git repository, or `lineal snapshot dataset:NAME PATH` the data itself.",
-        )
-    if not where.ok:
-        raise SourceError(f"git does not read {clean(str(folder))!r}: {clean(where.complaint)}")
-    toplevel = Path(os.fsdecode(top.stdout.removesuffix(b"\n"))) if top.ok else None
-    known = _remotes(remotes)
-    url = known.get("origin") or next((known[name] for name in sorted(known)), None)
-    name = canonical_name(url or os.path.abspath(toplevel or folder))
-    shown = None if url is None else strip_url(url)[0]
-    is_shallow = where.stdout.splitlines()[1:2] == [b"true"]
-    return Repository(folder=folder, toplevel=toplevel, name=name, url=shown, is_shallow=is_shallow)
-
-
-def _ask(folder: Path, commands: Sequence[Sequence[str]]) -> list[Outcome]:
-    every = [(*GIT, *command) for command in commands]
-    return run_programs(every, cwd=folder, env=own_environment(), timeout=TIMEOUT, limit=LARGEST)
-
-
-def _answer(folder: Path, *command: str) -> bytes:
-    (outcome,) = _ask(folder, [command])
-    if not outcome.ok:
-        raise SourceError(f"git {command[0]} failed in {clean(str(folder))!r}: {clean(outcome.complaint)}")
-    return outcome.stdout
-
-
-def _remotes(remotes: Outcome) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for record in remotes.stdout.split(b"\0"):
-        key, newline, url = record.partition(b"\n")
-        if newline:
-            found.setdefault(clean(key).removeprefix("remote.").removesuffix(".url"), clean(url))
-    return found
+    return Repository(open_place(str(folder), folder, env=os.environ))
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,35 +123,19 @@ def _tips(repository: Repository, selection: Selection) -> tuple[str, ...]:
     every = selection.commits
     if not (wanted or selection.tags or selection.branches or every):
         wanted.append("HEAD")
-    found: dict[str, None] = {}
     for rev in wanted:
         if rev.startswith("-"):
             raise BadInput(f"not a revision: {clean(rev)!r}")
-        (outcome,) = _ask(repository.folder, [("rev-parse", "--verify", "-q", f"{rev}^{{commit}}")])
-        if not outcome.ok:
-            raise BadInput(f"no commit {clean(rev)!r} in {repository.name}", fix="`git log --all` lists the commits.")
-        found[clean(outcome.stdout.strip())] = None
-    kinds = [
-        name
-        for name, is_wanted in (
-            ("refs/heads", selection.branches or every),
-            ("refs/tags", selection.tags or every),
-            ("refs/remotes", every),
-        )
-        if is_wanted
-    ]
-    if kinds:
-        form = "--format=%(objecttype) %(objectname) %(*objecttype) %(*objectname)"
-        for line in clean(_answer(repository.folder, "for-each-ref", form, *kinds)).splitlines():
-            words = line.split()
-            if words[-2] == "commit":
-                found[words[-1]] = None
+    found = dict.fromkeys(repository.place.find(rev) for rev in wanted)
+    kinds = (("refs/heads/", selection.branches or every), ("refs/tags/", selection.tags or every))
+    starts = tuple(start for start, is_wanted in (*kinds, ("refs/remotes/", every)) if is_wanted)
+    found.update((tip, None) for ref, tip in repository.place.refs.commits.items() if starts and ref.startswith(starts))
     return tuple(found)
 
 
 def _read_log(repository: Repository, tips: Sequence[str]) -> dict[Found, Commit]:
     """Read ``git log -z --raw``: ``\\x01COMMIT SECONDS``, then for each change ``:MODE MODE OLD NEW STATUS``, path."""
-    answer = _answer(repository.folder, *_LOG, *_REFS, *tips, "--", *_NAMES) if tips else b""
+    answer = repository.place.history.ask(*_LOG, *_REFS, *tips, "--", *_NAMES) if tips else b""
     births: dict[Found, Commit] = {}
     commit: Commit | None = None
     words = iter(answer.split(b"\0"))
@@ -222,8 +162,33 @@ def _moment(seconds: bytes) -> str:
 
 
 def _list_tree(repository: Repository, commit: str) -> Iterator[Found]:
-    for record in _answer(repository.folder, "ls-tree", "-r", "-z", "--full-tree", commit).split(b"\0"):
+    for record in repository.place.history.ask("ls-tree", "-r", "-z", "--full-tree", commit).split(b"\0"):
         facts, _, path = record.partition(b"\t")
         words = facts.split()
         if len(words) == 3 and words[0] in _FILE_MODES:
             yield Found(path, words[2].decode("ascii"))
+
+
+def uncommitted(repository: Repository) -> tuple[bytes, ...]:
+    """Return the files of DVC in the working tree that differ from ``HEAD``, or are not in it; none without one."""
+    head, git = repository.place.refs.head, repository.place.history
+    if head is None or repository.place.folder in (None, git.folder):
+        return ()
+    found = set()
+    for each in _list_tree(repository, head):
+        if each.path.endswith(_SAID):
+            data = _read(os.path.join(os.fsencode(repository.folder), each.path))
+            spellings = () if data is None else (data, data.replace(b"\r\n", b"\n"))
+            if all(object_id("blob", len(text), [text], git.format) != each.blob for text in spellings):
+                found.add(each.path)
+    new = git.run_in(repository.folder, "ls-files", "-o", "-z", "--exclude-standard", "--", *_NAMES)
+    found.update(path for path in new.stdout.split(b"\0") if path.endswith(_SAID))
+    return tuple(sorted(found))
+
+
+def _read(file: bytes) -> bytes | None:
+    try:
+        with open(file, "rb") as stream:
+            return stream.read(_LARGEST)
+    except OSError:
+        return None
