@@ -70,6 +70,17 @@ def test_rows_of_a_csv(client: Client, data: Path) -> None:
     assert "1 values of the key id stand on more than one row" in (compared(client, key=("id",))["rows"].note or "")
 
 
+def test_progress_is_told_in_rows_and_bytes(client: Client, data: Path) -> None:
+    (data / "t.csv").write_text("id,name\n" + "1,x\n" * 40_000)
+    client.snapshot("dataset:d", data)
+    (data / "t.csv").write_text("id,name\n" + "1,x\n" * 30_000)
+    client.snapshot("dataset:d", data)
+    seen: list[tuple[int, int]] = []
+    compared(client, on_progress=lambda rows, count: seen.append((rows, count)))
+    assert seen == sorted(seen)
+    assert seen[-1] == (70_000, 280_016)
+
+
 def test_no_value_is_shown_unless_asked_for(client: Client, data: Path) -> None:
     (data / "t.csv").write_text("id,name\n1,Anna Secret\n")
     client.snapshot("dataset:d", data)

@@ -5,7 +5,7 @@ read; values are never recorded, and shown only to who asks.
 """
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -39,10 +39,14 @@ DAMAGE: Final = (LinealError, ImportError, csv.Error, *FOREIGN)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowOptions:
-    """What is asked about rows: the columns that say which row is which, and how many rows to show of each kind."""
+    """What is asked about rows: the columns that say which row is which, and how many rows to show of each kind.
+
+    `on_progress` gets the number of rows and the bytes of the files read so far.
+    """
 
     key: tuple[str, ...] = ()
     shown: int = 0
+    on_progress: Callable[[int, int], None] = lambda _rows, _bytes: None
 
     def __post_init__(self) -> None:
         if not 0 <= self.shown <= MAX_SHOWN:
@@ -175,7 +179,7 @@ def _compare_rows(name: str, old: _Side, new: _Side, asked: RowOptions) -> Secti
             return untold(name, "the two have no column in common")
         found = diff_rows(
             (before, after),
-            partial(_read, (old, new)),
+            _Reading((old, new), asked.on_progress),
             columns,
             asked.key if set(asked.key) <= set(columns) else (),
             samples=asked.shown,
@@ -244,8 +248,21 @@ def _expected(side: _Side, parts: Sequence[Part]) -> int:
     return side.table.rows if side.table.rows is not None else sum(part.entry.size for part in parts) // _BYTES_A_ROW
 
 
-def _read(sides: tuple[_Side, _Side], number: int, part: Part, groups: Groups) -> Iterator[list[list[bytes]]]:
-    side = sides[number]
-    reader = table_csv.read_rows if side.layout.format == "csv" else table_parquet.read_rows
-    with side.files.open(part.entry) as file:
-        yield from reader(file, part, groups)
+class _Reading:
+    """Reads the rows of parts of the two sides, and counts them."""
+
+    def __init__(self, sides: tuple[_Side, _Side], on_progress: Callable[[int, int], None]) -> None:
+        self._sides = sides
+        self._on_progress = on_progress
+        self._rows = self._bytes = 0
+
+    def __call__(self, number: int, part: Part, groups: Groups) -> Iterator[list[list[bytes]]]:
+        side = self._sides[number]
+        reader = table_csv.read_rows if side.layout.format == "csv" else table_parquet.read_rows
+        with side.files.open(part.entry) as file:
+            for batch in reader(file, part, groups):
+                self._rows += len(batch[0])
+                self._on_progress(self._rows, self._bytes)
+                yield batch
+        self._bytes += part.entry.size
+        self._on_progress(self._rows, self._bytes)

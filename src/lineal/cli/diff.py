@@ -41,8 +41,8 @@ def diff(
     from lineal.wire.documents import describe_difference
 
     terminal = Terminal(as_json=as_json, quiet=quiet)
-    with opened(ledger) as session:
-        asked = RowOptions(key=tuple(key or ()), shown=rows)
+    with opened(ledger) as session, terminal.progress("comparing", unit="rows") as move:
+        asked = RowOptions(key=tuple(key or ()), shown=rows, on_progress=move)
         found = ask(session, old, new, read_moment(at, known), asked)
     terminal.emit(describe_difference(found), lambda out: print_comparison(found.comparison, out))
     if exit_code and found.comparison.differs:
