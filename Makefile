@@ -8,7 +8,7 @@ UV := $(VENV)/bin/python -m uv --system-certs
 # Tests run side by side; `make test JOBS=1` runs them one by one.
 JOBS ?= 2
 
-.PHONY: help setup demo test lint fix docs bench torture lock clean
+.PHONY: help setup demo example test lint fix docs bench torture lock clean
 
 help:  ## what there is to make
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -33,6 +33,9 @@ setup: $(VENV)/dev.stamp  ## everything a developer needs, in .venv
 
 demo: $(VENV)/demo.stamp  ## the whole story on real data, in ./lineal-demo
 	$(BIN)/lineal demo
+
+example: $(VENV)/dev.stamp  ## git, DVC, S3, an image and SageMaker in one graph, in a temporary folder
+	$(BIN)/python examples/tumour-classifier/story.py
 
 test: $(VENV)/dev.stamp  ## all tests but the long ones
 	$(BIN)/python -m pytest -q -n $(JOBS) -m "not torture"

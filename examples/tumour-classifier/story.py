@@ -103,14 +103,6 @@ def train(team: Team, base: Path, image: str) -> str:
         (base / folder).mkdir(parents=True)
     shutil.copytree(team.project / "data" / "measurements", base / "input" / "data" / "train")
     (base / "input" / "config" / "hyperparameters.json").write_text(json.dumps(HYPER))
-    arn = team.places.arn("training-job", JOB)
-    said = {"SAGEMAKER_BASE_DIR": str(base), "TRAINING_JOB_NAME": JOB, "TRAINING_JOB_ARN": arn}
-    team.type("lineal", "run", "--name", "train", "--", "python", "train.py", **said)
-    archive = base / "model.tar.gz"
-    with tarfile.open(archive, "w:gz") as packed:
-        packed.add(base / "model", arcname=".")
-    key = f"models/{JOB}/output/model.tar.gz"
-    team.places.s3.upload_file(str(archive), BUCKET, key)
     team.places.sagemaker.create_training_job(
         TrainingJobName=JOB,
         HyperParameters=HYPER,
@@ -128,6 +120,14 @@ def train(team: Team, base: Path, image: str) -> str:
         ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 10},
         StoppingCondition={"MaxRuntimeInSeconds": 3600},
     )
+    arn = team.places.arn("training-job", JOB)
+    said = {"SAGEMAKER_BASE_DIR": str(base), "TRAINING_JOB_NAME": JOB, "TRAINING_JOB_ARN": arn}
+    team.type("lineal", "run", "--name", "train", "--", "python", "train.py", **said)
+    archive = base / "model.tar.gz"
+    with tarfile.open(archive, "w:gz") as packed:
+        packed.add(base / "model", arcname=".")
+    key = f"models/{JOB}/output/model.tar.gz"
+    team.places.s3.upload_file(str(archive), BUCKET, key)
     return f"s3://{BUCKET}/{key}"
 
 
@@ -184,6 +184,9 @@ def tell(folder: Path) -> None:
         team.type("lineal", "trace", endpoint)
         team.type("lineal", "check", endpoint)
         team.type("lineal", "impact", f"s3://{BUCKET}/tumour/data/measurements/", "--kind", "endpoint")
+        team.type("lineal", "restore", f"s3://{BUCKET}/tumour/data/measurements/", str(folder / "data-again"))
+        team.type("lineal", "restore", f"model:{GROUP}@1", str(folder / "model-again.tar.gz"))
+        team.type("lineal", "restore", commit, str(folder / "code-again"))
         team.type("lineal", "verify")
 
 
