@@ -5,8 +5,11 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,9 @@ from lineal.app.collect import Collected
 from lineal.app.collect_dvc import Options, collect_dvc
 from lineal.app.restore import restore
 from lineal.app.session import Session
+from lineal.core.digest import Digest
+from lineal.core.edge import Edge
+from lineal.core.observation import Node, Observation
 from lineal.errors import BadInput, DigestMismatch, IntegrityError, ObjectMissing, SourceError
 from lineal.sources.dvc_git import Selection
 from lineal.wiring import Settings, create, open_session
@@ -235,9 +241,6 @@ def test_code_that_git_does_not_have_is_a_gap_and_no_code(session: Session, made
 def test_recorded_code_is_used_again(session: Session, made: Repository) -> None:
     made.write("dvc.lock", f"s: {{cmd: c, outs: [{{path: o, md5: {'a' * 32}, size: 1}}]}}")
     commit = made.commit()
-    from lineal.core.digest import Digest
-    from lineal.core.observation import Node, Observation
-
     digest = Digest.of(b"tree")
     node = Node(ref=f"code:risk@{digest}", basis="observed", version=commit, digest=digest, aliases=(commit,))
     session.say(Observation(type="test.said/1", time=session.clock(), actor="t", basis="observed", nodes=(node,)))
@@ -292,6 +295,31 @@ def test_a_damaged_cache_is_told_and_nothing_is_written(session: Session, made: 
     assert "dvc pull" in raised.value.hint
 
 
+def test_bytes_are_joined_with_the_files_that_runs_read_and_left(session: Session, made: Repository) -> None:
+    read, left = Digest.of(b"read"), Digest.of(b"left")
+    nodes = [
+        Node(ref=f"file:read@{read}", basis="verified", digest=read),
+        Node(ref=f"file:left@{left}", basis="verified", digest=left),
+        Node(ref="run:r", basis="observed"),
+    ]
+    edges = (Edge(nodes[0].ref, "run:r", "used"), Edge("run:r", nodes[1].ref, "generated"))
+    said = {"type": "test.said/1", "time": session.clock(), "actor": "t", "basis": "observed"}
+    session.say(Observation(**said, nodes=tuple(nodes), edges=edges))
+    made.write("one.dvc", tracked("one", made.keep(b"read"), 4))
+    made.write("many.dvc", tracked("many", made.folder_of({"a": b"left", "b": b"other"}), 9))
+    made.commit()
+    gather(session, made, hash_bytes=True)
+    views = session.catalog.find([nodes[0].ref, nodes[1].ref])
+    names = {view.id: view.name for kind in ("file", "dataset", "run") for view in session.catalog.all_nodes(kind)}
+    found = {
+        (names[source], names[target], kind)
+        for view in views.values()
+        for source, target, kind in session.catalog.edges_of(view.id)
+    }
+    assert found >= {("risk/one", "read", "same_as"), ("left", "risk/many", "derived_from")}
+    assert gather(session, made, hash_bytes=True).recorded == 0
+
+
 def test_a_remote_that_is_not_read_is_named(session: Session, made: Repository, tmp_path: Path) -> None:
     made.write(".dvc/config", "[core]\nremote = s\n['remote \"s\"']\nurl = ssh://host/p\n")
     made.write("a.dvc", tracked("a", "a" * 32, 5))
@@ -301,6 +329,47 @@ def test_a_remote_that_is_not_read_is_named(session: Session, made: Repository, 
     with pytest.raises(SourceError, match="ssh") as raised:
         restore(session, "dataset:risk/a", tmp_path / "out")
     assert "dvc pull" in raised.value.hint
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_a_remote_behind_a_web_server(session: Session, made: Repository, tmp_path: Path) -> None:
+    oid = made.folder_of({"f": b"1" * 3_000_000, "g/h": b"2"})
+    store = tmp_path / "store"
+    (made.folder / ".dvc" / "cache").rename(store)
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(store))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        made.write(
+            ".dvc/config", f"[core]\nremote = web\n['remote \"web\"']\nurl = http://127.0.0.1:{server.server_port}/\n"
+        )
+        made.write("d.dvc", tracked("d", oid, 3_000_001))
+        made.write("lost.dvc", tracked("lost", f"{'9' * 32}.dir"))
+        made.commit()
+        assert codes(gather(session, made)) == {("dvc.no_list", "dataset:risk/lost")}
+        restore(session, "dataset:risk/d", tmp_path / "out")
+        server.shutdown()
+    assert (tmp_path / "out" / "f").read_bytes() == b"1" * 3_000_000
+    assert (tmp_path / "out" / "g" / "h").read_bytes() == b"2"
+    gone = collect_dvc(session, made.folder, EVERY)
+    assert {gap.code for gap in gone.gaps} == {"dvc.remote", "dvc.no_list"}
+
+
+def test_the_configuration_that_git_does_not_have_counts_when_asked(
+    session: Session, made: Repository, tmp_path: Path
+) -> None:
+    oid = made.folder_of({"f": b"1"})
+    (made.folder / ".dvc" / "cache").rename(tmp_path / "shared")
+    made.write(".gitignore", ".dvc/config.local\n")
+    made.write("d.dvc", tracked("d", oid, 1))
+    made.commit()
+    made.write(".dvc/config.local", f"[cache]\ndir = {tmp_path / 'shared'}\n")
+    assert {gap.code for gap in gather(session, made).gaps} == {"dvc.no_list"}
+    assert gather(session, made, user_config=True).gaps == ()
+    restore(session, "dataset:risk/d", tmp_path / "out")
+    assert (tmp_path / "out" / "f").read_bytes() == b"1"
 
 
 def test_executables_stay_executable(session: Session, made: Repository, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 from lineal.app.dvc_versions import Draft
 from lineal.app.hashed import HASHED
@@ -28,11 +29,9 @@ def hash_draft(session: Session, draft: Draft, lists: Lists, batch: Batch, alike
     Joined with it are versions recorded before that have the same content, and files that are in it; `alike` are those
     that this collection met, by content.
     """
-    cache = lists.holders(draft.project, None)[0]
-    if not isinstance(cache, Cache):
-        raise AssertionError
     try:
-        entries = [Entry(each.path, "f", _hash(cache, draft, each), each.size or 0) for each in draft.files]
+        known = _read_before(session, draft)
+        entries = _hash_all(draft, lists) if known is None else known
         content = manifest.write(entries, batch.put_bytes)
     except LinealError as error:
         return Gap("dvc.not_hashed", f"its bytes were not read: {error.message}", draft.ref)
@@ -61,6 +60,31 @@ def hash_draft(session: Session, draft: Draft, lists: Lists, batch: Batch, alike
     )
 
 
+def _read_before(session: Session, draft: Draft) -> list[Entry] | None:
+    """Return the files of `draft` by content, if they have been read before: DVC's hash names the same bytes."""
+    view = session.catalog.find([draft.ref]).get(draft.ref)
+    if view is None:
+        return None
+    edges = session.catalog.edges_of(view.id)
+    joined = session.catalog.views(target for source, target, kind in edges if source == view.id and kind == "same_as")
+    for each in joined.values():
+        is_content = each.detail.get("pinned") == draft.ref and each.basis == "verified" and each.digest is not None
+        if is_content and session.objects.has(digest := Digest.parse(str(each.digest))):
+            return list(manifest.entries(manifest.load(digest, session.objects), session.objects))
+    return None
+
+
+def _hash_all(draft: Draft, lists: Lists) -> list[Entry]:
+    cache = lists.holders(draft.project, None)[0]
+    if not isinstance(cache, Cache):
+        raise AssertionError
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:  # hashing lets others run meanwhile
+        digests = pool.map(lambda each: _hash(cache, draft, each), draft.files)
+        return [
+            Entry(each.path, "f", digest, each.size or 0) for each, digest in zip(draft.files, digests, strict=True)
+        ]
+
+
 def _hash(cache: Cache, draft: Draft, listed: Listed) -> Digest:
     if listed.md5 is None:
         raise ObjectMissing(f"{os.fsdecode(listed.path)!r} has no MD5: it is not in the cache")
@@ -82,11 +106,13 @@ def _likenesses(session: Session, ref: str, content: Digest, entries: list[Entry
         if view.canonical != ref and view.kind in ("dataset", "model"):
             # What somebody made a snapshot of came from here; two contents of DVC are alike, whichever is met first.
             yield _between(ref, view.canonical) if view.type == HASHED else Edge(ref, view.canonical, "same_as")
-    alone = len(entries) == 1
+    kind = "same_as" if len(entries) == 1 else "derived_from"
     for digest in dict.fromkeys(digests[1:]):
         for view in known.get(digest, ()):
-            if view.kind in ("file", "model"):
-                yield Edge(view.canonical, ref, "same_as" if alone and view.kind == "model" else "derived_from")
+            if view.kind in ("file", "model") and view.canonical != ref:
+                # What a run left was then given to DVC; anything else was had from there.
+                is_made = any(edge[1:] == (view.id, "generated") for edge in session.catalog.edges_of(view.id))
+                yield Edge(view.canonical, ref, kind) if is_made else Edge(ref, view.canonical, kind)
 
 
 def _between(one: str, other: str) -> Edge:
