@@ -5,6 +5,7 @@ Credentials are found as the AWS command line finds them, are used and never kep
 credentials, no way to the endpoint) is a `SourceError`.
 """
 
+import os
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
@@ -125,7 +126,9 @@ def open_aws(region: str | None = None, profile: str | None = None) -> AwsAccess
     except ImportError as error:
         raise BadInput("reading from AWS needs boto3", fix="pip install 'lineal[aws]'") from error
     try:
-        session = boto3.session.Session(region_name=region, profile_name=profile)
+        # AWS_REGION is what the other SDKs of AWS read; boto3 reads AWS_DEFAULT_REGION by itself.
+        named = region or os.environ.get("AWS_REGION") or None
+        session = boto3.session.Session(region_name=named, profile_name=profile)
         found = session.region_name
     except Exception as error:
         if not _is_foreign(error):
