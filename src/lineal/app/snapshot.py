@@ -16,9 +16,9 @@ from lineal.core.observation import Gap, Node, Observation
 from lineal.core.ref import ArtifactRef
 from lineal.datasets import manifest
 from lineal.datasets.ahead import Ahead
-from lineal.datasets.snapshot import Snapshot
+from lineal.datasets.snapshot import ENGINES, Snapshot, Spread
 from lineal.datasets.snapshot import snapshot as take
-from lineal.errors import BadInput
+from lineal.errors import BadInput, UsageError
 
 MAX_MEMBERS: Final = 2000
 _SNAPSHOTTED: Final = "dataset.snapshotted/1"
@@ -43,13 +43,15 @@ def snapshot(
     keep: bool,
     paranoid: bool = False,
     ahead: Ahead | None = None,
+    engine: str | None = None,
+    jobs: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Snapshotted:
     """Record the folder or file at `source` as a version of the dataset `name` (``dataset:NAME``).
 
     With `keep` the bytes are stored in the ledger's objects, else only their digests. What has not changed since it was
-    read for this ledger is not read again, unless `paranoid`. The same content as a version recorded before is that
-    version again. Raises `BadRef`, `BadInput` for the ledger itself, and what
+    read for this ledger is not read again, unless `paranoid`; `engine` and `jobs` spread the hashing. The same content
+    as a version recorded before is that version again. Raises `BadRef`, `BadInput` for the ledger itself, and what
     `datasets.snapshot` raises.
     """
     artifact = parse_artifact(name, "dataset")
@@ -57,7 +59,14 @@ def snapshot(
     happened = session.clock()
     index = session.ledger.home.change_index
     taken = take(
-        source, session.objects, keep=keep, index=index, ahead=ahead, paranoid=paranoid, on_progress=on_progress
+        source,
+        session.objects,
+        keep=keep,
+        index=index,
+        ahead=ahead,
+        paranoid=paranoid,
+        spread=_spread(engine, jobs, keep=keep),
+        on_progress=on_progress,
     )
     canonical = version_ref(artifact, taken.digest)
     known = session.catalog.find([canonical]).get(canonical)
@@ -98,6 +107,19 @@ def _find(session: Session, known: NodeView, taken: Snapshot, source: Path, *, k
         )
     gaps = tuple(Gap(code, explanation, known.canonical) for code, explanation in taken.gaps)
     return Snapshotted(session.catalog.resolve(known.canonical), False, taken.files, taken.bytes, gaps)
+
+
+def _spread(engine: str | None, jobs: int | None, *, keep: bool) -> Spread | None:
+    if engine is None and jobs is None:
+        return None
+    if engine is not None and engine not in ENGINES:
+        raise UsageError(f"no such engine: {engine!r}", fix=f"One of {', '.join(ENGINES)}.")
+    if keep:
+        raise UsageError(
+            "--engine and --jobs spread the hashing; the bytes are stored by this process",
+            fix="Add --reference, or leave them out.",
+        )
+    return Spread(engine, jobs)
 
 
 def _refuse_ledger(session: Session, source: Path) -> None:

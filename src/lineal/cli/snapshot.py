@@ -43,6 +43,19 @@ def snapshot(
         str | None,
         typer.Option("--endpoint-url", metavar="URL", help="An S3 server other than AWS. [env: AWS_ENDPOINT_URL]"),
     ] = None,
+    paranoid: Annotated[
+        bool, typer.Option("--paranoid", help="Read every file again, also those that seem unchanged.")
+    ] = False,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            "--engine", metavar="dask|ray|spark", help="Let a cluster hash the files of a folder (with --reference)."
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", "-j", min=1, metavar="N", help="Hash with N processes or workers (with --reference)."),
+    ] = None,
     ledger: options.Ledger = None,
     actor: options.Actor = None,
     as_json: options.Json = False,
@@ -81,7 +94,17 @@ def snapshot(
         else:
             from lineal.app.snapshot import snapshot as take
 
-            taken = take(session, name, Path(path), keep=store is not False, ahead=ahead, on_progress=move)
+            taken = take(
+                session,
+                name,
+                Path(path),
+                keep=store is not False,
+                paranoid=paranoid,
+                ahead=ahead,
+                engine=engine,
+                jobs=jobs,
+                on_progress=move,
+            )
     from lineal.wire.documents import describe_gap, describe_node
 
     document = {

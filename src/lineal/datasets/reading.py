@@ -24,8 +24,10 @@ _RECENT_NS: Final = 2_000_000_000
 class FileReader:
     """Reads files below `prefix`, the name of the root in messages; with `batch` into the store.
 
-    Small files are read at once, large ones by threads, which `close` ends.
+    Small files are read at once, large ones by threads, which `close` ends; `ahead` of them may be on their way.
     """
+
+    ahead = 8
 
     def __init__(self, prefix: str, batch: Batch | None) -> None:
         self._prefix = prefix
@@ -42,12 +44,21 @@ class FileReader:
 
         Raises `BadInput` for what cannot be read, `ObjectChanged` for what is being written to, the store's errors.
         """
-        small: list[int] = []
+        files: list[int] = []
         for number in wanted:
-            _, size, _, _, mode = KEY.unpack(block.key(number))
-            if stat.S_ISLNK(mode):
+            if stat.S_ISLNK(KEY.unpack(block.key(number))[4]):
                 self._read_link(block, number, folder)
-            elif size > LARGE:
+            else:
+                files.append(number)
+        self._read_files(block, files, folder, device)
+
+    def flush(self) -> None:
+        """Begin whatever was put off, because somebody waits for it."""
+
+    def _read_files(self, block: Block, numbers: list[int], folder: int, device: int) -> None:
+        small: list[int] = []
+        for number in numbers:
+            if KEY.unpack(block.key(number))[1] > LARGE:
                 self._read_later(self._open(block, number, folder), block, number, device)
             else:
                 small.append(number)

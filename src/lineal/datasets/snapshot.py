@@ -19,6 +19,9 @@ from lineal.errors import BadInput
 from lineal.objects.copying import open_source
 from lineal.objects.store import ObjectStore
 
+ENGINES: Final = ("dask", "ray", "spark")
+"""The engines whose workers can read the files."""
+
 _INDEX_TRIES: Final = 2
 
 Progress = Callable[[int, int], None]
@@ -38,10 +41,19 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class Spread:
+    """Who reads the files: the workers of an `engine` of `ENGINES`, or `jobs` processes of this machine."""
+
+    engine: str | None = None
+    jobs: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class _How:
     keep: bool
     paranoid: bool
     ahead: Ahead | None
+    spread: Spread | None
     tell: Progress
 
 
@@ -53,19 +65,21 @@ def snapshot(
     index: Path | None = None,
     ahead: Ahead | None = None,
     paranoid: bool = False,
+    spread: Spread | None = None,
     on_progress: Progress | None = None,
 ) -> Snapshot:
     """Record the folder or file at `path` as a dataset version in `store`.
 
     With `keep` false only the manifest is stored, not the files. With `index`, the file of a change index, what has the
     same status as the last time is not read again, unless `paranoid`, and what was read is remembered there, even if
-    this snapshot fails or is killed. `ahead` lists the folders meanwhile. `on_progress` gets files and bytes so far.
+    this snapshot fails or is killed. `ahead` lists the folders meanwhile; `spread` lets others read the
+    files, which only goes without `keep`. `on_progress` gets files and bytes so far.
 
     Symbolic links below `path` are recorded, never followed; empty folders are not recorded; ``.git`` and ``.lineal``
     are left out. All of it is on disk when the call returns; on any error, no version exists. Raises `BadInput` for
     what is missing or unreadable, `ObjectChanged` for what is being written to, and the store's errors.
     """
-    how = _How(keep, paranoid, ahead, on_progress or (lambda _files, _bytes: None))
+    how = _How(keep, paranoid, ahead, spread, on_progress or (lambda _files, _bytes: None))
     for _ in range(_INDEX_TRIES):
         known = None if index is None else _open_index(index, path)
         if index is None or known is None:
@@ -94,7 +108,7 @@ def _take(path: Path, store: ObjectStore, index: ChangeIndex | None, how: _How) 
     prefix = os.fspath(path)
     with store.batch() as batch:
         memory = Memory(index, store, batch, keep=how.keep)
-        reader = FileReader(prefix, batch if how.keep else None)
+        reader = FileReader(prefix, batch if how.keep else None) if how.spread is None else _spread(path, how.spread)
         basis = memory.basis()
         text: Text = WholeText(batch.put_bytes) if basis is None else ChangedText(basis, store, batch.put_bytes)
         survey = Survey(memory, reader, text, ahead=how.ahead, paranoid=how.paranoid, on_progress=how.tell)
@@ -107,6 +121,12 @@ def _take(path: Path, store: ObjectStore, index: ChangeIndex | None, how: _How) 
             raise StaleIndexError("what was known does not add up")
         memory.finish(manifest)
     return Snapshot(manifest.digest, manifest.count, manifest.size, tuple(survey.gaps))
+
+
+def _spread(path: Path, spread: Spread) -> FileReader:
+    from lineal.datasets.spread import SpreadReader
+
+    return SpreadReader(os.fspath(path), os.path.abspath(os.fsencode(path)), spread.engine, spread.jobs)
 
 
 def _survey(survey: Survey, path: Path, prefix: str) -> None:

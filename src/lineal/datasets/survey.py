@@ -19,7 +19,6 @@ from lineal.datasets.tree import Cursor, check_folder, enter
 from lineal.objects.copying import Signature, settled, signature
 
 _FILES_AHEAD: Final = 1 << 16
-_LARGE_AHEAD: Final = 8
 _MOST_GAPS: Final = 1000
 _SLASH: Final = b"/"
 
@@ -176,7 +175,7 @@ class Survey:
         """Hand on what is read, in order; wait for what is not if too much stands in line."""
         while self._waiting:
             first = self._waiting[0]
-            is_late = self._waiting_files > _FILES_AHEAD or self._waiting_large > _LARGE_AHEAD
+            is_late = self._waiting_files > _FILES_AHEAD or self._waiting_large > self._reader.ahead
             if isinstance(first, _Begin) and not (all_of_it or is_late or first.block.is_ready):
                 return
             self._waiting.popleft()
@@ -192,6 +191,8 @@ class Survey:
     def _begin(self, begun: _Begin) -> None:
         block = begun.block
         self._waiting_large -= len(block.pending)
+        if not block.is_ready:
+            self._reader.flush()
         block.settle()
         for _, size, _, _, mode in KEY.iter_unpack(block.keys):
             if has_content(mode):
