@@ -106,6 +106,14 @@ def test_both_schemas_of_lock_files() -> None:
         read_lock(b"schema: '3.0'\nstages: {}", "dvc.lock")
 
 
+def test_what_only_some_versions_of_dvc_wrote() -> None:
+    old = read_dvc(b"cmd: c\ndeps: [{path: p.yaml, params: {lr: 0.1}}]\nlocked: true\n", "x.dvc")
+    assert (old.params, old.is_frozen) == ({"p.yaml": {"lr": "0.1"}}, True)
+    imported = read_dvc(b"deps: [{db: {connection: main, query: select 1}}, {db: {table: t}}]", "x.dvc")
+    assert [dep.path for dep in imported.deps] == ["db://main/query-822ae07d4783158b", "db://database/t"]
+    assert all(dep.is_foreign for dep in imported.deps)
+
+
 def test_where_a_path_lies() -> None:
     assert locate(b"a/b", "../c", "d") == b"a/c/d"
     assert locate(b"", None, "d/./e/../f") == b"d/f"

@@ -3,6 +3,7 @@
 Formats as DVC 1 to 3 writes them. A file in which anything is not as DVC would have written it is refused whole.
 """
 
+import hashlib
 import posixpath
 import re
 from collections.abc import Iterable, Mapping
@@ -117,11 +118,18 @@ def read_dvc(data: bytes, name: str) -> Stage:
         commands=_commands(found.get("cmd"), name),
         deps=_items(found.get("deps"), name),
         outs=_items(found.get("outs"), name),
+        params=_old_params(found.get("deps"), name),
         wdir=_text(found.get("wdir"), name),
         is_frozen=found.get("frozen") is True or found.get("locked") is True,
         notes={key: found[key] for key in ("desc", "meta") if found.get(key) is not None},
         source=found,
     )
+
+
+def _old_params(deps: Any, name: str) -> dict[str, dict[str, Any]]:
+    """Return the parameters that the first DVC kept with the dependency on their file."""
+    entries = [_table(each, name) for each in _list(deps, name)]
+    return {str(each.get("path")): each["params"] for each in entries if isinstance(each.get("params"), dict)}
 
 
 def read_lock(data: bytes, name: str) -> tuple[Stage, ...]:
@@ -155,7 +163,7 @@ def _items(value: Any, name: str) -> tuple[Item, ...]:
 
 
 def _item(said: dict[str, Any], name: str) -> Item:
-    path = _text(said.get("path"), name)
+    path = _database(said["db"], name) if "db" in said else _text(said.get("path"), name)
     if not path or len(path) > _LONGEST or "\0" in path:
         raise BadInput(f"{name} has an entry without a usable path")
     about = f"{clean(path)[:200]!r} in {name}"
@@ -175,6 +183,14 @@ def _item(said: dict[str, Any], name: str) -> Item:
         is_metric=bool(said.get("metric")),
         notes=_notes(said),
     )
+
+
+def _database(value: Any, name: str) -> str:
+    """Return an address for what ``dvc import-db`` read: of a query, by its hash."""
+    said = _table(value, name)
+    query = hashlib.sha256((_text(said.get("query"), name) or "").encode()).hexdigest()[:16]
+    table = _text(said.get("table"), name)
+    return f"db://{_text(said.get('connection'), name) or 'database'}/{table or f'query-{query}'}"
 
 
 def _notes(said: Mapping[str, Any]) -> dict[str, Any]:
