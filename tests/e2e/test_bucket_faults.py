@@ -1,7 +1,11 @@
 """Buckets that refuse, fail half way or change under the reader, over real HTTP: nothing of it becomes a version."""
 
+import sqlite3
+from pathlib import Path
+
 import pytest
 
+from lineal.app.restore import restore
 from lineal.core.digest import Digest
 from lineal.errors import (
     DigestMismatch,
@@ -158,6 +162,39 @@ def test_versions_that_may_not_be_listed_are_a_gap(store: Store, proxy: Proxy) -
     taken = store.snapshot(name="dataset:e")
     assert [gap.code for gap in taken.gaps] == ["bucket.versioning_unknown"]
     assert "versioned" not in taken.version.detail
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_an_attempt_that_failed_is_gone_on_with(store: Store, proxy: Proxy, tmp_path: Path, keep: bool) -> None:
+    store.put(**{f"p/{number:02}": b"%d" % number for number in range(60)})
+    proxy.faults.append(on_object("/p/55", lambda: refusal(403, "AccessDenied")))
+    with pytest.raises(SourceDenied):
+        store.snapshot(keep=keep)
+    assert store.versions() == 0
+    proxy.faults.clear()
+    proxy.seen.clear()
+    taken = store.snapshot(keep=keep)
+    assert proxy.count("GET") == 5
+    assert (taken.files, taken.version.basis) == (60, "verified")
+    done = restore(store.ledger.session, taken.version.ref, tmp_path / "back")
+    assert done.files == 60
+    assert (tmp_path / "back" / "07").read_bytes() == b"7"
+
+
+def test_what_is_remembered_of_an_attempt_is_not_believed_when_damaged(store: Store, proxy: Proxy) -> None:
+    store.put(**{f"p/{number:02}": b"%d" % number for number in range(60)})
+    proxy.faults.append(on_object("/p/55", lambda: refusal(403, "AccessDenied")))
+    with pytest.raises(SourceDenied):
+        store.snapshot()
+    proxy.faults.clear()
+    file = store.ledger.session.ledger.home.root / "cache" / "buckets.db"
+    with sqlite3.connect(file) as database:
+        database.execute("UPDATE read_1 SET digest = ?", (b"x" * 32,))
+    database.close()
+    assert store.entries(store.snapshot())["07"].digest == Digest.of(b"7")
+    file.write_bytes(b"no database" * 1000)
+    store.write("p/more", b"more")
+    assert store.snapshot().files == 61
 
 
 def test_an_endless_listing_is_refused(store: Store, proxy: Proxy) -> None:

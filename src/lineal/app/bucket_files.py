@@ -1,18 +1,21 @@
 """The objects of a bucket as the entries of a dataset version: each by the cheapest that fixes its content."""
 
 import tempfile
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Lock
 from typing import Any, Final, Literal
 
 from lineal.app.bucket_known import Known
+from lineal.app.bucket_resume import Resume
 from lineal.core import path as paths
 from lineal.core.digest import Digest
 from lineal.datasets.manifest import Entry, Writer
 from lineal.errors import DigestMismatch
 from lineal.objects.batch import Batch
-from lineal.objects.durable import ensure_folder, store_errors
+from lineal.objects.durable import ensure_folder, store_errors, write_all
 from lineal.objects.store import ObjectStore
 from lineal.sources.bucket import Listed
 from lineal.sources.bucket_listing import Listing, Placed
@@ -26,8 +29,10 @@ _AHEAD: Final = 4096
 _SMALL: Final = 1 << 20
 _PROGRESS_EVERY: Final = 64
 _MOST_NAMED: Final = 100
+_REMEMBER_SECONDS: Final = 10.0
+_REMEMBER_BYTES: Final = 512 << 20
 
-_Done = tuple[Entry, str]
+_Done = tuple[Placed, Entry, str]
 
 
 class BucketFiles:
@@ -39,25 +44,40 @@ class BucketFiles:
     """
 
     def __init__(
-        self, reader: Reader, store: ObjectStore, batch: Batch, known: Known, *, basis: Basis, keep: bool
+        self,
+        reader: Reader,
+        store: ObjectStore,
+        batch: Batch,
+        known: Known,
+        resume: Resume,
+        *,
+        basis: Basis,
+        keep: bool,
     ) -> None:
         self.bases: Counter[str] = Counter()
-        self.reused = 0
-        self.pins = Writer(batch.put_bytes)
+        self.pins = Writer(self.put)
         self._named: dict[str, list[str]] = {}
-        self._reader, self._store, self._batch, self._known = reader, store, batch, known
+        self._reader, self._store, self._batch, self._known, self._resume = reader, store, batch, known, resume
         self._basis, self._keep = basis, keep
+        self._lock = Lock()
+        self._written = time.monotonic()
 
     def entries(self, listing: Listing, on_progress: Progress) -> Iterator[Entry]:
-        """Yield the entry of each object. Raises what `Bucket.read` raises: then there is no version."""
+        """Yield the entry of each object. Raises what `Bucket.read` raises: then there is no version.
+
+        What was read until then is remembered, and its bytes are kept, so that the next attempt goes on from there.
+        """
         files = size = 0
-        for entry, basis in self._in_order(listing):
-            self._note(entry, basis)
-            files += 1
-            size += entry.size
-            if files % _PROGRESS_EVERY == 0 or entry.size > _SMALL:
-                on_progress(files, size)
-            yield entry
+        try:
+            for placed, entry, basis in self._in_order(listing):
+                self._note(placed, entry, basis)
+                files += 1
+                size += entry.size
+                if files % _PROGRESS_EVERY == 0 or entry.size > _SMALL:
+                    on_progress(files, size)
+                yield entry
+        finally:
+            self._remember()
         on_progress(files, size)
 
     def describe(self) -> dict[str, Any]:
@@ -84,28 +104,30 @@ class BucketFiles:
 
     def _begin(self, placed: Placed, pool: ThreadPoolExecutor) -> _Done | Future[_Done]:
         item = placed.item
-        pin = self._batch.put_bytes(item.pin.encode())
+        pin = self.put(item.pin.encode())
         self.pins.add(Entry(placed.path, "p", pin, item.size))
         if not self._keep and (self._basis == "pin" or (self._basis == "auto" and item.is_fixed)):
-            return Entry(placed.path, "p", pin, item.size), "version" if item.is_fixed else "etag"
-        found = self._known.digest(placed.path, pin, item.size)
-        if found is not None and (not self._keep or self._store.has(found)):
-            self.reused += 1
-            return Entry(placed.path, "f", found, item.size), self._known.basis
+            return placed, Entry(placed.path, "p", pin, item.size), "version" if item.is_fixed else "etag"
+        digest = self._known.digest(placed.path, pin, item.size)
+        found = (digest, self._known.basis) if digest is not None else self._resume.find(item)
+        if found is not None and (not self._keep or self._store.has(found[0])):
+            return placed, Entry(placed.path, "f", found[0], item.size), found[1]
         return pool.submit(self._content, placed)
 
     def _content(self, placed: Placed) -> _Done:
         item = placed.item
         said = self._checksum(item)
+        basis = "bytes"
         if self._keep:
             digest = self._keep_bytes(item)
             if said is not None and said != digest:
                 name = self._reader.bucket.uri.below(item.key)
                 raise DigestMismatch(f"{name} came with the digest {digest}, but the store has {said} of it")
-            return Entry(placed.path, "f", digest, item.size), "bytes"
-        if said is not None:
-            return Entry(placed.path, "f", said, item.size), "checksum"
-        return Entry(placed.path, "f", self._reader.fetch(item), item.size), "bytes"
+        elif said is not None:
+            digest, basis = said, "checksum"
+        else:
+            digest = self._reader.fetch(item)
+        return placed, Entry(placed.path, "f", digest, item.size), basis
 
     def _checksum(self, item: Listed) -> Digest | None:
         """Ask for the stored checksum where it is known to be there, or where reading would cost more than asking."""
@@ -116,24 +138,44 @@ class BucketFiles:
     def _keep_bytes(self, item: Listed) -> Digest:
         if item.size <= _SMALL:
             pieces: list[bytes] = []
-            self._reader.fetch(item, pieces.append)
-            return self._batch.put_bytes(b"".join(pieces))
+            digest = self._reader.fetch(item, pieces.append)
+            with self._lock:
+                self._batch.put_hashed([(digest.value, b"".join(pieces))])
+            return digest
         name = str(self._reader.bucket.uri.below(item.key))
         folder = self._store.root / "tmp"
         with store_errors(folder, writing=True):
             ensure_folder(folder)
             with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
-                came = self._reader.fetch(item, file.write)
+                came = self._reader.fetch(item, lambda piece: write_all(file.fileno(), piece))
                 kept = self._batch.put_descriptor(file.fileno(), name).digest
         if came != kept:
             raise DigestMismatch(f"{name} came with the digest {came}, but the disk gave back {kept}")
         return kept
 
-    def _note(self, entry: Entry, basis: str) -> None:
+    def put(self, data: bytes) -> Digest:
+        """Put a small object into the store; see `Batch.put_bytes`."""
+        with self._lock:  # a batch that is being published does not take small objects from other threads
+            return self._batch.put_bytes(data)
+
+    def _note(self, placed: Placed, entry: Entry, basis: str) -> None:
         self.bases[basis] += 1
         named = self._named.setdefault(basis, [])
         if len(named) < _MOST_NAMED:
             named.append(paths.spell(entry.path))
+        if entry.kind == "f":
+            self._resume.note(placed.item, entry.digest, basis)
+            late = time.monotonic() - self._written > _REMEMBER_SECONDS
+            if late or (self._keep and self._batch.waiting >= _REMEMBER_BYTES):
+                self._remember()
+
+    def _remember(self) -> None:
+        """Write down what was read until now; where bytes are kept, put those into the store before."""
+        if self._keep and self._resume.waiting:
+            with self._lock:
+                self._batch.publish()
+        self._resume.write()
+        self._written = time.monotonic()
 
 
 def _is_running(item: _Done | Future[_Done]) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, Final, cast, get_args
 
 from lineal.app.bucket_files import Basis, BucketFiles, Progress
 from lineal.app.bucket_known import PINS, Known
+from lineal.app.bucket_resume import Resume
 from lineal.app.naming import next_number, parse_artifact, version_ref
 from lineal.app.session import Session
 from lineal.app.snapshot import MAX_MEMBERS, Snapshotted, members_of
@@ -92,6 +93,8 @@ def snapshot_bucket(
         return _observe(session, artifact, taken, uri=uri, happened=happened)
 
     new = session.say_numbered(observe) is not None
+    if not new and keep:
+        _say_kept(session, canonical, taken)
     gaps = tuple(replace(gap, about=canonical) for gap in taken.gaps)
     return Snapshotted(session.catalog.resolve(canonical), new, taken.files.count, taken.files.size, gaps)
 
@@ -111,10 +114,13 @@ def _take(
     listing_of = None if inventory is None else open_inventory(inventory, bucket.uri, endpoint)
     with listed(bucket, described, listing_of, report) as found:
         known = Known.of_last(session, artifact, found.uri, described.endpoint)
-        with session.objects.batch() as batch, Reader(bucket) as reader:
-            files = BucketFiles(reader, session.objects, batch, known, basis=basis, keep=keep)
-            root = manifest.write(files.entries(found.listing, report), batch.put_bytes)
-            pins = files.pins.finish()
+        place = f"{described.endpoint or ''} {found.uri}"
+        with Resume(session.ledger.home.change_index.with_name("buckets.db"), place) as resume:
+            with session.objects.batch() as batch, Reader(bucket) as reader:
+                files = BucketFiles(reader, session.objects, batch, known, resume, basis=basis, keep=keep)
+                root = manifest.write(files.entries(found.listing, report), files.put)
+                pins = files.pins.finish()
+            resume.forget()
         gaps = [*described.gaps, *found.gaps, *found.listing.gaps]
         if weak := files.bases["etag"]:
             gaps.append(Gap("bucket.pin_not_fixed", _NOT_FIXED.format(count=weak, all=root.count)))
@@ -171,6 +177,24 @@ def _observe(session: Session, artifact: ArtifactRef, taken: _Taken, *, uri: Buc
         subject=(canonical, f"{artifact}@{number}"),
         claims=(f"{artifact}@{number}", f"{_SNAPSHOTTED} {canonical}"),
     )
+
+
+def _say_kept(session: Session, canonical: str, taken: _Taken) -> None:
+    """Say of a version recorded before by digests alone that its bytes are kept now."""
+    known = session.catalog.resolve(canonical)
+    if known.detail.get("stored") != "manifest":
+        return
+    detail = {"uri": taken.detail["uri"], "stored": "dataset"}
+    node = Node(ref=canonical, basis="verified", version=known.version, digest=taken.files.digest, detail=detail)
+    said = Observation(
+        type=_SNAPSHOTTED,
+        time=session.clock(),
+        actor=session.actor,
+        basis="verified",
+        nodes=(node,),
+        subject=(canonical,),
+    )
+    session.say_all(session.catalog.unknown([said]))
 
 
 def _origins(session: Session, canonical: str, members: tuple[tuple[Digest, str], ...], pins: Manifest) -> list[Edge]:

@@ -1,5 +1,6 @@
 """`lineal snapshot`."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -74,7 +75,7 @@ def snapshot(
     if not in_bucket and (basis or inventory or endpoint):
         raise UsageError("--basis, --inventory and --endpoint-url are for buckets", fix="Name s3://BUCKET/PREFIX/.")
     with (
-        looking_ahead(path) as ahead,
+        nullcontext() if in_bucket else looking_ahead(path) as ahead,
         opened(ledger, actor) as session,
         terminal.progress(f"snapshot of {path}") as move,
     ):
@@ -117,7 +118,8 @@ def snapshot(
     state = "recorded" if taken.new else "unchanged: recorded before as"
     line = f"{state} {taken.version.ref}  {short(taken.version.digest)}  {taken.files:,} files, {size(taken.bytes)}"
     if how := taken.version.detail.get("basis_of_identity"):
-        line += f", identified by {how}"
+        bases = taken.version.detail.get("bases") or {how: taken.files}
+        line += f", identified by {' and '.join(bases)}"
     terminal.emit_line(document, line)
     for gap in taken.gaps:
         terminal.note(f"gap: {gap.explanation} [{gap.code}]")
