@@ -1,6 +1,9 @@
 """Images in a real registry, made by real tools: from the tag of an image to the commit it was built from."""
 
 import json
+import os
+import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -280,3 +283,31 @@ def test_attestations_of_buildkit_in_the_index_are_no_platforms(registry: Regist
     assert len(looker.containers()) == 2
     fact = next(fact for fact in looker.facts(f"{name}@{image['digest']}") if fact.type == ATTACHED)
     assert [(row["digest"], row["via"]) for row in fact.detail["attached"]] == [(statement["digest"], "index")]
+
+
+def test_the_page_about_it_does_what_it_says(registry: Registry, tmp_path: Path) -> None:
+    place = Place(tmp_path / "work", tmp_path / "home")
+    for folder in (place.folder, place.home):
+        folder.mkdir()
+    page = (Path(__file__).resolve().parents[2] / "docs" / "sources" / "oci.md").read_text("utf-8")
+    lines = "".join(re.findall(r"^```console oci\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)).splitlines()
+    bin_folder = Path(sys.executable).parent
+    printed = ""
+    commands = 0
+    for line in lines:
+        text = line.replace("localhost:5000", registry.address)
+        if text.startswith("$ "):
+            done = place.do("sh", "-c", text[2:], env={"PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}"})
+            assert done.status == 0, done.err
+            printed = " ".join((done.out.decode() + done.err).split())
+            commands += 1
+        else:
+            pattern = re.escape(" ".join(text.split()))
+            for shown, real in (
+                (r"\d{4}\\-\d\d\\-\d\d\\ \d\d:\d\d:\d\dZ", r"[\\dTZ:. -]+"),
+                (r"\b(?!8f1c2b7a5e4d)[0-9a-f]{12}\b", "[0-9a-f]+"),
+                ("…", ".*"),
+            ):
+                pattern = re.sub(shown, real, pattern)
+            assert re.search(pattern, printed), f"{text}\n\n{printed}"
+    assert commands == 11
