@@ -16,6 +16,7 @@ QUICK: Final = {
     "start": ("--repeats", "5"),
     "run_overhead": ("--repeats", "2"),
     "audit": ("--runs", "1000", "--repeats", "2"),
+    "bucket": ("--objects", "500", "--large", "64", "--repeats", "2"),
 }
 
 

@@ -139,6 +139,20 @@ def _audit_figures(samples: Sequence[dict[str, Any]]) -> list[str]:
     ]
 
 
+def _bucket_table(result: dict[str, Any]) -> str:
+    head = ("way", "wall s", "CPU s", "peak MiB")
+    rows = [
+        [row["name"], *_costs(row["samples"], 1), _spread(row["samples"], "peak_mib")]
+        if _shown(row)
+        else [row["name"], *_absent(row, 3)]
+        for row in result["rows"]
+    ]
+    given = result["settings"]
+    intro = f"{given['objects']:,} objects of 4 KiB and one of {given['large_mib']} MiB, {given['repeats']} samples."
+    intro += f" Load average after them: {given['load']}."
+    return f"{intro}\n\n{_table(head, rows)}"
+
+
 def _describe(result: dict[str, Any]) -> str:
     host = result["machine"]
     return (
@@ -152,6 +166,7 @@ _TABLES: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "start": _start_table,
     "run_overhead": _overhead_table,
     "audit": _audit_table,
+    "bucket": _bucket_table,
 }
 
 
