@@ -162,6 +162,7 @@ def test_an_altered_object_is_not_restored(place: Place) -> None:
 def test_rows_that_differ_on_the_command_line(shared: Place) -> None:
     plain = ok(shared.lineal("diff", "dataset:d@1", "dataset:d@2"))
     assert "rows  1 added, 1 removed, 1 same" in plain.out.decode()
+    assert "--key COLUMN" in plain.err
     found = ok(shared.lineal("diff", "dataset:d@1", "dataset:d@2", "--key", "id", "--rows", "1", "--json")).json()
     (rows,) = [section for section in found["sections"] if section["name"] == "rows"]
     assert [(each["name"], each["change"]) for each in rows["changes"]] == [("id=3", "added"), ("id=2", "removed")]

@@ -101,6 +101,11 @@ def compare_tables(session: Session, old: NodeView, new: NodeView, asked: RowOpt
             yield untold(f"rows{title}", f"not compared: it is not one of the first {_MOST_TABLES} tables")
 
 
+def has_rows(section: Section) -> bool:
+    """Return whether a section is of rows of a table, and some differ."""
+    return section.name.split(" ", 1)[0] == "rows" and section.differs
+
+
 def _tables(session: Session, view: NodeView) -> dict[str, _Side]:
     """Return the tables of a version by series: as they are on record, or as their files say."""
     if view.digest is None:

@@ -36,7 +36,7 @@ def diff(
     `lineal diff dataset:sales@1 dataset:sales@2 --key order_id --rows 5`
     """
     from lineal.app.diff import diff as ask
-    from lineal.app.diff_tables import RowOptions
+    from lineal.app.diff_tables import RowOptions, has_rows
     from lineal.cli.diff_picture import print_comparison
     from lineal.wire.documents import describe_difference
 
@@ -45,5 +45,7 @@ def diff(
         asked = RowOptions(key=tuple(key or ()), shown=rows, on_progress=move)
         found = ask(session, old, new, read_moment(at, known), asked)
     terminal.emit(describe_difference(found), lambda out: print_comparison(found.comparison, out))
+    if not asked.key and not asked.shown and any(has_rows(section) for section in found.comparison.sections):
+        terminal.note("--key COLUMN tells rows that changed from new ones; --rows N shows N rows of each kind")
     if exit_code and found.comparison.differs:
         raise typer.Exit(1)
