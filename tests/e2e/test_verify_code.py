@@ -12,8 +12,10 @@ import pytest
 from git_world import GIT, World, codes, git, make_world
 
 from lineal.core.digest import Digest
+from lineal.core.repository import parse
 from lineal.errors import SourceError
-from servers.git_http import PASSWORD, USER
+from lineal.sources.git_protection import open_protection
+from servers.git_http import PASSWORD, TOKEN, USER
 
 pytestmark = GIT
 QUESTIONS = ("exists", "reachable", "signature", "tree")
@@ -72,6 +74,61 @@ def test_from_a_folder_the_host_is_asked(world: World) -> None:
     world.push(folder, "main:refs/tags/v2.0")
     found = verdict(world, folder)
     assert (found["holds"], found["reachable"]["refs"]) == (True, ["refs/tags/v2.0"])
+
+
+def test_the_host_says_which_branches_it_protects(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = world.repository()
+    (world.host.root / "acme").mkdir()
+    git(world.root, "clone", "-q", "--bare", str(folder), str(world.host.root / "acme" / "risk.git"))
+    url = world.host.url("acme/risk")
+    git(folder, "remote", "add", "origin", url)
+    asked = {"forge": "gitea"}
+    assert verdict(world, url, **asked)["reachable"]["basis"] == "by pattern"
+    monkeypatch.setenv("GITEA_TOKEN", TOKEN)
+    assert verdict(world, url, **asked)["reachable"]["basis"] == "by pattern"  # for which server, nobody said
+    assert not any("/api/" in each for each in world.host.requests)
+    monkeypatch.setenv("GITEA_SERVER_URL", f"http://127.0.0.1:{world.host.port}/")
+    said = verdict(world, url, **asked)["reachable"]
+    assert (said["holds"], said["basis"]) == (False, "by the host")
+    world.host.protected.add("main")
+    said = verdict(world, folder, **asked)["reachable"]
+    assert (said["holds"], said["basis"], said["refs"]) == (True, "by the host", ["refs/heads/main"])
+    assert verdict(world, url, protected=("main",), **asked)["reachable"]["basis"] == "by pattern"
+    monkeypatch.setenv("GITEA_TOKEN", "another")
+    found = world.collect(url, **asked)
+    assert codes(found) == ["git.protection"]
+    assert found.versions[0]["verification"]["reachable"]["basis"] == "by pattern"
+    for view in world.session.catalog.all_nodes():
+        assert TOKEN not in str(view)
+
+
+@pytest.mark.parametrize(
+    ("address", "env", "url"),
+    [
+        ("git@github.com:acme/risk.git", {"GITHUB_TOKEN": "t"}, "https://api.github.com/repos/acme/risk/branches/"),
+        ("https://github.evil.example/acme/risk", {"GITHUB_TOKEN": "t", "GH_TOKEN": "t"}, None),
+        ("https://github.com.evil.example/acme/risk", {"GITHUB_TOKEN": "t"}, None),
+        ("http://github.com/acme/risk", {"GITHUB_TOKEN": "t"}, None),
+        ("https://github.com/acme/risk", {"GITHUB_TOKEN": "t\nX: y"}, None),
+        ("https://github.com/acme/risk", {}, None),
+        ("https://github.acme.com/acme/risk", {"GH_ENTERPRISE_TOKEN": "t", "GH_HOST": "github.acme.com"},
+         "https://github.acme.com/api/v3/repos/acme/risk/branches/"),
+        ("https://acme.ghe.com/a/risk", {"GITHUB_TOKEN": "t", "GITHUB_SERVER_URL": "https://acme.ghe.com"},
+         "https://api.acme.ghe.com/repos/a/risk/branches/"),
+        ("https://gitlab.com/a/b/risk", {"GITLAB_TOKEN": "t"},
+         "https://gitlab.com/api/v4/projects/a%2Fb%2Frisk/repository/branches/"),
+        ("ssh://git@gitlab.acme.com:2222/a/risk", {"GITLAB_TOKEN": "t", "CI_SERVER_URL": "https://gitlab.acme.com"},
+         "https://gitlab.acme.com/api/v4/projects/a%2Frisk/repository/branches/"),
+        ("https://gitlab.evil.example/a/risk", {"GITLAB_TOKEN": "t"}, None),
+        ("/srv/git/risk.git", {"GITHUB_TOKEN": "t"}, None),
+    ],
+)  # fmt: skip
+def test_a_token_goes_to_its_own_server_only(address: str, env: dict[str, str], url: str | None) -> None:
+    found = open_protection(parse(address), env)
+    assert (None if found is None else found.url) == url
+    assert found is None or "t" not in repr(found).replace(found.url, "").replace("Protection(url=", "").replace(
+        "timeout", ""
+    )
 
 
 def test_a_rewritten_branch_leaves_a_commit_that_nothing_leads_to(world: World) -> None:

@@ -1,6 +1,7 @@
 """A git host on loopback: the real `git http-backend` behind a small HTTP server, and hosts that misbehave.
 
 Repositories lie in one folder, ``NAME.git`` each; files of Git LFS are served by the batch API from a folder ``lfs``.
+Whether a branch is protected is answered as Gitea's API does, to who has the `TOKEN`.
 """
 
 import base64
@@ -14,8 +15,10 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 USER, PASSWORD = "ada", "s3cretW0rd"
+TOKEN = "0123456789abcdef"
 
 
 @dataclass
@@ -30,6 +33,7 @@ class GitHost:
     root: Path
     mode: str = "normal"
     port: int = 0
+    protected: set[str] = field(default_factory=set)
     requests: list[str] = field(default_factory=list)
     ended: threading.Event = field(default_factory=threading.Event)
 
@@ -101,12 +105,20 @@ class _Handler(BaseHTTPRequestHandler):
         known = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
         if host.mode == "private" and self.headers.get("Authorization") != known:
             return self._reply(401, b"who?", "text/plain", [("WWW-Authenticate", 'Basic realm="git"')])
+        if self.path.startswith("/api/v1/repos/"):
+            return self._branch(unquote(self.path.rpartition("/branches/")[2]))
         if self.path.endswith("/info/lfs/objects/batch"):
             return self._lfs(json.loads(body))
         if self.path.startswith("/lfs/"):
             file = host.root / "lfs" / self.path.removeprefix("/lfs/")
             return self._reply(200, file.read_bytes()) if file.is_file() else self._reply(404, b"")
         return self._backend(body)
+
+    def _branch(self, name: str) -> None:
+        if self.headers.get("Authorization") != f"token {TOKEN}":
+            return self._reply(401, b'{"message": "token is required"}', "application/json")
+        document = {"name": name, "protected": name in self.host.protected}
+        return self._reply(200, json.dumps(document).encode(), "application/json")
 
     def _lfs(self, wanted: dict[str, Any]) -> None:
         oid = wanted["objects"][0]["oid"]

@@ -24,6 +24,7 @@ from lineal.sources.git_host import GitHost
 from lineal.sources.git_objects import Commit, ObjectReader
 from lineal.sources.git_place import Place, open_place
 from lineal.sources.git_program import TIMEOUT
+from lineal.sources.git_protection import open_protection
 
 COLLECTED: Final = "code.collected/1"
 
@@ -245,15 +246,16 @@ class _Look:
             host=self.place.host,
             protected=wanted.protected,
             allowed_signers=wanted.allowed_signers,
+            protection=open_protection(self.place.served, os.environ),
             timeout=wanted.timeout,
         )
-        yield from verifier.gaps
         said = {each["commit"]: each for each in self.versions}
         for version in kept:
             observation = verifier.verify(version)
             if version.commit.id in said:
                 said[version.commit.id]["verification"] = observation.nodes[0].detail["verification"]
             yield observation
+        yield from verifier.gaps
 
 
 def _is_whole(detail: dict[str, Any]) -> bool:

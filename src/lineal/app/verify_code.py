@@ -21,6 +21,7 @@ from lineal.sources.git_history import refs_with
 from lineal.sources.git_objects import Commit, object_id
 from lineal.sources.git_place import fetched
 from lineal.sources.git_program import Git
+from lineal.sources.git_protection import Protection
 from lineal.sources.git_remote import RemoteRefs, fetch_commit, holds, make_scratch
 from lineal.sources.git_tree import TreeEntry
 
@@ -28,7 +29,6 @@ VERIFIED: Final = "code.verified/1"
 RELEASES: Final = ("v[0-9]*", "[0-9]*.[0-9]*", "release-*", "release/*")
 """Tags that count as releases, and so as protected, unless patterns are given."""
 _MOST_SHOWN: Final = 20
-_NOWHERE: Final = "no branch or tag of the host leads to it: never merged, or the branch was rewritten"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +95,14 @@ class Verifier:
         host: tuple[Git, RemoteRefs] | None = None,
         protected: Sequence[str] = (),
         allowed_signers: str | None = None,
+        protection: Protection | None = None,
         timeout: float = 600.0,
     ) -> None:
         self.gaps: list[Gap] = []
         self._session, self._url, self._scratch, self._local = session, url, scratch, local
         self._protected, self._allowed_signers, self._timeout = tuple(protected), allowed_signers, timeout
-        self._host = host
+        self._host, self._protection = host, protection
+        self._said: dict[str, bool] = {}
         if url is None:
             self.gaps.append(Gap("git.no_remote", "the repository has no remote: nothing can be said of any host"))
             return
@@ -152,22 +154,47 @@ class Verifier:
         if self._host is None:
             return Answer(None, "the host was not reached")
         git, listed = self._host
+        containing = refs_with(git, commit.id) if holds(git, commit.id) else []
+        asked = self._ask_host([name for name in containing if name.startswith("refs/heads/")])
+        more: dict[str, Any] = {
+            "basis": "by pattern" if asked is None else "by the host",
+            "patterns": [*self._protected] or [*(["default branch"] if asked is None else []), *RELEASES],
+        }
+        if not containing:
+            return Answer(
+                False, "no branch or tag of the host leads to it: never merged, or the branch was rewritten", more
+            )
         patterns = self._protected or RELEASES
-        more: dict[str, Any] = {"basis": "by pattern", "patterns": [*self._protected] or ["default branch", *RELEASES]}
-        if not holds(git, commit.id):
-            return Answer(False, _NOWHERE, more)
-        containing = refs_with(git, commit.id)
-        leading = [name for name in containing if _is_protected(name, listed.default, patterns)]
+        default = listed.default if asked is None else None
+        leading = [name for name in containing if name in (asked or ()) or _is_protected(name, default, patterns)]
         # Every later release has it behind it, too: the first by name is enough, and is the same one next time.
         tags = [name for name in leading if name.startswith("refs/tags/")]
-        branches = [name for name in leading if name not in tags]
         exact = [name for name in tags if listed.refs.get(name) == commit.id]
-        shown = [*branches, *exact][:_MOST_SHOWN] or tags[:1]
+        shown = [*(name for name in leading if name not in tags), *exact][:_MOST_SHOWN] or tags[:1]
         if shown:
             return Answer(True, "behind a branch or tag that counts as protected", {**more, "refs": shown})
-        if not containing:
-            return Answer(False, _NOWHERE, more)
         return Answer(False, f"only behind {', '.join(containing[:5])}: none counts as protected", more)
+
+    def _ask_host(self, branches: Sequence[str]) -> set[str] | None:
+        """Return those of `branches` that the host protects; None where it is not asked, or does not say.
+
+        Patterns that were given are the rule instead.
+        """
+        if self._protected or self._protection is None or not branches:
+            return None
+        found: set[str] = set()
+        for name in branches[:_MOST_SHOWN]:
+            if name not in self._said:
+                try:
+                    self._said[name] = self._protection.is_protected(name.removeprefix("refs/heads/"))
+                except SourceError as error:
+                    explanation = f"the host does not say what it protects, so patterns decide: {error.message}"
+                    self.gaps.append(Gap("git.protection", explanation))
+                    self._protection = None
+                    return None
+            if self._said[name]:
+                found.add(name)
+        return found
 
     def _signature(self, commit: Commit) -> Answer:
         # A repository of ours: which program checks a signature is a setting, and theirs are not followed.

@@ -6,17 +6,16 @@ Formats: the pointer and the batch API of git-lfs (docs/spec.md, docs/api/batch.
 import base64
 import json
 import re
-import urllib.request
-from contextlib import closing
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from lineal.core.redaction import clean, redact
 from lineal.core.repository import scheme_of, without_credentials
 from lineal.errors import SourceError
+from lineal.sources.git_http import open_http
 
 LARGEST_POINTER: Final = 1023
 _POINTER: Final = re.compile(
@@ -26,24 +25,6 @@ _POINTER: Final = re.compile(
 _TYPE: Final = "application/vnd.git-lfs+json"
 _LARGEST_ANSWER: Final = 1 << 20
 _PIECE: Final = 1 << 20
-
-
-def _make_opener() -> urllib.request.OpenerDirector:
-    """Return what opens HTTP and nothing else: not files, whatever a server redirects to."""
-    opener = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.ProxyHandler(),
-        urllib.request.HTTPHandler(),
-        urllib.request.HTTPSHandler(),
-        urllib.request.HTTPRedirectHandler(),
-        urllib.request.HTTPDefaultErrorHandler(),
-        urllib.request.HTTPErrorProcessor(),
-    ):
-        opener.add_handler(handler)
-    return opener
-
-
-_OPENER: Final = _make_opener()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +58,16 @@ def download(url: str, pointer: Pointer, target: Path, timeout: float) -> None:
     wanted = {"operation": "download", "transfers": ["basic"], "objects": [{"oid": pointer.oid, "size": pointer.size}]}
     try:
         headers = {"Accept": _TYPE, "Content-Type": _TYPE}
-        with _open(
-            f"{base}/info/lfs/objects/batch", headers, authorization, json.dumps(wanted).encode(), timeout
+        with open_http(
+            f"{base}/info/lfs/objects/batch",
+            headers,
+            secrets=authorization,
+            data=json.dumps(wanted).encode(),
+            timeout=timeout,
         ) as said:
             action = json.loads(said.read(_LARGEST_ANSWER))["objects"][0]["actions"]["download"]
         more = {str(key): str(value) for key, value in (action.get("header") or {}).items()}
-        with _open(str(action["href"]), more, None, None, timeout) as stream, open(target, "wb") as file:
+        with open_http(str(action["href"]), more, timeout=timeout) as stream, open(target, "wb") as file:
             left = pointer.size + 1
             while left and (piece := stream.read(min(left, _PIECE))):
                 file.write(piece)
@@ -92,21 +77,10 @@ def download(url: str, pointer: Pointer, target: Path, timeout: float) -> None:
         raise SourceError(f"the LFS server of {without_credentials(url)} did not give it: {explanation}") from error
 
 
-def _open(
-    url: str, headers: dict[str, str], authorization: str | None, data: bytes | None, timeout: float
-) -> "closing[IO[bytes]]":
-    if scheme_of(url) not in ("http", "https"):
-        raise ValueError("the LFS server names an address that is not HTTP")
-    request = urllib.request.Request(url, data=data, headers=headers)  # noqa: S310  # HTTP, as looked at above
-    if authorization is not None:
-        request.add_unredirected_header("Authorization", authorization)
-    return closing(_OPENER.open(request, timeout=timeout))
-
-
-def _server(url: str) -> tuple[str, str | None]:
+def _server(url: str) -> tuple[str, dict[str, str]]:
     """Return where the LFS server of `url` is, and the credentials that `url` itself holds, as a header."""
     plain = without_credentials(url).rstrip("/")
     parts = urlsplit(url)
     user = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
-    known = f"Basic {base64.b64encode(user.encode()).decode()}" if parts.username else None
+    known = {"Authorization": f"Basic {base64.b64encode(user.encode()).decode()}"} if parts.username else {}
     return plain if plain.endswith(".git") else f"{plain}.git", known

@@ -40,6 +40,11 @@ class Place:
         return self.repository.name
 
     @property
+    def served(self) -> Repository | None:
+        """The repository at its host: where `url` is, served as the one that gives the name."""
+        return None if self.url is None else parse(self.url, self.repository.forge)
+
+    @property
     def is_host(self) -> bool:
         """Whether the repository is at a host, not in a folder."""
         return self.folder is None
