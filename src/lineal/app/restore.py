@@ -44,6 +44,7 @@ def restore(
     link: Link | None = None,
     offline: bool = False,
     force: bool = False,
+    on_total: Progress | None = None,
     on_progress: Progress | None = None,
 ) -> Restored:
     """Write the version that `text` names into `target`: the folder of a tree, the file of a single object.
@@ -70,6 +71,8 @@ def restore(
         from lineal.app.restore_code import restore_code
 
         return restore_code(session, view, target, offline=offline, link=link, force=force, on_progress=on_progress)
+    if on_total is not None and isinstance(view.detail.get("bytes"), int):
+        on_total(view.detail.get("files", 0), view.detail["bytes"])
     contents, origin = _contents(session, view)
     if contents is not None and link is not None:
         raise UsageError(f"--link is for what the object store holds; {view.ref} comes from the {origin}")

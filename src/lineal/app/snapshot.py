@@ -45,6 +45,7 @@ def snapshot(
     ahead: Ahead | None = None,
     engine: str | None = None,
     jobs: int | None = None,
+    on_total: Callable[[int, int], None] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Snapshotted:
     """Record the folder or file at `source` as a version of the dataset `name` (``dataset:NAME``).
@@ -66,6 +67,7 @@ def snapshot(
         ahead=ahead,
         paranoid=paranoid,
         spread=_spread(engine, jobs, keep=keep),
+        on_total=on_total,
         on_progress=on_progress,
     )
     canonical = version_ref(artifact, taken.digest)

@@ -49,7 +49,16 @@ def restore(
 
     terminal = Terminal(as_json=as_json, quiet=quiet)
     with opened(ledger) as session, terminal.progress(f"restore of {ref}") as move:
-        done = write(session, ref, target, link=read_link(link), offline=offline, force=force, on_progress=move)
+        done = write(
+            session,
+            ref,
+            target,
+            link=read_link(link),
+            offline=offline,
+            force=force,
+            on_total=move.expect,
+            on_progress=move,
+        )
     document = {
         "version": describe_node(done.version),
         "target": str(done.target),

@@ -104,6 +104,7 @@ def snapshot(
                 ahead=ahead,
                 engine=engine,
                 jobs=jobs,
+                on_total=move.expect,
                 on_progress=move,
             )
     from lineal.wire.documents import describe_gap, describe_node

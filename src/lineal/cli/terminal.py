@@ -14,6 +14,8 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from lineal.cli.progress import Move
+
 _GONE: Final = 128 + signal.SIGPIPE
 
 
@@ -80,23 +82,14 @@ class Terminal:
             self.notes.print(text, markup=False, highlight=False)
 
     @contextmanager
-    def progress(self, label: str, *, unit: str = "files") -> Iterator[Callable[[int, int], None]]:
+    def progress(self, label: str, *, unit: str = "files") -> "Iterator[Move]":
         """Give a function of (done, total or bytes) that moves a bar while the block runs, on a terminal only."""
+        from lineal.cli.progress import Move, show_progress
+
         if self.quiet or self.as_json or not sys.stderr.isatty() or not self.notes.is_terminal:
-            yield lambda _done, _more: None
+            yield Move()
             return
-        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"))
-        with Progress(*columns, TimeElapsedColumn(), console=self.notes, transient=True) as bar:
-            task = bar.add_task(label, total=None, state="")
-
-            def move(done: int, more: int) -> None:
-                if unit == "entries":
-                    bar.update(task, completed=done, total=more, state=f"{done:,} of {more:,} {unit}")
-                else:
-                    bar.update(task, state=f"{done:,} {unit}, {size(more)}")
-
+        with show_progress(self.notes, label, unit) as move:
             yield move
 
 

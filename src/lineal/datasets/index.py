@@ -114,6 +114,8 @@ class ChangeIndex:
         self._is_ours = self._is_writable = True
         self._packs: dict[int, str] = {}
         self.basis = self._read_basis(found)
+        self.last: tuple[int, int] = (found[5] or 0, found[6] or 0) if found else (0, 0)
+        """How many files, and how many bytes, there were the last time."""
 
     def rows(self, folder: bytes, low: bytes | None = None, last: bytes | None = None) -> list[Row]:
         """Return the rows of `folder` that may hold a name after `low` and up to `last`, sorted."""

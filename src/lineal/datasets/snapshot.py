@@ -66,6 +66,7 @@ def snapshot(
     ahead: Ahead | None = None,
     paranoid: bool = False,
     spread: Spread | None = None,
+    on_total: Progress | None = None,
     on_progress: Progress | None = None,
 ) -> Snapshot:
     """Record the folder or file at `path` as a dataset version in `store`.
@@ -73,7 +74,8 @@ def snapshot(
     With `keep` false only the manifest is stored, not the files. With `index`, the file of a change index, what has the
     same status as the last time is not read again, unless `paranoid`, and what was read is remembered there, even if
     this snapshot fails or is killed. `ahead` lists the folders meanwhile; `spread` lets others read the
-    files, which only goes without `keep`. `on_progress` gets files and bytes so far.
+    files, which only goes without `keep`. `on_total` gets files and bytes as they
+    were the last time, `on_progress` those so far.
 
     Symbolic links below `path` are recorded, never followed; empty folders are not recorded; ``.git`` and ``.lineal``
     are left out. All of it is on disk when the call returns; on any error, no version exists. Raises `BadInput` for
@@ -84,6 +86,8 @@ def snapshot(
         known = None if index is None else _open_index(index, path)
         if index is None or known is None:
             break
+        if on_total is not None and known.last[0]:
+            on_total(*known.last)
         try:
             return _take(path, store, known, how)
         except StaleIndexError:
