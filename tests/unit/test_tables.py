@@ -268,6 +268,15 @@ def test_csv_that_is_none(client: Client, data: Path) -> None:
     assert next(gap for gap in taken.gaps if gap.code == "table.ragged").explanation.startswith("ragged.csv: 2 rows")
 
 
+def test_empty_parts_are_no_other_schema(client: Client, data: Path) -> None:
+    for number, text in enumerate(("", "a,b\n1,2\n", "", "a,b\n")):
+        (data / f"part-{number}.csv").write_text(text)
+    taken = take(client, data)
+    assert codes(taken) == []
+    table = described(taken)["part-*.csv"]
+    assert (names(table), table["rows"], table["files"]) == (["a", "b"], 1, 4)
+
+
 def test_a_long_csv_is_counted_across_blocks(client: Client, data: Path) -> None:
     rows = [[str(number), 'a "quoted"\nfield' if number % 40_000 == 0 else "plain text"] for number in range(150_000)]
     with (data / "t.csv").open("w", newline="") as file:
@@ -323,7 +332,7 @@ def test_a_large_file_is_trusted_by_its_ctime_only_when_that_is_old(tmp_path: Pa
     other = Entry(b"t.bin", "f", Digest.of(b"something else"), 2 << 20)
     with pytest.raises(ObjectChanged):
         SourceFiles(os.fsencode(tmp_path), os.stat(place).st_ctime_ns).open(other)
-    SourceFiles(os.fsencode(tmp_path), os.stat(place).st_ctime_ns + 10**9).open(other).close()
+    SourceFiles(os.fsencode(tmp_path), os.stat(place).st_ctime_ns + 2 * 10**9).open(other).close()
 
 
 def test_folders_without_tables_are_not_looked_into(

@@ -18,7 +18,7 @@ from lineal.datasets.manifest import Manifest
 from lineal.datasets.table import FOREIGN, MAX_COLUMNS, Table, restate
 from lineal.datasets.table_bytes import Files, SourceFiles
 from lineal.datasets.table_layout import MAX_TABLES, Layout, find_layouts
-from lineal.errors import LinealError, NotCanonical, StoreError
+from lineal.errors import LinealError
 
 MAX_DETAIL: Final = 256 * 1024
 """Bytes of descriptions in a version's detail; longer ones stand there in short, and in full in an object."""
@@ -99,9 +99,7 @@ def describe_one(layout: Layout, files: Files) -> tuple[Table | None, list[Gap]]
             canonical.encode(table.describe())
     except ImportError:
         return None, [table_gaps.reader_missing(f"tables of {layout.format}", library)]
-    except StoreError:
-        raise
-    except (NotCanonical, *FOREIGN) as error:
+    except (LinealError, *FOREIGN) as error:
         return None, [table_gaps.undescribed(layout.path, table_gaps.reason(error))]
     if table is None:
         return None, gaps

@@ -13,7 +13,7 @@ from lineal.objects.copying import copy_and_hash, fingerprint, open_source
 from lineal.objects.durable import store_errors
 
 _SMALL: Final = 1 << 20
-_DOUBT_NS: Final = 100_000_000
+_DOUBT_NS: Final = 1_000_000_000
 
 
 class Files(Protocol):
@@ -29,8 +29,9 @@ class Files(Protocol):
 class SourceFiles:
     """The folder or file of which a snapshot was just taken.
 
-    A file of up to 1 MiB is hashed again. A larger one is held to be what was hashed if it was not written to since
-    `since` (nanoseconds since the epoch, from before the snapshot began), by its ctime, which no writer can set back.
+    A file of up to 1 MiB is hashed again. A larger one is held to be what was hashed if it was not written to from a
+    second before `since` (nanoseconds since the epoch; the snapshot began then, or a moment before), by its ctime,
+    which no writer can set back.
     """
 
     def __init__(self, root: bytes, since: int) -> None:

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, Final, cast
 
 from lineal.core.observation import Gap
 from lineal.datasets import table_gaps as gaps
+from lineal.datasets.manifest import Entry
 from lineal.datasets.table import FOREIGN, Column, Table, name_columns
 from lineal.datasets.table_blocks import count_records, cut_lines, read_lines
 from lineal.datasets.table_bytes import Files
@@ -58,6 +59,7 @@ class Dialect:
 def describe(layout: Layout, files: Files) -> tuple[Table | None, list[Gap]]:
     """Return the table of all files of `layout` together, and what could not be told of it; as in `table_parquet`."""
     first: Dialect | None = None
+    empty: Dialect | None = None
     columns: dict[str, Column] = {}
     rows = ragged = 0
     bad: list[str] = []
@@ -79,12 +81,16 @@ def describe(layout: Layout, files: Files) -> tuple[Table | None, list[Gap]]:
         if not counted.is_utf8 and is_text:
             is_text = False
             told.append(gaps.encoding(shown))
+        if not counted.records:
+            empty = dialect  # writers that work in parallel leave empty parts
+            continue
         columns.update({name: Column(name, "text") for name in dialect.columns if name not in columns})
         if first is None:
             first = dialect
         elif first.columns != dialect.columns:
             odd.append(shown)
     told += gaps.damaged(layout.path, "CSV", bad, len(layout.files)) + gaps.mixed_schema(layout.path, odd)
+    first = first or empty
     if first is None:
         return None, told
     if ragged:
@@ -107,7 +113,7 @@ def describe(layout: Layout, files: Files) -> tuple[Table | None, list[Gap]]:
     return table, told
 
 
-def unpack(file: BinaryIO, entry: Any) -> BinaryIO:
+def unpack(file: BinaryIO, entry: Entry) -> BinaryIO:
     """Return the file itself, or what it unpacks to if its name ends in ``.gz``."""
     return cast("BinaryIO", gzip.open(file, "rb")) if entry.path.lower().endswith(b".gz") else file
 
