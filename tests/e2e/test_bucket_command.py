@@ -131,3 +131,23 @@ def test_moto_lists_checksums_as_aws_does(place: Place, moto: Moto) -> None:
     assert done.status == 0, done.err
     detail: dict[str, Any] = place.lineal("show", "dataset:d", "--json").json()["statements"][0]["detail"]
     assert detail["basis_of_identity"] == "checksum"
+
+
+def test_the_page_about_buckets_does_what_it_says(s3_server: S3Server, tmp_path: Path) -> None:
+    """Its blocks need a server with two buckets: other tests of the documentation leave them out."""
+    import test_docs
+
+    client = s3_server.client()
+    for bucket in ("acme-lake", "acme-raw"):
+        client.create_bucket(Bucket=bucket)
+        if bucket == "acme-lake":
+            client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        for number in range(3):
+            key = f"clicks/dt=2026-03-01/part-{number}.csv"
+            client.put_object(Bucket=bucket, Key=key, Body=f"user,page\n{number},/\n")
+    page = tmp_path / "s3.md"
+    text = (test_docs.DOCS / "sources" / "s3.md").read_text("utf-8")
+    page.write_text(text.replace("```console s3\n", "```console\n"))
+    (tmp_path / "work").mkdir()
+    assert len(test_docs._commands(page)) > 5
+    test_docs._compare(page, tmp_path / "work", {**test_docs._environment(tmp_path), **s3_server.variables})
