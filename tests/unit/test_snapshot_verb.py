@@ -10,6 +10,7 @@ import lineal
 from lineal.app.naming import spell_name
 from lineal.app.session import Session
 from lineal.app.snapshot import MAX_MEMBERS, snapshot
+from lineal.app.verify import verify_one
 from lineal.catalog.graph import NOW
 from lineal.client import Client
 from lineal.core.digest import Digest
@@ -134,3 +135,54 @@ def test_a_session_says_nothing_when_there_is_nothing_left_to_say(client: Client
     before = session.ledger.reader.size()
     assert session.say_numbered(lambda: None) is None
     assert session.ledger.reader.size() == before
+
+
+def findings(client: Client, ref: str) -> list[tuple[str, bool]]:
+    return sorted(
+        (each.code, each.failed) for each in verify_one(client.session, ref).findings if "log." not in each.code
+    )
+
+
+def test_files_that_were_not_stored_are_read_where_they_were(client: Client, tmp_path: Path) -> None:
+    data = write(tmp_path / "d", a="1", b="2", c="3")
+    (data / "link").symlink_to("a")
+    client.snapshot("dataset:d", data, keep=False)
+    assert findings(client, "dataset:d@1") == []
+    write(data, a="one")
+    (data / "b").unlink()
+    assert findings(client, "dataset:d@1") == [("dataset.files_changed", True), ("dataset.files_vanished", True)]
+    write(data, b="2", a="1")
+    assert findings(client, "dataset:d@1") == []
+    data.rename(tmp_path / "elsewhere")
+    assert findings(client, "dataset:d@1") == [("dataset.files_unseen", False)]
+    client.snapshot("dataset:d", tmp_path / "elsewhere")
+    assert client.resolve("dataset:d@1").detail["stored"] == "dataset"
+    (tmp_path / "elsewhere" / "a").unlink()
+    assert findings(client, "dataset:d@1") == []
+
+
+def test_one_file_that_was_not_stored(client: Client, tmp_path: Path) -> None:
+    file = write(tmp_path / "d", a="1") / "a"
+    client.snapshot("dataset:f", file, keep=False)
+    assert findings(client, "dataset:f@1") == []
+    file.write_text("2")
+    assert findings(client, "dataset:f@1") == [("dataset.files_changed", True)]
+
+
+def test_a_part_of_a_manifest_that_is_gone_is_found_without_the_files(client: Client, tmp_path: Path) -> None:
+    client.snapshot("dataset:d", write(tmp_path / "d", a="1"), keep=False)
+    for pack in (tmp_path / ".lineal" / "objects" / "packs").iterdir():
+        pack.unlink()
+    assert ("objects.missing", True) in findings(client, "dataset:d@1")
+
+
+def test_stored_after_only_its_digests_were(client: Client, tmp_path: Path) -> None:
+    data = write(tmp_path / "d", a="1")
+    first = client.snapshot("dataset:d", data, keep=False)
+    size = client.session.ledger.reader.size()
+    again = client.snapshot("dataset:d", data)
+    assert (again.version.ref, again.new, again.version.detail["stored"]) == (first.version.ref, False, "dataset")
+    assert client.session.ledger.reader.size() == size + 1
+    client.snapshot("dataset:d", data)
+    client.snapshot("dataset:d", data, keep=False)
+    assert client.session.ledger.reader.size() == size + 1

@@ -42,14 +42,15 @@ def missing(session: Session, view: NodeView, facts: Iterable[Fact]) -> list[Dig
 def verify_stored(session: Session, view: NodeView, facts: Iterable[Fact]) -> Iterator[Finding]:
     """Read and hash every byte that the store promised to hold for `view`; yield what does not hold."""
     for role, digest in promised(view, facts).items():
-        if role == "content" and view.detail.get("stored") == "dataset":
+        if role == "content" and view.detail.get("stored") in {"dataset", "manifest"}:
             continue
         fault = session.objects.verify_one(digest)
         if fault is not None:
             yield Finding(code=fault.code, about=view.ref, explanation=f"{role}: {fault.explanation}")
-    if view.detail.get("stored") == "dataset" and view.digest is not None:
+    if view.detail.get("stored") in {"dataset", "manifest"} and view.digest is not None:
+        verify = check.verify_dataset if view.detail["stored"] == "dataset" else check.verify_manifest
         try:
-            for fault in check.verify_dataset(Digest.parse(view.digest), session.objects):
+            for fault in verify(Digest.parse(view.digest), session.objects):
                 yield Finding(code=fault.code, about=view.ref, explanation=fault.explanation)
         except LinealError as error:
             yield Finding(code=error.code, about=view.ref, explanation=error.message)

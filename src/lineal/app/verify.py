@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lineal.app.bucket_drift import check_bucket, is_in_bucket
 from lineal.app.log import Proof, published_size, show_proof
+from lineal.app.reference_check import check_reference, is_reference
 from lineal.app.session import Session
 from lineal.app.stored import missing, verify_stored
 from lineal.catalog import project
@@ -93,7 +94,8 @@ def verify_one(session: Session, text: str) -> Verified:
     """Verify `text` and everything that made it, as the catalog has it.
 
     Each entry that speaks of them is proved to be in the signed log, each body held against its commitment, each
-    stored byte read and hashed. What lies in a bucket is looked at there, without being read.
+    stored byte read and hashed. What lies in a bucket is looked at there, without being read; files of which only the
+    digests are kept are read where they were.
     """
     catalog = session.catalog
     root = catalog.resolve(text)
@@ -120,4 +122,6 @@ def verify_one(session: Session, text: str) -> Verified:
         findings.extend(verify_stored(session, view, of_node[view.id]))
         if is_in_bucket(view):
             findings.extend(check_bucket(session, view))
+        if is_reference(view):
+            findings.extend(check_reference(session, view))
     return Verified(tuple(view.ref for view in views.values()), tuple(proofs), tuple(findings))

@@ -103,6 +103,8 @@ def _detail(kind: str, facts: Sequence[Fact]) -> dict[str, Any]:
             found.update(later.detail)
         else:
             found.update({key: later.detail[key] for key in _ADDED if key in later.detail and key not in found})
+            if found.get("stored") == "manifest" and later.detail.get("stored") == "dataset":
+                found["stored"] = "dataset"  # only the digests were kept at first, the bytes since
     return found
 
 

@@ -1,0 +1,94 @@
+"""Whether the files of a version whose bytes were not stored are still where they were recorded, by their digests."""
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from lineal.app.session import Session
+from lineal.catalog.reader import NodeView
+from lineal.core import path as paths
+from lineal.core.digest import Digest
+from lineal.core.finding import Finding
+from lineal.datasets import manifest
+from lineal.datasets.manifest import Entry
+from lineal.errors import BadRef, LinealError
+from lineal.objects.copying import fingerprint, open_source
+
+_MOST_NAMED: Final = 5
+
+
+@dataclass(slots=True)
+class _Paths:
+    count: int = 0
+    named: list[str] = field(default_factory=list)
+
+    def add(self, path: bytes) -> None:
+        self.count += 1
+        if len(self.named) < _MOST_NAMED:
+            self.named.append(paths.spell(path))
+
+    def __str__(self) -> str:
+        return f"{', '.join(self.named)}{f', … ({self.count:,} in all)' if self.count > len(self.named) else ''}"
+
+
+def is_reference(view: NodeView) -> bool:
+    """Return whether only the digests of `view` are kept, and its bytes lie in a folder or file of a machine."""
+    detail = view.detail
+    elsewhere = detail.get("uri") or detail.get("origin") or detail.get("pinned")
+    return view.kind == "dataset" and detail.get("stored") == "manifest" and bool(detail.get("path")) and not elsewhere
+
+
+def check_reference(session: Session, view: NodeView) -> Iterator[Finding]:
+    """Read the files of the reference `view` where they were, and yield what is gone, what has other bytes now.
+
+    What another version put into the store since is had from there. A place that this machine does not have is no
+    failure: it may be another machine's.
+    """
+    changed, vanished = _Paths(), _Paths()
+    try:
+        place = paths.unspell(str(view.detail["path"]))
+        if not os.path.lexists(place):
+            explanation = f"{view.detail['path']} is not on this machine: its files could not be looked at"
+            yield Finding(code="dataset.files_unseen", about=view.ref, explanation=explanation, failed=False)
+            return
+        found = manifest.load(Digest.parse(view.digest or ""), session.objects)
+        is_file = not os.path.isdir(place)
+        for entry in manifest.entries(found, session.objects):
+            if entry.kind == "p" or session.objects.has(entry.digest):
+                continue
+            digest = _read(place if is_file else os.path.join(place, entry.path), entry)
+            if digest is None:
+                vanished.add(entry.path)
+            elif digest != entry.digest:
+                changed.add(entry.path)
+    except BadRef:
+        return
+    except LinealError as error:
+        yield Finding(code=error.code, about=view.ref, explanation=error.message)
+        return
+    where = view.detail["path"]
+    if changed.count:
+        explanation = f"files below {where} have other bytes now, and the ones recorded were not stored: {changed}"
+        yield Finding(code="dataset.files_changed", about=view.ref, explanation=explanation)
+    if vanished.count:
+        explanation = f"files below {where} are gone or cannot be read, and were not stored: {vanished}"
+        yield Finding(code="dataset.files_vanished", about=view.ref, explanation=explanation)
+
+
+def _read(place: bytes, entry: Entry) -> Digest | None:
+    """Return the digest of what is at `place` now; None if nothing like `entry` can be read there."""
+    try:
+        if entry.kind == "l":
+            return Digest.of(os.readlink(place))
+        if not stat.S_ISREG(os.stat(place).st_mode):
+            return None
+        shown = os.fsdecode(place)
+        descriptor = open_source(place, shown)
+    except (OSError, LinealError):
+        return None
+    try:
+        return fingerprint(descriptor, shown)[0]
+    finally:
+        os.close(descriptor)
