@@ -173,7 +173,8 @@ def test_a_part_of_a_manifest_that_is_gone_is_found_without_the_files(client: Cl
     client.snapshot("dataset:d", write(tmp_path / "d", a="1"), keep=False)
     for pack in (tmp_path / ".lineal" / "objects" / "packs").iterdir():
         pack.unlink()
-    assert ("objects.missing", True) in findings(client, "dataset:d@1")
+    with lineal.open(str(tmp_path)) as again:
+        assert ("objects.missing", True) in findings(again, "dataset:d@1")
 
 
 def test_stored_after_only_its_digests_were(client: Client, tmp_path: Path) -> None:
