@@ -10,6 +10,8 @@ import pytest
 from commandline import make_place
 from git_world import GIT, World, codes, git, make_world
 
+from lineal.capture.git import read_git
+from lineal.capture.source_tree import SourceFile, walk_source
 from lineal.core import canonical
 from lineal.core.digest import Digest
 from lineal.errors import BadInput, DigestMismatch, SourceError, UnknownRef
@@ -375,6 +377,9 @@ def test_submodules_beside_the_repository_are_part_of_the_tree(world: World) -> 
     names = [entry.path for entry in world.entries(view.digest)]
     assert b"src-lib/src/train.py" in names
     assert names == sorted(names)
+    checkout = read_git(folder)
+    assert checkout is not None
+    assert names == [each.path for each in walk_source(checkout) if isinstance(each, SourceFile)]
     said = view.detail["submodules"]
     assert [(each["path"], each["commit"]) for each in said] == [("src-lib", inner)]
     assert said[0]["tree"] == git(library, "rev-parse", "HEAD^{tree}")

@@ -1,9 +1,13 @@
 """What `verified` says of a commit, with a real host over HTTP, real signatures, and hosts that are gone or lie."""
 
+import contextlib
+import getpass
 import os
 import shutil
+import socket
 import stat
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -197,6 +201,9 @@ def test_a_host_that_says_nothing_is_not_waited_for_without_end(world: World) ->
 def test_nobody_listens(world: World) -> None:
     with pytest.raises(SourceError, match="cannot be reached"):
         world.collect("http://127.0.0.1:9/risk.git")
+    if shutil.which("git-remote-codecommit") is None:
+        with pytest.raises(SourceError, match="git-remote-codecommit is missing"):
+            world.collect("codecommit::eu-west-1://risk")
 
 
 def test_credentials_open_the_host_and_go_nowhere_else(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -344,6 +351,46 @@ def test_over_ssh(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         found = world.collect(url)
         assert found.versions[0]["verification"]["holds"] is True
         assert found.versions[0]["ref"].startswith("code:host.example/")
+
+
+SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+
+
+@pytest.mark.skipif(SSHD is None, reason="openssh-server is not installed")
+def test_a_real_ssh_server(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = world.repository()
+    world.publish(folder)
+    key, host_key = _ssh_key(world, "user"), _ssh_key(world, "host")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    settings = world.root / "sshd_config"
+    settings.write_text(
+        f"ListenAddress 127.0.0.1:{port}\nHostKey {host_key}\nAuthorizedKeysFile {key}.pub\nStrictModes no\nUsePAM no\n"
+        "PidFile none\nAcceptEnv GIT_PROTOCOL\nPasswordAuthentication no\nPermitRootLogin prohibit-password\n"
+    )
+    known = world.root / "known_hosts"
+    known.write_text(f"[127.0.0.1]:{port} {host_key.with_suffix('.pub').read_text()}")
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(exist_ok=True)
+    server = subprocess.Popen([str(SSHD), "-D", "-e", "-f", str(settings)], stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(100):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            time.sleep(0.05)
+        user = getpass.getuser()
+        url = f"ssh://{user}@127.0.0.1:{port}{world.host.root}/risk.git"
+        options = f"ssh -F /dev/null -o UserKnownHostsFile={known} -o IdentitiesOnly=yes"
+        monkeypatch.setenv("GIT_SSH_COMMAND", f"{options} -i {key}")
+        found = world.collect(url)
+        assert found.versions[0]["verification"]["holds"] is True
+        monkeypatch.setenv("GIT_SSH_COMMAND", f"{options} -i {_ssh_key(world, 'stranger')}")
+        with pytest.raises(SourceError, match="refused access"):
+            world.collect(url)
+    finally:
+        server.terminate()
+        server.wait(10)
 
 
 def test_files_of_lfs_come_from_the_host(world: World) -> None:

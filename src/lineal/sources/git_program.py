@@ -43,6 +43,16 @@ _DENIED: Final = (
     "authentication failed", "could not read username", "could not read password", "permission denied", "error: 401",
     "error: 403", "access denied", "terminal prompts disabled", "host key verification failed",
 )  # fmt: skip
+_SSH_SAYS: Final = (
+    "ssh:",
+    "host key",
+    "fatal: '",
+    "error:",
+    "remote:",
+    "connection",
+    "kex_exchange",
+    "no such identity",
+)
 _ABSENT: Final = ("not found", "does not exist", "does not appear to be a git repository", "error: 404", "no such")
 _AWAY: Final = (
     "could not resolve", "connection refused", "connection timed out", "failed to connect", "unable to connect",
@@ -161,6 +171,11 @@ def remote_error(url: str, done: Outcome, what: str) -> SourceError:
     where = without_credentials(url)
     if done.failure == TIMED_OUT:
         return SourceError(f"{where} did not answer in time; {what}")
+    if "remote-codecommit" in lower:
+        fix = "pip install git-remote-codecommit, or use the repository's https:// address."
+        return SourceError(
+            f"git cannot speak to {where}: the program git-remote-codecommit is missing; {what}", fix=fix
+        )
     if any(each in lower for each in _DENIED):
         fix = "Give git credentials of the host (a credential helper, a key); docs/sources/git.md says which."
         return SourceError(f"{where} refused access: {said}; {what}", fix=fix)
@@ -177,6 +192,8 @@ def complaint(done: Outcome) -> str:
     if done.failure is not None:
         return reasons.get(done.failure, clean(done.stderr)[:300])
     lines = [clean(line) for line in done.stderr.splitlines() if line.strip()]
+    if any(line.startswith("fatal: Could not read from remote") for line in lines):  # what ssh said stands above it
+        lines = [line for line in lines if line.lower().startswith(_SSH_SAYS) or "denied" in line] or lines
     telling = [line for start in ("fatal:", "error:", "ERROR:", "remote:") for line in lines if line.startswith(start)]
     shown = (telling or lines or [f"exit status {done.status}"])[0]
     return redact(shown)[0][:300]
