@@ -110,6 +110,7 @@ def lying() -> Iterator[FalseRegistry]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = -1  # headers and body in one: or each answer waits for the acknowledgement of its first half
 
         def handle_one(self) -> None:
             parts = urlsplit(self.path)

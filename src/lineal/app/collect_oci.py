@@ -102,6 +102,7 @@ class _Looking:
     named: dict[str, NamedImage] = field(default_factory=dict)
     _held: list[Seen] = field(default_factory=list)
     _standing: dict[str, dict[str, str]] = field(default_factory=dict)
+    _known: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def run(self, collection: Collection) -> Iterator[Observation | Gap]:
         """Yield what is to be recorded."""
@@ -123,7 +124,7 @@ class _Looking:
                 yield gap
                 failures.append(error if isinstance(error, IntegrityError) else SourceError(gap.explanation))
             if top and not self.request.all_tags and str(image) not in self.named:
-                self._name(str(image), top, None)
+                self._name(image.name, str(image), top, None)
         yield from self._release()
         collection.covered = {"images": len(self.named), "statements": count}
         broken = next((error for error in failures if isinstance(error, IntegrityError)), None)
@@ -156,7 +157,8 @@ class _Looking:
 
     def _stands(self, name: str) -> dict[str, str]:
         if name not in self._standing:
-            self._standing[name] = read_history(self.session, parse(name)).standing()
+            history = read_history(self.session, parse(name))
+            self._standing[name], self._known[name] = history.standing(), history.versions
         return self._standing[name]
 
     def _notice(self, seen: Seen, top: str) -> str:
@@ -169,17 +171,17 @@ class _Looking:
                 standing.pop(detail["tag"], None)
             elif seen.stated is None:
                 standing[detail["tag"]] = digest
-                self._name(f"{detail['image']}:{detail['tag']}", seen.node.ref, before)
+                self._name(detail["image"], f"{detail['image']}:{detail['tag']}", seen.node.ref, before)
                 if before == digest:
                     return top
         self._held.append(seen)
         return seen.node.ref if kind == OBSERVED else top
 
-    def _name(self, image: str, ref: str, before: str | None) -> None:
+    def _name(self, name: str, image: str, ref: str, before: str | None) -> None:
+        self._stands(name)
         digest = ref.rpartition("@")[2]
-        known = self.session.catalog.find([ref]).get(ref)
         moved = before if before not in (None, digest) else None
-        self.named[image] = NamedImage(image=image, ref=ref, before=moved, new=known is None)
+        self.named[image] = NamedImage(image=image, ref=ref, before=moved, new=digest not in self._known[name])
 
     def _release(self) -> Iterator[Observation | Gap]:
         """Store the objects of what is held, then yield it, each version with what it was built from."""

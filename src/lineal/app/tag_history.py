@@ -23,9 +23,13 @@ class TagState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagHistory:
-    """The tags of one repository: what each named, oldest first; and since when tags were said to be fixed, if ever."""
+    """The tags of one repository: what each named, oldest first; and when tags were said to be fixed or free to move.
+
+    `versions` are all images of the repository that are on record, by digest.
+    """
 
     image: str
+    versions: frozenset[str]
     tags: Mapping[str, tuple[TagState, ...]]
     immutable: tuple[tuple[str, bool], ...]
 
@@ -58,6 +62,7 @@ def read_history(session: Session, image: Image, moment: Moment = NOW) -> TagHis
             immutable.append((fact.time, _is_immutable(fact)))
     return TagHistory(
         image=image.name,
+        versions=frozenset(digest for digest in digests.values() if digest is not None),
         tags={tag: tuple(states) for tag, states in sorted(tags.items())},
         immutable=tuple(immutable),
     )

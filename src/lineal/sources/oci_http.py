@@ -189,8 +189,10 @@ class Wire:
         try:
             found = {name.lower(): value for name, value in response.headers.items()}
             data = b"" if method in _BODILESS else _read(response, url, found, limit)
-        finally:
+        except BaseException:
             response.close()
+            raise
+        response.release_conn()  # the next question goes over the same connection
         return Answer(url=url, status=response.status, headers=found, body=data)
 
     def _pool(self, url: str) -> urllib3.PoolManager:
