@@ -1,16 +1,19 @@
 """`lineal collect oci`."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from lineal.cli import options
-from lineal.cli.collecting import MOST_SHOWN
+from lineal.cli.collecting import MOST_SHOWN, emit_collected
 from lineal.cli.opening import opened
 from lineal.cli.terminal import Terminal, short
+
+if TYPE_CHECKING:
+    from lineal.app.collect_oci import CollectedImages
 
 
 def collect_oci(
@@ -45,7 +48,7 @@ def collect_oci(
     """
     from lineal.app.collect_oci import Request, collect_images
     from lineal.core.image import parse
-    from lineal.wire.documents import describe_finding, describe_gap
+    from lineal.wire.documents import describe_finding
 
     terminal = Terminal(as_json=as_json, quiet=quiet)
     request = Request(
@@ -57,34 +60,24 @@ def collect_oci(
         attached=attached,
         plain_http=plain_http,
     )
-    with opened(ledger, actor) as session, terminal.progress("images", unit="statements") as move:
-        done = collect_images(session, request, move)
-    collected = done.collected
-    document = {
-        "run": collected.run,
-        "seen": collected.seen,
-        "recorded": collected.recorded,
+    with opened(ledger, actor) as session, terminal.progress("collect oci", unit="entries") as move:
+        done = collect_images(session, request, lambda seen, recorded: move(recorded, seen))
+    more = {
         "images": [
             {"image": each.image, "ref": each.ref, "before": each.before, "new": each.new} for each in done.images
         ],
         "findings": [describe_finding(finding) for finding in done.findings],
-        "gaps": [describe_gap(gap.code, gap.explanation, gap.about) for gap in collected.gaps],
     }
+    for line in () if as_json else _lines(done):
+        terminal.say(line)
+    emit_collected(terminal, done.collected, more)
 
-    def render(out: Console) -> None:
-        for each in done.images[:MOST_SHOWN]:
-            state = f"moved from {short(each.before)}" if each.before else "new" if each.new else "known"
-            out.print(f"{each.image}  {each.ref.rpartition('@')[2]}  {state}", markup=False)
-        if len(done.images) > MOST_SHOWN:
-            out.print(f"and {len(done.images) - MOST_SHOWN:,} more images", markup=False)
-        for finding in done.findings:
-            out.print(f"{finding.about}: {finding.explanation} [{finding.code}]", markup=False)
-        counts = f"{collected.seen:,} seen, {collected.recorded:,} new on record, {len(collected.gaps):,} gaps"
-        out.print(f"collected: {counts}  {collected.run}", markup=False)
 
-    terminal.emit(document, render)
-    for gap in collected.gaps[:MOST_SHOWN]:
-        about = f" ({gap.about})" if gap.about else ""
-        terminal.note(f"gap: {gap.explanation}{about} [{gap.code}]")
-    if len(collected.gaps) > MOST_SHOWN:
-        terminal.note(f"and {len(collected.gaps) - MOST_SHOWN:,} more gaps: lineal show {collected.run}")
+def _lines(done: "CollectedImages") -> Iterator[str]:
+    for each in done.images[:MOST_SHOWN]:
+        state = f"moved from {short(each.before)}" if each.before else "new" if each.new else "known"
+        yield f"{each.image}  {each.ref.rpartition('@')[2]}  {state}"
+    if len(done.images) > MOST_SHOWN:
+        yield f"and {len(done.images) - MOST_SHOWN:,} more images"
+    for finding in done.findings:
+        yield f"{finding.about}: {finding.explanation} [{finding.code}]"
