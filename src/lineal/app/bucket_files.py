@@ -29,6 +29,7 @@ _AHEAD: Final = 4096
 _SMALL: Final = 1 << 20
 _PROGRESS_EVERY: Final = 64
 _MOST_NAMED: Final = 100
+_PUBLISH_PINS: Final = 1 << 17
 _REMEMBER_SECONDS: Final = 10.0
 _REMEMBER_BYTES: Final = 512 << 20
 
@@ -61,6 +62,7 @@ class BucketFiles:
         self._basis, self._keep = basis, keep
         self._lock = Lock()
         self._written = time.monotonic()
+        self._pinned = 0
 
     def entries(self, listing: Listing, on_progress: Progress) -> Iterator[Entry]:
         """Yield the entry of each object. Raises what `Bucket.read` raises: then there is no version.
@@ -168,6 +170,10 @@ class BucketFiles:
             late = time.monotonic() - self._written > _REMEMBER_SECONDS
             if late or (self._keep and self._batch.waiting >= _REMEMBER_BYTES):
                 self._remember()
+        self._pinned += 1
+        if self._pinned % _PUBLISH_PINS == 0:  # a batch remembers what it holds: of millions, too much
+            with self._lock:
+                self._batch.publish()
 
     def _remember(self) -> None:
         """Write down what was read until now; where bytes are kept, put those into the store before."""
