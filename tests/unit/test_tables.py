@@ -22,6 +22,7 @@ from lineal.core import canonical
 from lineal.core.digest import Digest
 from lineal.datasets.manifest import Entry
 from lineal.datasets.table_bytes import SourceFiles
+from lineal.datasets.table_facts import Facts
 from lineal.datasets.table_layout import lay_out
 from lineal.errors import ObjectChanged
 from lineal.wiring import Settings, create
@@ -283,6 +284,59 @@ def test_a_long_csv_is_counted_across_blocks(client: Client, data: Path) -> None
         csv.writer(file).writerows([["id", "text"], *rows])
     assert os.path.getsize(data / "t.csv") > 2 << 20
     assert described(take(client, data))["t.csv"]["rows"] == 150_000
+
+
+def test_files_of_the_version_before_are_not_read_again(
+    client: Client, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(number: int) -> None:
+        pq.write_table(pa.table({"a": [number], "b": ["x"]}), data / f"p{number}.parquet")
+        (data / f"größe {number}.csv").write_text(f"größe,name\n1,x\n{number},y\n")
+        (data / f"t{number}.tsv.gz").write_bytes(gzip.compress(b"1\t2\n" * number))
+
+    for number in range(1, 15):
+        write(number)
+    first = take(client, data)
+    assert "table_files" in first.version.detail["objects"]
+    opened: list[bytes] = []
+    original = SourceFiles.open
+
+    def note(self: SourceFiles, entry: Entry) -> Any:
+        opened.append(entry.path)
+        return original(self, entry)
+
+    monkeypatch.setattr(SourceFiles, "open", note)
+    write(15)
+    second = take(client, data)
+    assert sorted(opened) == sorted([b"p15.parquet", "größe 15.csv".encode(), b"t15.tsv.gz"])
+    afresh = client.snapshot("dataset:other", data)
+    assert second.version.detail["tables"] == afresh.version.detail["tables"]
+    assert second.version.detail["objects"] == afresh.version.detail["objects"]
+    assert codes(second) == codes(afresh) == []
+    assert {path: table["rows"] for path, table in described(second).items()} == {
+        "größe%20*.csv": 30,
+        "p*.parquet": 15,
+        "t*.csv": 120,
+    }
+
+
+def test_facts_that_nobody_wrote_are_none() -> None:
+    entry = Entry(b"t.csv", "f", Digest.of(b"x"), 1)
+    facts = Facts()
+    facts.put("csv", entry, ["shape"], [1, 2])
+    assert Facts(facts.encode()).get("csv", entry) == (["shape"], [1, 2])
+    assert Facts(facts.encode()).get("parquet", entry) is None
+    key = f"csv {entry.digest.hex}"
+    for document in (
+        [],
+        {},
+        {"files": {key: [0]}},
+        {"files": {key: [5, 1]}, "shapes": []},
+        {"files": [], "shapes": []},
+    ):
+        assert Facts(canonical.encode(document)).get("csv", entry) is None
+    assert Facts(canonical.encode({"files": {key: [0, "1"]}, "shapes": ["s"]})).get("csv", entry) is None
+    assert Facts(b"\xff").get("csv", entry) is None
 
 
 def test_the_same_bytes_have_the_same_description(client: Client, data: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -12,19 +13,24 @@ from lineal.catalog.reader import NodeView
 from lineal.core import canonical
 from lineal.core.digest import Digest
 from lineal.core.observation import Gap
+from lineal.core.ref import VersionRef, parse_node
 from lineal.datasets import manifest as manifests
 from lineal.datasets import table_csv, table_delta, table_gaps, table_iceberg, table_parquet
 from lineal.datasets.manifest import Manifest
 from lineal.datasets.table import FOREIGN, MAX_COLUMNS, Table, restate
 from lineal.datasets.table_bytes import Files, SourceFiles
+from lineal.datasets.table_facts import Facts
 from lineal.datasets.table_layout import MAX_TABLES, Layout, find_layouts
 from lineal.errors import LinealError
 
 MAX_DETAIL: Final = 256 * 1024
 """Bytes of descriptions in a version's detail; longer ones stand there in short, and in full in an object."""
 _MAGIC: Final = b"PAR1"
+# From here on it is worth an object to know of the next version's files what was read of them for this one.
+_MANY_FILES: Final = 32
+_MANY_BYTES: Final = 16 << 20
 
-Describe = Callable[[Layout, Files], tuple[Table | None, list[Gap]]]
+Describe = Callable[[Layout, Files, Facts], tuple[Table | None, list[Gap]]]
 _READERS: Final[dict[str, tuple[Describe, str]]] = {
     "parquet": (table_parquet.describe, "pyarrow"),
     "csv": (table_csv.describe, "csv"),
@@ -53,12 +59,25 @@ def describe_tables(session: Session, canonical_ref: str, digest: Digest, source
     loaded = manifests.load(digest, session.objects)
     began = int(datetime.fromisoformat(since).timestamp() * 1_000_000_000)
     files = SourceFiles(os.fsencode(source), began)
-    tables, gaps = read_tables(loaded, session, files)
+    facts = Facts(_facts_before(session, canonical_ref))
+    tables, gaps = read_tables(loaded, session, files, facts)
     about = tuple(replace(gap, about=canonical_ref) for gap in gaps)
-    return Described(_detail(session, tables), about)
+    return Described(_detail(session, tables, facts), about)
 
 
-def read_tables(loaded: Manifest, session: Session, files: Files) -> tuple[list[Table], list[Gap]]:
+def _facts_before(session: Session, canonical_ref: str) -> bytes | None:
+    """Return what the version before knew of its files, None if nothing is kept."""
+    named = parse_node(canonical_ref)
+    if not isinstance(named, VersionRef):
+        return None
+    versions = session.catalog.of_artifact(named.kind, named.name)
+    digest = (versions[-1].detail.get("objects") or {}).get("table_files") if versions else None
+    with suppress(LinealError):  # lost, or altered: `lineal verify` says so; here the files are read again
+        return None if digest is None else session.objects.read(Digest.parse(digest))
+    return None
+
+
+def read_tables(loaded: Manifest, session: Session, files: Files, facts: Facts) -> tuple[list[Table], list[Gap]]:
     """Return the tables of a version, each by what its files say, and what could not be told."""
     layouts, count = find_layouts(loaded, session.objects)
     if loaded.count == 1 and not layouts:
@@ -66,7 +85,7 @@ def read_tables(loaded: Manifest, session: Session, files: Files) -> tuple[list[
     tables: list[Table] = []
     gaps: list[Gap] = []
     for layout in layouts:
-        table, told = describe_one(layout, files)
+        table, told = describe_one(layout, files, facts)
         gaps += [gap for gap in told if gap not in gaps]
         if table is not None:
             tables.append(table)
@@ -90,11 +109,11 @@ def _by_magic(loaded: Manifest, session: Session, files: Files) -> list[Layout]:
     return [Layout(root=entry.path, path=name, series=name, format="parquet", files=(entry,))]
 
 
-def describe_one(layout: Layout, files: Files) -> tuple[Table | None, list[Gap]]:
+def describe_one(layout: Layout, files: Files, facts: Facts | None = None) -> tuple[Table | None, list[Gap]]:
     """Return the table that a layout is, and the gaps about it; of what cannot be described, the gaps alone."""
     describe, library = _READERS[layout.format]
     try:
-        table, gaps = describe(layout, files)
+        table, gaps = describe(layout, files, Facts() if facts is None else facts)
         if table is not None:
             canonical.encode(table.describe())
     except ImportError:
@@ -110,17 +129,20 @@ def describe_one(layout: Layout, files: Files) -> tuple[Table | None, list[Gap]]
     return table, gaps
 
 
-def _detail(session: Session, tables: list[Table]) -> dict[str, Any]:
+def _detail(session: Session, tables: list[Table], facts: Facts) -> dict[str, Any]:
     if not tables:
         return {}
-    full = [table.describe() for table in tables]
-    encoded = canonical.encode(full)
-    if len(encoded) <= MAX_DETAIL:
-        return {"tables": full}
-    short = [table.describe(columns=False) for table in tables]
-    if len(canonical.encode(short)) > MAX_DETAIL:
-        short = []
-    return {"tables": short, "objects": {"tables": str(session.objects.put_bytes(encoded))}}
+    objects: dict[str, str] = {}
+    if len(facts) >= _MANY_FILES or facts.bytes >= _MANY_BYTES:
+        objects["table_files"] = str(session.objects.put_bytes(facts.encode()))
+    found = [table.describe() for table in tables]
+    encoded = canonical.encode(found)
+    if len(encoded) > MAX_DETAIL:
+        objects["tables"] = str(session.objects.put_bytes(encoded))
+        found = [table.describe(columns=False) for table in tables]
+        if len(canonical.encode(found)) > MAX_DETAIL:
+            found = []
+    return {"tables": found, "objects": objects} if objects else {"tables": found}
 
 
 def recorded_tables(session: Session, view: NodeView) -> dict[str, Table]:

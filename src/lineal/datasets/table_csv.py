@@ -14,8 +14,9 @@ from lineal.core.observation import Gap
 from lineal.datasets import table_gaps as gaps
 from lineal.datasets.manifest import Entry
 from lineal.datasets.table import FOREIGN, Column, Table, name_columns
-from lineal.datasets.table_blocks import count_records, cut_lines, read_lines
+from lineal.datasets.table_blocks import Count, count_records, cut_lines, read_lines
 from lineal.datasets.table_bytes import Files
+from lineal.datasets.table_facts import Facts
 from lineal.datasets.table_layout import Layout, Part
 from lineal.datasets.table_rows import NULL, SEPARATOR, encode_field, encode_row
 from lineal.errors import LinealError
@@ -33,7 +34,7 @@ _VALUE: Final = re.compile(r"\s*|[+-]?[\d.,_ ]+(?:[eE][+-]?\d+)?%?|\d{4}-\d\d-\d
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How a file is written: the bytes before its text, its encoding, what separates fields, whether it has a header.
+    """How a file is written: the bytes before its text, its encoding, what separates fields, the columns of its header.
 
     Rows are handled as the Latin-1 reading of their bytes: every byte is a letter, so nothing is lost or refused.
     """
@@ -49,14 +50,14 @@ class Dialect:
         """The names of the columns: of the header, or by number."""
         if self.header is None:
             return [f"column{number}" for number in range(1, self.width + 1)]
-        return name_columns(_readable(field) for field in self.header)
+        return list(self.header)
 
     def describe(self) -> dict[str, Any]:
         """Return the dialect as it stands in a description."""
         return {"delimiter": self.delimiter, "header": self.header is not None, "encoding": self.encoding}
 
 
-def describe(layout: Layout, files: Files) -> tuple[Table | None, list[Gap]]:
+def describe(layout: Layout, files: Files, facts: Facts) -> tuple[Table | None, list[Gap]]:
     """Return the table of all files of `layout` together, and what could not be told of it; as in `table_parquet`."""
     first: Dialect | None = None
     empty: Dialect | None = None
@@ -69,10 +70,7 @@ def describe(layout: Layout, files: Files) -> tuple[Table | None, list[Gap]]:
     for entry in layout.files[:MAX_FILES]:
         shown = gaps.name(entry)
         try:
-            with files.open(entry) as file:
-                text = unpack(file, entry)
-                dialect = sniff(text, entry.path)
-                counted = count_records(open_text(text, dialect), dialect.delimiter, dialect.width)
+            dialect, counted = _count(entry, files, facts)
         except (LinealError, csv.Error, *FOREIGN) as error:
             bad.append(f"{shown}: {gaps.reason(error)}")
             continue
@@ -113,9 +111,33 @@ def describe(layout: Layout, files: Files) -> tuple[Table | None, list[Gap]]:
     return table, told
 
 
+def _count(entry: Entry, files: Files, facts: Facts) -> tuple[Dialect, Count]:
+    kind = f"csv{'.gz' * _is_packed(entry)}{' tabs' * _is_tabbed(entry.path)}"
+    known = facts.get(kind, entry)
+    if known is not None:
+        (bom, encoding, delimiter, header, width), (records, ragged, is_utf8) = known
+        names = None if header is None else tuple(header)
+        return Dialect(bom, encoding, delimiter, names, width), Count(records, ragged, bool(is_utf8))
+    with files.open(entry) as file:
+        text = unpack(file, entry)
+        dialect = sniff(text, entry.path)
+        count = count_records(open_text(text, dialect), dialect.delimiter, dialect.width)
+    shape = [dialect.bom, dialect.encoding, dialect.delimiter, dialect.header, dialect.width]
+    facts.put(kind, entry, shape, [count.records, count.ragged, int(count.is_utf8)])
+    return dialect, count
+
+
+def _is_packed(entry: Entry) -> bool:
+    return entry.path.lower().endswith(b".gz")
+
+
+def _is_tabbed(path: bytes) -> bool:
+    return re.search(rb"\.(?:tsv|tab)(?:\.gz)?$", path, re.IGNORECASE) is not None
+
+
 def unpack(file: BinaryIO, entry: Entry) -> BinaryIO:
     """Return the file itself, or what it unpacks to if its name ends in ``.gz``."""
-    return cast("BinaryIO", gzip.open(file, "rb")) if entry.path.lower().endswith(b".gz") else file
+    return cast("BinaryIO", gzip.open(file, "rb")) if _is_packed(entry) else file
 
 
 def sniff(file: BinaryIO, path: bytes) -> Dialect:
@@ -136,13 +158,14 @@ def sniff(file: BinaryIO, path: bytes) -> Dialect:
     lines = cut_lines(text)
     if not whole and len(lines) > 1:
         lines.pop()  # it may be cut
-    is_tabbed = re.search(rb"\.(?:tsv|tab)(?:\.gz)?$", path, re.IGNORECASE) is not None
-    candidates = ("\t",) if is_tabbed else _DELIMITERS
+    candidates = ("\t",) if _is_tabbed(path) else _DELIMITERS
     found = [(delimiter, _records(lines, delimiter, whole=whole)) for delimiter in candidates]
     delimiter, records = max(found, key=lambda item: _fitness(item[1]))
     if not records:
         return Dialect(bom, encoding, delimiter, None, 0)
     header = _header(records)
+    if header is not None:
+        header = tuple(name_columns(map(_readable, header)))
     return Dialect(bom, encoding, delimiter, header, len(records[0]))
 
 

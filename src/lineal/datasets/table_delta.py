@@ -16,6 +16,7 @@ from lineal.datasets import table_parquet
 from lineal.datasets.manifest import Entry
 from lineal.datasets.table import FOREIGN, Column, Table, name_columns
 from lineal.datasets.table_bytes import Files
+from lineal.datasets.table_facts import Facts
 from lineal.datasets.table_layout import Layout, Part
 from lineal.errors import LinealError
 
@@ -181,7 +182,7 @@ def unsupported(state: State) -> str | None:
     return None
 
 
-def describe(layout: Layout, files: Files) -> tuple[Table | None, list[Gap]]:
+def describe(layout: Layout, files: Files, _: Facts) -> tuple[Table | None, list[Gap]]:
     """Return the table as its newest version has it, and what could not be told of it."""
     try:
         state = read_state(layout, files)

@@ -19,6 +19,7 @@ from lineal.datasets.manifest import Entry
 from lineal.datasets.table import FOREIGN, Column, Table, name_columns
 from lineal.datasets.table_avro import read_avro
 from lineal.datasets.table_bytes import Files
+from lineal.datasets.table_facts import Facts
 from lineal.datasets.table_layout import Layout, Part
 from lineal.errors import LinealError
 
@@ -220,7 +221,7 @@ def _names(state: State) -> list[str]:
     return name_columns(each["name"] for each in state.schema["fields"])
 
 
-def describe(layout: Layout, files: Files) -> tuple[Table | None, list[Gap]]:
+def describe(layout: Layout, files: Files, _: Facts) -> tuple[Table | None, list[Gap]]:
     """Return the table as its current snapshot has it, and what could not be told of it."""
     try:
         state = read_state(layout, files)

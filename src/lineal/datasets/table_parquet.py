@@ -7,8 +7,10 @@ from typing import Any, BinaryIO, Final
 
 from lineal.core.observation import Gap
 from lineal.datasets import table_gaps as gaps
+from lineal.datasets.manifest import Entry
 from lineal.datasets.table import FOREIGN, Column, Table, name_columns
 from lineal.datasets.table_bytes import Files
+from lineal.datasets.table_facts import Facts
 from lineal.datasets.table_layout import Layout, Part
 from lineal.datasets.table_rows import ESCAPE, NULL, SEPARATOR, encode_field
 from lineal.errors import LinealError
@@ -28,7 +30,7 @@ class Footer:
     rows: int
 
 
-def describe(layout: Layout, files: Files) -> tuple[Table | None, list[Gap]]:
+def describe(layout: Layout, files: Files, facts: Facts) -> tuple[Table | None, list[Gap]]:
     """Return the table of all files of `layout` together, and what could not be told of it.
 
     Its columns are those of all files, in the order in which they first appear; None if no file could be read.
@@ -39,8 +41,7 @@ def describe(layout: Layout, files: Files) -> tuple[Table | None, list[Gap]]:
     for entry in layout.files[:MAX_FILES]:
         shown = gaps.name(entry)
         try:
-            with files.open(entry) as file:
-                footer = read_footer(file)
+            footer = _footer(entry, files, facts)
         except (LinealError, *FOREIGN) as error:
             bad.append(f"{shown}: {gaps.reason(error)}")
             continue
@@ -71,6 +72,17 @@ def describe(layout: Layout, files: Files) -> tuple[Table | None, list[Gap]]:
         partitions=len({layout.values_of(entry) for entry in layout.files}) if layout.partitioned_by else None,
     )
     return table, told
+
+
+def _footer(entry: Entry, files: Files, facts: Facts) -> Footer:
+    known = facts.get("parquet", entry)
+    if known is None:
+        with files.open(entry) as file:
+            footer = read_footer(file)
+        facts.put("parquet", entry, [[each.name, each.type, each.nullable] for each in footer.columns], [footer.rows])
+        return footer
+    columns, (rows,) = known
+    return Footer(tuple(Column(*each) for each in columns), rows)
 
 
 def _nullable(column: Column) -> Column:
