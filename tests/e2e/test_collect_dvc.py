@@ -20,8 +20,8 @@ from lineal.core.digest import Digest
 from lineal.core.path import unspell
 from lineal.datasets import manifest
 from lineal.sources.dvc_cache import CHUNK, Hasher
-from lineal.sources.dvc_file import Oid
 from lineal.sources.dvc_git import Selection
+from lineal.sources.dvc_items import Oid
 from lineal.wiring import Settings, create, open_session
 from servers.dvc_program import Project, dvc_program, make_project
 from servers.seaweed import S3Server

@@ -11,7 +11,8 @@ from lineal.core import canonical
 from lineal.errors import LinealError
 from lineal.sources.dvc_cache import parse_list
 from lineal.sources.dvc_config import parse
-from lineal.sources.dvc_file import Oid, locate, read_dvc, read_lock
+from lineal.sources.dvc_file import locate, read_dvc, read_lock
+from lineal.sources.dvc_items import Oid
 from lineal.sources.dvc_metrics import read_numbers
 from lineal.sources.dvc_pipeline import matches, read_pipeline
 

@@ -320,6 +320,22 @@ def test_bytes_are_joined_with_the_files_that_runs_read_and_left(session: Sessio
     assert gather(session, made, hash_bytes=True).recorded == 0
 
 
+def test_an_empty_folder_is_the_same_by_hash_and_by_content(session: Session, made: Repository) -> None:
+    made.write("none.dvc", tracked("none", made.folder_of({}), 0))
+    made.commit()
+    assert gather(session, made, hash_bytes=True).gaps == ()
+    assert names(session) == {"risk/none@1"}
+
+
+def test_what_breaks_a_rule_of_the_record_is_a_gap_and_the_rest_goes_on(session: Session, made: Repository) -> None:
+    made.write("a.dvc", tracked("a", made.keep(b"1"), 1))
+    outs = ", ".join(f"{{path: 'https://h/{'x' * 3000}{n}', md5: {'a' * 32}, size: 1}}" for n in range(2600))
+    made.write("dvc.lock", f"s: {{cmd: c, outs: [{outs}]}}")
+    made.commit()
+    assert "dvc.not_recorded" in {code for code, _ in codes(gather(session, made))}
+    assert "risk/a@1" in names(session)
+
+
 def test_a_remote_that_is_not_read_is_named(session: Session, made: Repository, tmp_path: Path) -> None:
     made.write(".dvc/config", "[core]\nremote = s\n['remote \"s\"']\nurl = ssh://host/p\n")
     made.write("a.dvc", tracked("a", "a" * 32, 5))

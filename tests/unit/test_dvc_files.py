@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from lineal.errors import BadInput, DigestMismatch, ObjectMissing, SourceError
 from lineal.sources.dvc_cache import Cache, Hasher, key_of, parse_list
 from lineal.sources.dvc_config import Remote, parse, read_config
-from lineal.sources.dvc_file import Oid, locate, read_dvc, read_lock
+from lineal.sources.dvc_file import locate, read_dvc, read_lock
+from lineal.sources.dvc_items import Oid
 from lineal.sources.dvc_metrics import read_numbers
 from lineal.sources.dvc_pipeline import matches, read_pipeline
 from lineal.sources.dvc_remote import open_remote

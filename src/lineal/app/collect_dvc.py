@@ -14,10 +14,11 @@ from lineal.core.observation import Gap, Observation
 from lineal.core.path import spell
 from lineal.core.redaction import clean
 from lineal.errors import LinealError
-from lineal.sources.dvc import Reader, Seen, project_root
+from lineal.sources.dvc import Reader, project_root
 from lineal.sources.dvc_blobs import Blobs
 from lineal.sources.dvc_config import LARGEST, Config, read_config, user_files
 from lineal.sources.dvc_git import Repository, Selection, open_repository, read_history, uncommitted
+from lineal.sources.dvc_seen import Seen
 
 _STEP: Final = 100
 _MOST_HEADS: Final = 100

@@ -22,8 +22,8 @@ from lineal.objects.durable import write_all
 from lineal.objects.store import ObjectStore
 from lineal.sources.dvc_cache import Cache, Hasher, check_oid
 from lineal.sources.dvc_config import Config, Remote
-from lineal.sources.dvc_file import Oid
 from lineal.sources.dvc_git import open_repository
+from lineal.sources.dvc_items import Oid
 from lineal.sources.dvc_remote import Holder, open_remote
 
 _ADDRESS: Final = re.compile(r"(?P<scheme>[a-z0-9+.-]+)://(?P<place>[^/]+)/(?P<key>.+)", re.DOTALL)

@@ -17,7 +17,7 @@ from lineal.datasets.pin import Pin
 from lineal.errors import BadInput
 from lineal.sources.bucket import BucketUri
 from lineal.sources.dvc_config import Config
-from lineal.sources.dvc_file import Item, Listed, Origin
+from lineal.sources.dvc_items import Item, Listed, Origin
 from lineal.sources.dvc_lists import Files, pin_of
 
 Put = Callable[[bytes], Digest]

@@ -17,14 +17,16 @@ from lineal.datasets.manifest import Entry
 from lineal.errors import DigestMismatch, LinealError, ObjectMissing
 from lineal.objects.batch import Batch
 from lineal.sources.dvc_cache import Cache, Hasher, check_oid
-from lineal.sources.dvc_file import Listed, Oid
+from lineal.sources.dvc_items import Listed, Oid
 from lineal.sources.dvc_lists import Lists
 
 Alike = dict[Digest, list[str]]
 
 
-def hash_draft(session: Session, draft: Draft, lists: Lists, batch: Batch, alike: Alike) -> Observation | Gap:
+def hash_draft(session: Session, draft: Draft, lists: Lists, batch: Batch, alike: Alike) -> Observation | Gap | None:
     """Read the files of `draft` in the cache and return the version by content; a gap if one is not there, or damaged.
+
+    None is for what has no files: its version by content is the one by hashes.
 
     Joined with it are versions recorded before that have the same content, and files that are in it; `alike` are those
     that this collection met, by content.
@@ -36,6 +38,8 @@ def hash_draft(session: Session, draft: Draft, lists: Lists, batch: Batch, alike
     except LinealError as error:
         return Gap("dvc.not_hashed", f"its bytes were not read: {error.message}", draft.ref)
     ref = f"{draft.artifact}@{content.digest}"
+    if ref == draft.ref:
+        return None
     members = [(each.digest, paths.spell(each.path)) for each in entries if each.size]
     detail = {"files": content.count, "bytes": content.size, "stored": "manifest", "pinned": draft.ref}
     edges = [Edge(draft.ref, ref, "same_as"), *_likenesses(session, ref, content.digest, entries)]

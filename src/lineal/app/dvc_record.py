@@ -12,16 +12,18 @@ from lineal.app.dvc_versions import Draft, Drafts, Numbers
 from lineal.app.session import Session
 from lineal.core import path as paths
 from lineal.core.edge import Edge
+from lineal.core.event import MAX_BODY
 from lineal.core.observation import Gap, Node, Observation
 from lineal.core.redaction import clean
 from lineal.errors import LinealError
 from lineal.objects.batch import Batch
-from lineal.sources.dvc import Placed, Reader, Seen
+from lineal.sources.dvc import Reader
 from lineal.sources.dvc_config import Config
-from lineal.sources.dvc_file import Item
 from lineal.sources.dvc_git import Repository
+from lineal.sources.dvc_items import Item
 from lineal.sources.dvc_lists import Files, Lists
 from lineal.sources.dvc_metrics import LARGEST, read_numbers
+from lineal.sources.dvc_seen import Placed, Seen
 
 _MOST_TRIED: Final = 8
 
@@ -69,11 +71,12 @@ class Recorder:
                 self._take(list(group), step, batch)
         self._find_codes(seen.commit.id for seen, _ in step.runs)
         yield from step.gaps
-        yield from self._numbers.say(step.drafts)
-        yield from step.hashed
-        for seen, parts in step.runs:
-            code = None if any(each.agrees is False for each in seen.deps) else self._codes[seen.commit.id]
-            yield observe_run(seen, self._repository.name, self._session.actor, replace(parts, code=code))
+        for said in (*self._numbers.say(step.drafts), *step.hashed, *(self._run(*each) for each in step.runs)):
+            yield _fit(said)
+
+    def _run(self, seen: Seen, parts: Parts) -> Observation:
+        code = None if any(each.agrees is False for each in seen.deps) else self._codes[seen.commit.id]
+        return observe_run(seen, self._repository.name, self._session.actor, replace(parts, code=code))
 
     def _take(self, group: list[Seen], step: _Step, batch: Batch) -> None:
         """Draft what one commit brought: first what was tracked and made, then what was used."""
@@ -134,7 +137,7 @@ class Recorder:
                 found = hash_draft(self._session, made, self.lists, batch, self._alike)
                 if isinstance(found, Gap):
                     step.gaps.append(found)
-                else:
+                elif found is not None:
                     step.hashed.append(found)
         return _Named(made.ref)
 
@@ -220,6 +223,17 @@ class _Named:
     node: Node | None = None
     nodes: tuple[Node, ...] = ()
     edges: tuple[Edge, ...] = ()
+
+
+def _fit(said: Observation) -> Observation | Gap:
+    """Return what can be recorded; a gap for what breaks a rule of the record, so that the rest goes on."""
+    try:
+        size = len(said.body())
+    except LinealError as error:
+        return Gap("dvc.not_recorded", f"what DVC says cannot be recorded: {error.message}", said.subject[0])
+    if size > MAX_BODY:
+        return Gap("dvc.not_recorded", f"what DVC says has {size} bytes, more than one entry takes", said.subject[0])
+    return said
 
 
 def _is_folder(item: Item) -> bool:

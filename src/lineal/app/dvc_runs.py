@@ -11,8 +11,8 @@ from lineal.core import path as paths
 from lineal.core.edge import Edge
 from lineal.core.observation import Gap, Node, Observation
 from lineal.core.redaction import clean, strip_url
-from lineal.sources.dvc import Placed, Seen
 from lineal.sources.dvc_file import locate
+from lineal.sources.dvc_seen import Placed, Seen
 
 EXECUTED: Final = "stage.executed/1"
 _SHOWN: Final = 500

@@ -20,9 +20,9 @@ from lineal.datasets import manifest
 from lineal.datasets.manifest import Entry, Manifest
 from lineal.errors import BadInput
 from lineal.sources.bucket import BucketUri
-from lineal.sources.dvc import Declared, Placed, Seen
-from lineal.sources.dvc_file import Item, Listed
+from lineal.sources.dvc_items import Item, Listed
 from lineal.sources.dvc_lists import Files, Lists, pin_of
+from lineal.sources.dvc_seen import Declared, Placed, Seen
 
 Put = Callable[[bytes], Digest]
 

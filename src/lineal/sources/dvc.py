@@ -1,10 +1,11 @@
 """What DVC recorded in a repository: tracked files and executed stages, each at the commit where it first stood."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from lineal.core import canonical
 from lineal.core.observation import Gap
@@ -13,73 +14,18 @@ from lineal.core.redaction import clean
 from lineal.errors import BadInput, LinealError
 from lineal.sources.dvc_blobs import Blobs
 from lineal.sources.dvc_cache import CHUNK, Hasher
-from lineal.sources.dvc_file import LOCK, PIPELINE, Item, Stage, locate, read_dvc, read_lock
+from lineal.sources.dvc_file import LOCK, PIPELINE, locate, read_dvc, read_lock
 from lineal.sources.dvc_git import Commit, Found, History, Repository
+from lineal.sources.dvc_items import Item, Stage
 from lineal.sources.dvc_metrics import read_numbers
-from lineal.sources.dvc_pipeline import Artifact, Pipeline, read_pipeline
+from lineal.sources.dvc_pipeline import Pipeline, read_pipeline
+from lineal.sources.dvc_seen import Declared, Placed, Seen
 from lineal.sources.dvc_text import LARGEST
 
 _CONFIG: Final = b".dvc/config"
 _LARGEST_SOURCE: Final = 64 << 20
 _MOST_PIPELINES: Final = 256
 _MOST_KEPT: Final = 64 << 20
-
-Role = Literal["data", "file", "code", "outside", "none"]
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """An output or dependency, where in the repository it lies (None: outside of it), and what it is there.
-
-    ``data`` is tracked by DVC, or by nobody; ``file`` is left by a stage and not kept by DVC; ``code`` is tracked by
-    git: `agrees` says whether git has the bytes at the commit that DVC hashed (None: not told); ``outside`` has an
-    address; ``none`` has a path that leads out of the repository.
-    """
-
-    item: Item
-    path: bytes | None
-    role: Role
-    agrees: bool | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """What one file of DVC says of one thing: a stage that ran, or (without commands) things that are tracked.
-
-    `key` is the same wherever the same was executed or tracked; `project` the folder of the DVC project in the
-    repository; `metrics` what the metrics files in git said at `commit`.
-    """
-
-    key: str
-    file: bytes
-    project: bytes
-    commit: Commit
-    stage: Stage
-    outs: tuple[Placed, ...]
-    deps: tuple[Placed, ...]
-    metrics: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Declared:
-    """What the pipelines of all commits say of paths: declared artifacts, and which outputs are models."""
-
-    artifacts: dict[bytes, Artifact] = field(default_factory=dict)
-    models: set[bytes] = field(default_factory=set)
-
-    def add(self, folder: bytes, pipeline: Pipeline) -> None:
-        """Take what a ``dvc.yaml`` in `folder` says; later ones win."""
-        for artifact in pipeline.artifacts:
-            path = locate(folder, None, artifact.path)
-            if path is not None:
-                self.artifacts[path] = artifact
-                if artifact.notes.get("type") == "model":
-                    self.models.add(path)
-        for spec in pipeline.stages.values():
-            for output in spec.outputs:
-                path = locate(folder, spec.wdir, output.path)
-                if path is not None and output.notes.get("type") == "model":
-                    self.models.add(path)
 
 
 class Reader:
@@ -117,6 +63,22 @@ class Reader:
         for found, commit in births:
             if found in selected:
                 self._take(found, commit)
+            elif _base(found.path).endswith(b".dvc"):
+                self._learn(found)
+
+    def _learn(self, found: Found) -> None:
+        """Take what a file that is not selected says of what things are: that does not depend on where one looks."""
+        self._tracked.add(found.path.removesuffix(b".dvc"))
+        data = self._blobs.read(found.blob, LARGEST)
+        if data is not None and b"model" in data:
+            with suppress(LinealError):
+                stage = read_dvc(data, spell(found.path))
+                for out in (_out(_folder(found.path), stage, item) for item in stage.outs):
+                    self._note_model(out)
+
+    def _note_model(self, out: Placed) -> None:
+        if out.path is not None and out.item.notes.get("type") == "model":
+            self.declared.models.add(out.path)
 
     def _take(self, found: Found, commit: Commit) -> None:
         base = _base(found.path)
@@ -148,8 +110,7 @@ class Reader:
         self._tracked.update(out.path for out in outs if out.path is not None and out.role == "data")
         self._left.update(out.path for out in outs if out.path is not None and out.role == "file")
         for out in outs:
-            if out.path is not None and out.item.notes.get("type") == "model":
-                self.declared.models.add(out.path)
+            self._note_model(out)
         project = next(each for each in self.projects if folder == each or folder.startswith(each + b"/") or not each)
         self._seen[key] = Seen(
             key=key, file=found.path, project=project, commit=commit, stage=stage, outs=outs, deps=()

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from lineal.core.digest import Digest
 from lineal.errors import BadInput, DigestMismatch, ObjectMissing
-from lineal.sources.dvc_file import Listed, Oid, check_inner
+from lineal.sources.dvc_file import check_inner
+from lineal.sources.dvc_items import Listed, Oid
 from lineal.sources.dvc_text import LARGEST_LIST, load_list
 
 CHUNK: Final = 1 << 20

@@ -11,7 +11,7 @@ from lineal.errors import BadInput, DigestMismatch, LinealError
 from lineal.sources.bucket import NULL_VERSION
 from lineal.sources.dvc_cache import Cache, parse_list
 from lineal.sources.dvc_config import Config, Remote
-from lineal.sources.dvc_file import Item, Listed, Oid
+from lineal.sources.dvc_items import Item, Listed, Oid
 from lineal.sources.dvc_remote import Holder, open_remote
 
 _MOST_KEPT: Final = 500_000

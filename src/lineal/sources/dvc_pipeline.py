@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from lineal.core.redaction import clean
 from lineal.errors import BadInput
-from lineal.sources.dvc_file import Item, Stage
+from lineal.sources.dvc_items import Item, Stage
 from lineal.sources.dvc_text import load_yaml
 
 _NOTES: Final = ("type", "desc", "labels", "meta")

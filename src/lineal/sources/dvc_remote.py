@@ -14,7 +14,7 @@ from lineal.errors import BadInput, ObjectMissing, SourceError
 from lineal.sources.bucket import BucketUri
 from lineal.sources.dvc_cache import CHUNK, Cache, check_bytes, key_of
 from lineal.sources.dvc_config import Remote
-from lineal.sources.dvc_file import Oid
+from lineal.sources.dvc_items import Oid
 from lineal.sources.dvc_text import LARGEST_LIST
 from lineal.sources.s3_errors import is_missing, s3_errors
 
