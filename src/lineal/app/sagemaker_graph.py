@@ -8,6 +8,7 @@ from lineal.app.sagemaker_lookup import Lookup
 from lineal.core.observation import Gap, Observation
 from lineal.sources.aws_session import Refusal, pages
 from lineal.sources.sagemaker_data import Places
+from lineal.sources.sagemaker_decisions import Decision
 from lineal.sources.sagemaker_lineage import (
     APPROVAL,
     DEPLOYMENT,
@@ -19,7 +20,6 @@ from lineal.sources.sagemaker_lineage import (
     read_decision,
     read_deployment,
 )
-from lineal.sources.sagemaker_models import Decision
 from lineal.sources.sagemaker_reading import ACTION, ARTIFACT, CONTEXT, PAGE, Reader
 
 _OWN_CONTEXTS: Final = frozenset({"Endpoint", "ModelGroup"})

@@ -9,7 +9,7 @@ from lineal.catalog.graph import NOW, Moment
 from lineal.catalog.reader import NodeView
 from lineal.core import path
 from lineal.core.observation import Node, Observation
-from lineal.sources.sagemaker_data import Recorded
+from lineal.sources.sagemaker_found import Recorded
 from lineal.sources.sagemaker_words import Arn, small
 
 _BY_SAGEMAKER: Final = "run:sagemaker-"
@@ -19,7 +19,8 @@ class Lookup:
     """Answers from the catalog, and from what was said a moment ago and is not in it yet."""
 
     def __init__(self, session: Session) -> None:
-        self._session = session
+        # Others may speak meanwhile: what they say counts from the next collection on.
+        self._catalog = session.catalog
         self._aliases: dict[str, dict[str, Recorded]] = {}
         self._versions: dict[tuple[str, str], list[Node]] = {}
         self._owners: dict[tuple[str, str], str] = {}
@@ -50,7 +51,7 @@ class Lookup:
         """Return the versions known under any of some foreign names by a moment, newest first."""
         moment = NOW if until is None else Moment(time=until)
         found: dict[str, Recorded] = {}
-        for views in self._session.catalog.with_aliases(list(aliases), moment).values():
+        for views in self._catalog.with_aliases(list(aliases), moment).values():
             found.update({view.canonical: _recorded(view) for view in views if view.time is not None})
         for alias in aliases:
             for recorded in self._aliases.get(alias, {}).values():
@@ -70,12 +71,12 @@ class Lookup:
         """Return the moment from which a thing is on record; empty if it is not."""
         if ref in self._times:
             return self._times[ref]
-        view = self._session.catalog.find([ref]).get(ref)
+        view = self._catalog.find([ref]).get(ref)
         return "" if view is None else view.time or ""
 
     def is_reused(self, run: str, created: str) -> bool:
         """Return whether another job than the one created then has this reference: SageMaker lets names be reused."""
-        view = self._session.catalog.find([run]).get(run)
+        view = self._catalog.find([run]).get(run)
         said = {} if view is None else view.detail.get("sagemaker")
         described = said.get("described") if isinstance(said, dict) else None
         return isinstance(described, dict) and described.get("CreationTime") not in (None, created)
@@ -92,7 +93,7 @@ class Lookup:
         Of one that was said a moment ago the number of its entry is not known yet.
         """
         said = [each for each in self._decisions.get(ref, ()) if each[0] <= at]
-        catalog = self._session.catalog
+        catalog = self._catalog
         view = catalog.find([ref]).get(ref)
         found = None if view is None else approval_of(catalog, view, Moment(time=at))
         if said and (found is None or max(said, key=lambda each: each[0])[0] > found.time):
@@ -122,7 +123,7 @@ class Lookup:
 
     def versions(self, kind: str, name: str) -> list[tuple[str, str | None, dict[str, Any]]]:
         """Return reference, label and detail of each version of an artifact, those just said too."""
-        views = self._session.catalog.of_artifact(kind, name)
+        views = self._catalog.of_artifact(kind, name)
         found = {view.canonical: (view.canonical, view.version, view.detail) for view in views}
         for node in self._versions.get((kind, name), ()):
             found.setdefault(node.ref, (node.ref, node.version, node.detail))
@@ -148,7 +149,7 @@ class Lookup:
         """Return the run that made a version, None where that is not known, or not of one run alone."""
         if ref in self._makers:
             return self._makers[ref]
-        catalog = self._session.catalog
+        catalog = self._catalog
         view = catalog.find([ref]).get(ref)
         if view is None:
             return None
@@ -160,7 +161,7 @@ class Lookup:
         """Return whether anything is on record under one of these canonical references."""
         wanted = list(refs)
         said = {node.ref for nodes in self._versions.values() for node in nodes}
-        return bool(said.intersection(wanted)) or bool(self._session.catalog.find(wanted))
+        return bool(said.intersection(wanted)) or bool(self._catalog.find(wanted))
 
 
 def _recorded(view: NodeView) -> Recorded:

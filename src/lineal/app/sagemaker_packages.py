@@ -10,9 +10,12 @@ from lineal.app.sagemaker_bytes import ModelBytes
 from lineal.app.sagemaker_lookup import Lookup
 from lineal.app.session import Session
 from lineal.core.observation import Gap, Observation
-from lineal.sources import sagemaker_models as models
+from lineal.sources import sagemaker_decisions as decisions
+from lineal.sources import sagemaker_packages as packages
 from lineal.sources.sagemaker_data import Places
-from lineal.sources.sagemaker_models import Decision, Kept, Package
+from lineal.sources.sagemaker_decisions import Decision
+from lineal.sources.sagemaker_models import Kept
+from lineal.sources.sagemaker_packages import Package
 
 _SAME: Final = timedelta(minutes=2)
 
@@ -62,23 +65,23 @@ class Packages:
             yield from self._claim_code(package, said)
         else:
             ref = known.ref
-        changed = models.update(package, ref)
+        changed = packages.update(package, ref)
         if changed is not None:
             yield changed
         yield from self._decide(package, ref)
 
     def _register(self, package: Package, kept: Kept | None) -> Observation:
         name = self._lookup.name("model", package.arn, package.group)
-        said = models.registration(package, self._places, name, kept=kept)
+        said = packages.registration(package, self._places, name, kept=kept)
         if self._lookup.knows([said.nodes[0].ref]):
-            return models.registration(package, self._places, name, kept=kept, is_taken=True)
+            return packages.registration(package, self._places, name, kept=kept, is_taken=True)
         return said
 
     def _keep(self, package: Package) -> Kept | Gap | None:
         """Fetch and store the bytes of the one object that a package is, if that is wanted."""
         if self.bytes is None:
             return None
-        data = models.read_package(package, self._places).data
+        data = packages.read_package(package, self._places).data
         return self.bytes.keep(data[0].nodes) if len(data) == 1 and data[0].fixed else None
 
     def _claim_code(self, package: Package, said: Observation) -> Iterator[Observation]:
@@ -89,7 +92,7 @@ class Packages:
         for source in sorted(sources):
             run = self._lookup.maker(source)
             if run is not None:
-                claim = models.code_of_run(package, self._places, run, None if generated is None else generated.ref)
+                claim = packages.code_of_run(package, self._places, run, None if generated is None else generated.ref)
                 if claim is not None:
                     yield claim
 
@@ -102,11 +105,11 @@ class Packages:
                 continue  # it was created so: nobody had decided yet
             if not any(word == decision.word and _near(time, decision.time) for time, word in recorded):
                 recorded.append((decision.time, decision.word))
-                yield models.decision_event(package, ref, shown, decision)
+                yield decisions.decision_event(package, ref, shown, decision)
         recorded.sort()
-        now = models.current_decision(package, decided_before=bool(recorded))
+        now = decisions.current_decision(package, decided_before=bool(recorded))
         if now is not None and (not recorded or recorded[-1][1] != now.word):
-            yield models.decision_event(package, ref, shown, now)
+            yield decisions.decision_event(package, ref, shown, now)
 
     def _recorded(self, ref: str) -> list[tuple[str, str]]:
         """Return time and word of each decision on record, oldest first."""

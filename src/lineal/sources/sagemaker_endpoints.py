@@ -14,7 +14,8 @@ from lineal.core import canonical, path
 from lineal.core.digest import Digest
 from lineal.core.edge import Edge
 from lineal.core.observation import Gap, Node, Observation
-from lineal.sources.sagemaker_data import Found, Places
+from lineal.sources.sagemaker_data import Places
+from lineal.sources.sagemaker_found import Found
 from lineal.sources.sagemaker_jobs import SERVICE
 from lineal.sources.sagemaker_words import Arn, moment, number, plain, text
 

@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from lineal.core.edge import Edge
 from lineal.core.observation import Gap, Node, Observation
-from lineal.sources.sagemaker_data import Found, Places
+from lineal.sources.sagemaker_data import Places
+from lineal.sources.sagemaker_found import Found
 from lineal.sources.sagemaker_jobs import SERVICE
 from lineal.sources.sagemaker_words import Arn, moment, number, person, plain, text
 

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from lineal.core.edge import Edge
 from lineal.core.observation import Gap, Node, Observation
-from lineal.sources.sagemaker_data import Found, Places, as_code
+from lineal.sources.sagemaker_data import Places
+from lineal.sources.sagemaker_found import Found, as_code
 from lineal.sources.sagemaker_words import Arn, decoded, is_reserved, moment, number, parameters, plain, text
 
 SERVICE: Final = "sagemaker.amazonaws.com"

@@ -13,9 +13,11 @@ from lineal.core import canonical
 from lineal.core.digest import Digest
 from lineal.core.edge import EDGE_RULES, Edge
 from lineal.core.observation import Gap, Node, Observation
-from lineal.sources.sagemaker_data import Found, Places
+from lineal.sources.sagemaker_data import Places
+from lineal.sources.sagemaker_decisions import Decision
 from lineal.sources.sagemaker_endpoints import Serving
-from lineal.sources.sagemaker_models import NOBODY, Decision
+from lineal.sources.sagemaker_found import Found
+from lineal.sources.sagemaker_packages import NOBODY
 from lineal.sources.sagemaker_words import Arn, moment, person, plain, text
 
 APPROVAL: Final = "Approval"

@@ -1,4 +1,4 @@
-"""Models and model packages, as model versions; decisions about packages, as approvals."""
+"""What a model consists of; SageMaker Models, as model versions."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,33 +8,11 @@ from lineal.core import canonical, path
 from lineal.core.digest import Digest
 from lineal.core.edge import Edge
 from lineal.core.observation import Gap, Node, Observation
-from lineal.sources.sagemaker_data import Found, Places
-from lineal.sources.sagemaker_words import Arn, moment, person, plain, text
+from lineal.sources.sagemaker_data import Places
+from lineal.sources.sagemaker_found import Found, digest_of
+from lineal.sources.sagemaker_words import Arn, moment, plain, text
 
 CREATED: Final = "sagemaker.model_created/1"
-REGISTERED: Final = "model.registered/1"
-UPDATED: Final = "sagemaker.package_updated/1"
-NOBODY: Final = "somebody whom SageMaker does not name"
-_WORDS: Final = {"Approved": "approved", "Rejected": "rejected", "PendingManualApproval": "withdrawn"}
-_MEANING: Final = {
-    "approved": "approved for production use",
-    "rejected": "not to be used in production",
-    "withdrawn": "the approval was taken back: pending manual approval",
-}
-# What UpdateModelPackage can change: it is no part of what was registered.
-_MUTABLE: Final = ("CustomerMetadataProperties", "ModelLifeCycle", "ModelApprovalStatus", "ApprovalDescription")
-_ABOUT_STATE: Final = ("LastModifiedTime", "LastModifiedBy", "ModelPackageStatus", "ModelPackageStatusDetails")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """What somebody decided about a model package, and when: ``approved``, ``rejected`` or ``withdrawn``."""
-
-    word: str
-    time: str
-    by: str
-    reason: str
-    source: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +35,14 @@ class Content:
         if len(self.document) == 1 and len(self.data) == 1 and self.data[0].fixed and self.data[0].digest and not more:
             return self.data[0].digest
         return Digest.of(canonical.encode({"containers": self.document, **more}))
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The bytes of a model, which were fetched and stored: their digest and number."""
+
+    digest: Digest
+    size: int
 
 
 def read_content(containers: Sequence[Mapping[str, Any]], places: Places, at: str, arn: Arn) -> Content:
@@ -131,207 +117,17 @@ def observe_model(
         time=time,
         actor="sagemaker.amazonaws.com",
         basis="observed",
-        nodes=_nodes(
-            Node(ref=ref, basis="observed", digest=_digest(ref), detail=detail, aliases=arn.named(given)), content
+        nodes=nodes_of(
+            Node(ref=ref, basis="observed", digest=digest_of(ref), detail=detail, aliases=arn.named(given)), content
         ),
-        edges=_edges(ref, content),
+        edges=edges_of(ref, content),
         gaps=content.gaps,
         subject=(ref,),
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Package:
-    """One version of a model package group, as Describe tells of it."""
-
-    arn: Arn
-    group: str
-    version: str | None
-    time: str
-    status: str
-    body: Mapping[str, Any]
-
-    @classmethod
-    def read(cls, body: Mapping[str, Any]) -> "Package":
-        """Return the package that the answer of DescribeModelPackage describes; one without a group is its own."""
-        arn = Arn.parse(str(body["ModelPackageArn"]))
-        version = body.get("ModelPackageVersion")
-        group = str(body.get("ModelPackageGroupName") or body.get("ModelPackageName") or arn.rest)
-        return cls(
-            arn=arn,
-            group=group,
-            version=None if version is None else str(version),
-            time=moment(body.get("CreationTime")) or "",
-            status=str(body.get("ModelApprovalStatus") or ""),
-            body=body,
-        )
-
-    @property
-    def aliases(self) -> tuple[str, ...]:
-        """The package's ARN and, for the latest version to be found by it, that of its group."""
-        group = () if self.version is None else self.arn.sibling("model-package-group", self.group)
-        return (*self.arn.named(self.group), *group)
-
-    def registrar(self) -> str:
-        """Return who created it."""
-        return person(self.body.get("CreatedBy"), f"{NOBODY} (created {self.group})")
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """The bytes of a model, which were fetched and stored: their digest and number."""
-
-    digest: Digest
-    size: int
-
-
-def read_package(package: Package, places: Places) -> Content:
-    """Return what the containers of a package hold."""
-    containers = (package.body.get("InferenceSpecification") or {}).get("Containers") or ()
-    return read_content(containers, places, package.time, package.arn)
-
-
-def registration(
-    package: Package, places: Places, name: str, *, kept: Kept | None = None, is_taken: bool = False
-) -> Observation:
-    """Return the observation ``model.registered/1`` of a package, as a version of ``model:NAME``.
-
-    `kept` are its bytes, if they were fetched; `is_taken` says that another version has the same content: then what is
-    said of this one is its identity.
-    """
-    body = package.body
-    content = read_package(package, places)
-    digest = content.digest(**({"package": package.arn.text} if is_taken else {}))
-    digest = kept.digest if kept is not None and not is_taken else digest
-    artifact = f"model:{path.spell(name.encode())}"
-    ref, label = f"{artifact}@{digest}", package.version or "1"
-    said = body.get("MetadataProperties") or {}
-    code = _code(said, places, package.time)
-    described = {key: value for key, value in body.items() if key not in {*_MUTABLE, *_ABOUT_STATE}}
-    detail: dict[str, Any] = {
-        "sagemaker": {
-            "kind": "model-package", "name": text(package.group), "arn": package.arn.text,
-            "region": package.arn.region, "account": package.arn.account, "containers": content.document,
-            "metadata": plain(said), "described": plain(described),
-        }
-    }  # fmt: skip
-    if body.get("ModelPackageDescription"):
-        detail["intended_use"] = text(str(body["ModelPackageDescription"]))
-    if kept is not None and digest == kept.digest:
-        detail.update(stored="object", bytes=kept.size)
-    edges = [*_edges(ref, content, kept), *(Edge(each.ref, ref, "derived_from") for each in code)]
-    return Observation(
-        type=REGISTERED,
-        time=package.time,
-        actor=package.registrar(),
-        basis="observed",
-        nodes=_nodes(
-            Node(ref=ref, basis="observed", version=label, digest=digest, detail=detail, aliases=package.aliases),
-            content,
-            *code,
-        ),
-        edges=tuple(dict.fromkeys(edges)),
-        gaps=content.gaps,
-        subject=(ref, f"{artifact}@{label}"),
-        claims=(f"{artifact}@{label}", f"{REGISTERED} {ref}"),
-    )
-
-
-def _code(said: Mapping[str, Any], places: Places, at: str) -> tuple[Found, ...]:
-    commit = str(said.get("CommitId") or "")
-    if not commit or any(char.isspace() for char in commit) or not commit.isprintable():
-        return ()
-    return (places.code(text(commit), str(said.get("Repository") or "") or None, at),)
-
-
-def code_of_run(package: Package, places: Places, run: str, generated: str | None) -> Observation | None:
-    """Return the claim that the run which made a package's model data used the commit that the package names."""
-    said = package.body.get("MetadataProperties") or {}
-    found = _code(said, places, package.time)
-    if not found or (generated is not None and generated != run):
-        return None
-    return Observation(
-        type="sagemaker.code_claimed/1",
-        time=package.time,
-        actor=package.registrar(),
-        basis="claimed",
-        nodes=(Node(ref=run, basis="claimed", detail={"commit": text(str(said["CommitId"]))}), *found[0].nodes),
-        edges=(Edge(found[0].ref, run, "used"),),
-        subject=(run, found[0].ref),
-    )
-
-
-def update(package: Package, ref: str) -> Observation | None:
-    """Return what of a package can change, if it was changed: customer metadata, stage of its life."""
-    changed = moment(package.body.get("LastModifiedTime"))
-    mutable = {key: package.body[key] for key in _MUTABLE[:2] if package.body.get(key)}
-    if changed is None or not mutable:
-        return None
-    detail = {"sagemaker_state": plain(mutable)}
-    return Observation(
-        type=UPDATED,
-        time=changed,
-        actor=person(package.body.get("LastModifiedBy"), NOBODY),
-        basis="observed",
-        nodes=(Node(ref=ref, basis="observed", digest=_digest(ref), detail=detail),),
-        subject=(ref,),
-    )
-
-
-def current_decision(package: Package, *, decided_before: bool) -> Decision | None:
-    """Return the decision that stands according to Describe; None where nobody has decided.
-
-    That a package waits for approval is a decision only where one was made before (`decided_before`).
-    """
-    word = _WORDS.get(package.status)
-    if word is None or (word == "withdrawn" and not decided_before):
-        return None
-    changed = moment(package.body.get("LastModifiedTime"))
-    who = package.body.get("LastModifiedBy") if changed else package.body.get("CreatedBy")
-    return Decision(
-        word=word,
-        time=max(changed or package.time, package.time),
-        by=person(who, f"{NOBODY} (decided on {package.group})"),
-        reason=text(str(package.body.get("ApprovalDescription") or "no reason is given in SageMaker")),
-        source="DescribeModelPackage",
-    )
-
-
-def decision_event(package: Package, ref: str, shown: str, decision: Decision) -> Observation:
-    """Return the observation of a decision, in the words of `lineal approve`; `shown` is the reference people type."""
-    run = package.arn.run(package.group, package.version or "", decision.word, decision.time)
-    detail = {
-        "decision": "rejected" if decision.word == "withdrawn" else decision.word,
-        "meaning": _MEANING[decision.word],
-        "reason": decision.reason,
-        "by": decision.by,
-        "sagemaker": {"arn": package.arn.text, "status": decision.word, "told_by": decision.source},
-    }
-    approved = decision.word == "approved"
-    act = {"activity": "approval", "name": f"approval of {shown}", **detail}
-    gaps: tuple[Gap, ...] = ()
-    if decision.by.startswith(NOBODY):
-        gaps = (Gap("sagemaker.approver_unknown", "SageMaker does not say who decided", package.arn.text),)
-    return Observation(
-        type="model.approved/1" if approved else "model.rejected/1",
-        time=decision.time,
-        actor=decision.by,
-        basis="observed",
-        nodes=(
-            Node(ref=ref, basis="observed", digest=_digest(ref), detail=detail),
-            Node(ref=run, basis="observed", detail=act),
-        ),
-        edges=(Edge(run, ref, "approved"),) if approved else (),
-        gaps=gaps,
-        subject=(ref, shown, run),
-    )
-
-
-def _digest(ref: str) -> Digest:
-    return Digest.parse(ref.rpartition("@")[2])
-
-
-def _nodes(own: Node, content: Content, *more: Found) -> tuple[Node, ...]:
+def nodes_of(own: Node, content: Content, *more: Found) -> tuple[Node, ...]:
+    """Return a version and everything in it, each once."""
     found = {own.ref: own}
     for each in (*content.parts, *more):
         for node in each.nodes:
@@ -339,7 +135,7 @@ def _nodes(own: Node, content: Content, *more: Found) -> tuple[Node, ...]:
     return tuple(found.values())
 
 
-def _edges(ref: str, content: Content, kept: Kept | None = None) -> tuple[Edge, ...]:
+def edges_of(ref: str, content: Content, kept: Kept | None = None) -> tuple[Edge, ...]:
     """Return what the model `ref` was made of: the same bytes as its one object, or from several things."""
     edges = [edge for each in content.parts for edge in each.edges]
     for each in content.data:
