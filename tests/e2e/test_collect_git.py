@@ -270,6 +270,20 @@ def test_trees_that_no_checkout_may_write_are_refused(world: World) -> None:
         assert (codes(found), found.versions) == (["git.commit"], ())
 
 
+def test_a_tree_that_unfolds_without_end_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lineal.sources.git_tree.MOST_ENTRIES", 20_000)
+    folder = world.repository()
+    kind, name = b"100644", bytes.fromhex(git(folder, "rev-parse", "HEAD:run.sh"))
+    file = world.root / "raw"
+    for _ in range(10):  # ten times ten files, ten times: a handful of objects, and more paths than any disk has
+        file.write_bytes(b"".join(b"%s %d\0%s" % (kind, number, name) for number in range(10)))
+        tree = git(folder, "hash-object", "-t", "tree", "-w", "--literally", str(file))
+        kind, name = b"40000", bytes.fromhex(tree)
+    found = world.collect(folder, commits=(git(folder, "commit-tree", tree, "-m", "bomb"),))
+    assert (codes(found), found.versions) == (["git.commit"], ())
+    assert "too many files" in found.done.gaps[0].explanation
+
+
 def test_old_modes_and_empty_folders_are_kept_beside_the_manifest(world: World) -> None:
     folder = world.repository()
     blob = git(folder, "rev-parse", "HEAD:run.sh")

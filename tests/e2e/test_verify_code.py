@@ -61,6 +61,29 @@ def test_a_commit_of_the_default_branch_is_verified(world: World) -> None:
     assert world.collect(url).done.recorded == 0
 
 
+def test_a_host_that_can_leave_out_files_sends_those_of_wanted_commits_only(world: World) -> None:
+    folder = world.repository()
+    (folder / "large.bin").write_bytes(os.urandom(3 << 20))
+    world.commit(folder, "a large file", 2)
+    (folder / "large.bin").unlink()
+    world.commit(folder, "without it", 3)
+    git(folder, "tag", "-a", "-m", "signed off", "v2.0")
+    url = world.publish(folder)
+    for name in ("allowFilter", "allowAnySHA1InWant"):
+        git(world.host.root / "risk.git", "config", f"uploadpack.{name}", "true")
+    found = world.collect(url, all_tags=True)
+    assert codes(found) == []
+    assert [each["verification"]["holds"] for each in found.versions] == [True, True]
+    assert world.host.sent < 1 << 20
+    assert found.done.recorded == 5
+    lost = git(folder, "commit-tree", "-m", "nobody leads here", "HEAD^{tree}")
+    git(folder, "push", "-q", str(world.host.root / "risk.git"), f"{lost}:refs/hidden/one")
+    said = verdict(world, url, commits=(lost,))
+    assert answers(said) == [True, False, True, True]
+    first = git(folder, "rev-parse", "HEAD~2")
+    assert verdict(world, url, commits=(first[:12],))["holds"] is True
+
+
 def test_from_a_folder_the_host_is_asked(world: World) -> None:
     folder = world.repository()
     world.publish(folder)

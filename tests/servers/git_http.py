@@ -33,6 +33,7 @@ class GitHost:
     root: Path
     mode: str = "normal"
     port: int = 0
+    sent: int = 0
     protected: set[str] = field(default_factory=set)
     requests: list[str] = field(default_factory=list)
     ended: threading.Event = field(default_factory=threading.Event)
@@ -175,4 +176,5 @@ class _Handler(BaseHTTPRequestHandler):
             if name.lower() != "content-length":
                 self.send_header(name, value)
         self.end_headers()
+        self.host.sent += len(data)
         self.wfile.write(data)

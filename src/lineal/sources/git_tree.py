@@ -20,7 +20,7 @@ USUAL: Final = {"f": "100644", "x": "100755", "l": "120000"}
 GITLINK: Final = "160000"
 FOLDER: Final = "40000"
 
-MOST_ENTRIES: Final = 4_000_000
+MOST_ENTRIES: Final = 2_000_000
 LONGEST_PATH: Final = 4096
 
 _SUBMODULE: Final = re.compile(r"submodule\.(?P<name>.+)\.(?P<field>path|url)", re.DOTALL)
