@@ -24,6 +24,7 @@ from lineal.sources.oci_saved import observe_saved, read_saved
 from lineal.sources.oci_tags import TAGGED, UNTAGGED, Survey
 
 _HELD: Final = 100
+_HELD_SIZE: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +118,7 @@ class _Looking:
                         continue
                     count += 1
                     top = self._notice(seen, top)
-                    if len(self._held) >= _HELD:
+                    if len(self._held) >= _HELD or sum(map(len, seen.objects)) >= _HELD_SIZE:
                         yield from self._release()
             except (Unseen, IntegrityError) as error:
                 gap = explain(error, str(image))

@@ -1,7 +1,7 @@
 """Container images as they are in a registry or on disk: every version by the digest of its manifest, hashed here."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from lineal.core.digest import Digest
@@ -71,67 +71,71 @@ class Looker:
 
     def observe(self, place: Place, image: Image, manifest: Manifest) -> Iterator[Seen | Gap]:
         """Yield an image of the repository of `image` as `manifest` describes it: of an index, its platforms first."""
-        yield from self._observe(place, image, manifest, None, 0)
+        yield from _Look(self, place, image).observe(manifest, None, 0)
 
-    def _observe(
-        self, place: Place, image: Image, manifest: Manifest, inherited: Stated | None, depth: int
-    ) -> Iterator[Seen | Gap]:
+
+@dataclass(slots=True)
+class _Look:
+    """A look at one image. `found` are the manifests read so far by digest, with the time of those described."""
+
+    looker: Looker
+    place: Place
+    image: Image
+    found: dict[str, str | None] = field(default_factory=dict)
+
+    def observe(self, manifest: Manifest, inherited: Stated | None, depth: int) -> Iterator[Seen | Gap]:
         if not manifest.is_index:
-            yield from self._observe_manifest(place, image, manifest, inherited)
+            yield from self._observe_manifest(manifest, inherited)
             return
         stated = read_stated(manifest.annotations, "annotation of the index") or inherited
-        parts: list[str] = []
-        moments: list[str] = []
+        parts: dict[str, str] = {}
         for descriptor in manifest.manifests[:_MOST_MANIFESTS]:
             if ATTESTATION in descriptor.annotations:
                 continue
-            for seen in self._observe_part(place, image, descriptor, stated, depth):
-                yield seen
-                if isinstance(seen, Seen) and seen.node.digest == descriptor.sha256:
-                    parts.append(seen.node.ref)
-                    moments.append(seen.observation.time)
+            if descriptor.digest not in self.found:
+                yield from self._observe_part(descriptor, stated, depth)
+            time = self.found.get(descriptor.digest)
+            if time is not None:
+                parts[f"{self.image.artifact}@{descriptor.digest}"] = time
         if len(manifest.manifests) > _MOST_MANIFESTS:
-            why = f"the index refers to {len(manifest.manifests)} manifests: {_MOST_MANIFESTS} of them were read"
-            yield Gap("oci.too_many", why, reference(image, manifest.digest))
-        created = oci_config.read_created(manifest.annotations.get(_CREATED)) or max(moments, default=None)
+            why = f"an index refers to {len(manifest.manifests)} manifests: {_MOST_MANIFESTS} of them were read"
+            yield Gap("oci.too_many", why, reference(self.image, manifest.digest))
+        created = oci_config.read_created(manifest.annotations.get(_CREATED)) or max(parts.values(), default=None)
         objects = _keep(manifest)
-        if not objects:
-            name = reference(image, manifest.digest)
-            yield Gap(
-                "oci.manifest_not_kept", "the manifest holds what looks like a secret: its bytes are not kept", name
-            )
-        node = self._node(image, manifest, _describe_index(manifest), objects)
-        edges = tuple(Edge(part, node.ref, "derived_from") for part in dict.fromkeys(parts) if part != node.ref)
-        yield self._seen(node, self._time(created), tuple(objects.values()), stated, edges)
+        yield from self._miss(manifest, objects)
+        node = self._node(manifest, _describe_index(manifest), objects)
+        edges = tuple(Edge(part, node.ref, "derived_from") for part in parts)
+        yield self._seen(node, created, tuple(objects.values()), stated, edges)
 
-    def _observe_part(
-        self, place: Place, image: Image, descriptor: Descriptor, inherited: Stated | None, depth: int
-    ) -> Iterator[Seen | Gap]:
-        about = f"{image.name}@{descriptor.digest}"
+    def _observe_part(self, descriptor: Descriptor, inherited: Stated | None, depth: int) -> Iterator[Seen | Gap]:
+        about = f"{self.image.name}@{descriptor.digest}"
         if descriptor.sha256 is None or depth >= _DEEPEST:
             yield Gap("oci.not_read", "a part of the index was not read: no SHA-256, or too deep in indexes", about)
             return
+        if len(self.found) >= _MOST_MANIFESTS:
+            why = f"the image has more than the {_MOST_MANIFESTS} manifests that are read of one"
+            yield Gap("oci.too_many", why, reference(self.image, descriptor.sha256))
+            return
+        self.found[descriptor.digest] = None
         try:
-            part = self._part(place, descriptor, about)
+            part = self._part(descriptor, about)
             stated = read_stated(descriptor.annotations, "annotation in the index") or inherited
-            yield from self._observe(place, image, part, stated, depth + 1)
+            yield from self.observe(part, stated, depth + 1)
         except Stopped:
             raise
         except Unseen as error:
             yield Gap(error.gap.code, error.gap.explanation, about)
 
-    def _part(self, place: Place, descriptor: Descriptor, about: str) -> Manifest:
-        known = None if descriptor.sha256 is None else self.kept(descriptor.sha256)
+    def _part(self, descriptor: Descriptor, about: str) -> Manifest:
+        known = None if descriptor.sha256 is None else self.looker.kept(descriptor.sha256)
         if known is None:
-            return place.manifest(descriptor.digest, descriptor)
+            return self.place.manifest(descriptor.digest, descriptor)
         return read_manifest(descriptor.check(known, about), about, descriptor.media_type)
 
-    def _observe_manifest(
-        self, place: Place, image: Image, manifest: Manifest, inherited: Stated | None
-    ) -> Iterator[Seen | Gap]:
-        name = reference(image, manifest.digest)
-        place.check_layers(manifest)
-        config, raw = self._config(place, manifest, name)
+    def _observe_manifest(self, manifest: Manifest, inherited: Stated | None) -> Iterator[Seen | Gap]:
+        name = reference(self.image, manifest.digest)
+        self.place.check_layers(manifest)
+        config, raw = self._config(manifest, name)
         detail = _describe_manifest(manifest)
         objects = _keep(manifest)
         if config is not None and raw is not None:
@@ -140,11 +144,8 @@ class Looker:
             if not config.is_plain:
                 why = "the configuration may hold secrets: it is recorded without them, and its bytes are not kept"
                 yield Gap("oci.config_not_kept", why, name)
-        if not objects.keys() & {"manifest"}:
-            yield Gap(
-                "oci.manifest_not_kept", "the manifest holds what looks like a secret: its bytes are not kept", name
-            )
-        node = self._node(image, manifest, detail, objects)
+        yield from self._miss(manifest, objects)
+        node = self._node(manifest, detail, objects)
         labels = {} if config is None else config.labels
         stated = (
             read_stated(manifest.annotations, "annotation of the manifest")
@@ -152,36 +153,45 @@ class Looker:
             or inherited
         )
         created = None if config is None else config.created
-        yield self._seen(node, self._time(created), tuple(objects.values()), stated)
+        yield self._seen(node, created, tuple(objects.values()), stated)
 
-    def _config(self, place: Place, manifest: Manifest, name: str) -> tuple[Config | None, bytes | None]:
+    def _config(self, manifest: Manifest, name: str) -> tuple[Config | None, bytes | None]:
         descriptor = manifest.config
         if descriptor is None or not manifest.is_image:
             return None, None
-        known = None if descriptor.sha256 is None else self.kept(descriptor.sha256)
-        raw = known if known is not None else place.blob(descriptor, oci_config.LARGEST)
+        known = None if descriptor.sha256 is None else self.looker.kept(descriptor.sha256)
+        raw = known if known is not None else self.place.blob(descriptor, oci_config.LARGEST)
         return oci_config.read_config(raw, f"the configuration of {name}"), raw
 
-    def _node(self, image: Image, manifest: Manifest, detail: dict[str, Any], objects: Mapping[str, bytes]) -> Node:
+    def _node(self, manifest: Manifest, detail: dict[str, Any], objects: Mapping[str, bytes]) -> Node:
         roles = {role: str(Digest.of(data)) for role, data in objects.items()}
         parts = [*([] if manifest.config is None else [("config", manifest.config)])]
         parts += [(f"layers/{number}", layer) for number, layer in enumerate(manifest.layers[:MAX_LISTED])]
         return Node(
-            ref=f"{image.artifact}@{manifest.digest}",
+            ref=f"{self.image.artifact}@{manifest.digest}",
             basis="verified",
             digest=manifest.digest,
-            detail={"image": image.name, **detail, **({"objects": roles} if roles else {})},
-            aliases=(reference(image, manifest.digest),),
+            detail={"image": self.image.name, **detail, **({"objects": roles} if roles else {})},
+            aliases=(reference(self.image, manifest.digest),),
             members=tuple((part.sha256, path) for path, part in parts if part.sha256 is not None),
         )
 
     def _seen(
-        self, node: Node, time: str, objects: tuple[bytes, ...], stated: Stated | None, edges: tuple[Edge, ...] = ()
+        self,
+        node: Node,
+        created: str | None,
+        objects: tuple[bytes, ...],
+        stated: Stated | None,
+        edges: tuple[Edge, ...] = (),
     ) -> Seen:
+        # An image came to be when its builder says, unless that cannot be, or has yet to come.
+        now = self.looker.now
+        time = created if created is not None and created <= now else now
+        self.found[str(node.digest)] = time
         observation = Observation(
             type=OBSERVED,
             time=time,
-            actor=self.actor,
+            actor=self.looker.actor,
             basis="verified",
             nodes=(node,),
             edges=edges,
@@ -189,9 +199,10 @@ class Looker:
         )
         return Seen(observation=observation, objects=objects, stated=stated)
 
-    def _time(self, created: str | None) -> str:
-        """Return when the image came to be: as its builder says, unless that cannot be, or has yet to come."""
-        return created if created is not None and created <= self.now else self.now
+    def _miss(self, manifest: Manifest, objects: Mapping[str, bytes]) -> Iterator[Gap]:
+        if "manifest" not in objects:
+            why = "the manifest holds what looks like a secret: its bytes are not kept"
+            yield Gap("oci.manifest_not_kept", why, reference(self.image, manifest.digest))
 
 
 def reference(image: Image, digest: Digest) -> str:

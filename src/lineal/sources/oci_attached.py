@@ -20,6 +20,7 @@ from lineal.sources.oci_registry import Repository
 
 ATTACHED: Final = "container.attached/1"
 KEPT_SIZE: Final = 1 << 20
+_ROOM: Final = 32 << 20
 _MOST: Final = 100
 _ABOUT: Final = "vnd.docker.reference.digest"
 _ANNOTATIONS_SIZE: Final = 1 << 14
@@ -72,7 +73,7 @@ class Attachments:
         objects: list[bytes] = []
         rows: list[dict[str, Any]] = []
         for digest in sorted(found):
-            row, kept, gaps = self._describe(*found[digest])
+            row, kept, gaps = self._describe(*found[digest], _ROOM - sum(map(len, objects)))
             yield from (Gap(gap.code, gap.explanation, about) for gap in gaps)
             rows.append(row)
             for name, data in kept:
@@ -129,7 +130,9 @@ class Attachments:
         except (Unseen, IntegrityError) as error:
             yield explain(error, f"{self.image.name}:{tag}")
 
-    def _describe(self, manifest: Manifest, via: str) -> tuple[dict[str, Any], list[tuple[str, bytes]], list[Gap]]:
+    def _describe(
+        self, manifest: Manifest, via: str, room: int
+    ) -> tuple[dict[str, Any], list[tuple[str, bytes]], list[Gap]]:
         """Return what is recorded of one thing attached, what of it is kept by role, and what could not be read."""
         kept: list[tuple[str, bytes]] = []
         gaps: list[Gap] = []
@@ -138,11 +141,12 @@ class Attachments:
         blobs = []
         for number, layer in enumerate(manifest.layers[:_MOST]):
             row: dict[str, Any] = {"digest": layer.digest, "media_type": layer.media_type, "size": layer.size}
-            data = self._blob(layer) if layer.size <= KEPT_SIZE else None
+            data = self._blob(layer) if layer.size <= min(KEPT_SIZE, room) else None
             if isinstance(data, Gap):
                 gaps.append(data)
             elif data is not None and layer.sha256 is not None and not redact(data.decode("utf-8", "replace"))[1]:
                 kept.append((f"blob {number}", data))
+                room -= len(data)
                 row["kept"] = True
             blobs.append(row)
         config = manifest.config.media_type if manifest.config is not None else None
