@@ -123,9 +123,18 @@ class Client:
         """Return a run to use as a context manager."""
         return Run(self.session, name, activity)
 
-    def snapshot(self, name: str, path: str | Path, *, keep: bool = True) -> Snapshotted:
-        """Record a dataset version; see `lineal snapshot`."""
-        return snapshot.snapshot(self.session, name, Path(path), keep=keep)
+    def snapshot(self, name: str, path: str | Path, *, keep: bool | None = None) -> Snapshotted:
+        """Record a file, a folder or a prefix of a bucket (``s3://…``) as a dataset version; see `lineal snapshot`.
+
+        `keep` is whether its bytes are stored: if left open, those of a file or folder are, those of a bucket not.
+        """
+        from lineal.sources.bucket_open import is_address
+
+        if isinstance(path, str) and is_address(path):
+            from lineal.app.snapshot_bucket import snapshot_bucket
+
+            return snapshot_bucket(self.session, name, path, keep=bool(keep))
+        return snapshot.snapshot(self.session, name, Path(path), keep=keep is not False)
 
     def record(self, observations: Sequence[Observation]) -> list[Receipt]:
         """Record observations in one durable commit, and return their places in the log: the way in for bulk."""

@@ -43,6 +43,13 @@ def test_a_bucket_without_versions_is_read(store: Store, proxy: Proxy) -> None:
     assert "AKIATEST" not in json.dumps(detail)
 
 
+def test_a_program_takes_it_by_its_address(store: Store, proxy: Proxy) -> None:
+    store.put(**{"p/a": b"a"})
+    uri = f"s3://{store.bucket}/p/"
+    assert store.ledger.snapshot("dataset:d", uri).version.detail["stored"] == "manifest"
+    assert store.ledger.snapshot("dataset:e", uri, keep=True).version.detail["stored"] == "dataset"
+
+
 def test_the_same_files_on_disk_are_the_same_version(store: Store, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     (folder / "a").mkdir(parents=True)
