@@ -23,6 +23,7 @@ from sagemaker_life import (
 
 from lineal.app.check import check
 from lineal.app.endpoints import current, serving_intervals
+from lineal.app.register import Registration, register
 from lineal.app.session import Session
 from lineal.catalog.reader import NodeView
 from lineal.core.digest import Digest
@@ -167,6 +168,23 @@ def test_an_endpoint_that_is_updating_is_told_when_it_has_settled(account: Accou
     assert look(session).recorded == 1
 
 
+def test_a_configuration_that_was_deleted_while_it_serves(account: Account, session: Session) -> None:
+    account.to_production()
+    look(session)
+    account.sagemaker.delete_endpoint_config(EndpointConfigName="first")
+    done = look(session)
+    assert (done.recorded, "sagemaker.config_gone" in codes(done)) == (0, True)
+    account.config("first", count=9)  # another of the same name, which the endpoint does not serve
+    done = look(session)
+    assert (done.recorded, "sagemaker.config_gone" in codes(done)) == (0, True)
+    account.deploy("first", name="Other")
+    account.sagemaker.delete_endpoint_config(EndpointConfigName="first")
+    look(session)
+    view = session.catalog.resolve("endpoint:Other")
+    assert view.detail["configuration"]["model"] is None
+    assert view.detail["configuration"]["config"]["variants"] == []
+
+
 def test_a_job_that_runs_is_recorded_when_it_has_ended(account: Account, session: Session) -> None:
     account.train()
     job = account.kept.training_jobs["Train-1"]
@@ -240,6 +258,27 @@ def test_regions_with_the_same_names_are_apart(account: Account, session: Sessio
     look(session, "us-east-1")
     assert current(session.catalog, "Scorer") is not None
     assert current(session.catalog, found.name) is None
+
+
+def test_a_model_and_a_group_of_one_name_are_apart(account: Account, session: Session) -> None:
+    account.train()
+    package = account.package(group="risk")
+    account.model("risk", package=package)
+    look(session)
+    assert session.catalog.resolve(package).name == "risk"
+    assert session.catalog.resolve(f"{PREFIX}model/risk").name == f"sagemaker/{REGION}/{ACCOUNT}/model/risk"
+    assert look(session).recorded == 0
+
+
+def test_a_registry_of_ones_own_keeps_its_name(account: Account, session: Session, tmp_path: Path) -> None:
+    file = tmp_path / "model.pkl"
+    file.write_bytes(b"my own")
+    register(session, "model:Risk", file, Registration(), os_user="ann")
+    account.train()
+    package = account.package()
+    look(session)
+    assert session.catalog.resolve("model:Risk@1").actor == "collector"
+    assert session.catalog.resolve(package).ref == f"model:sagemaker/{REGION}/{ACCOUNT}/model-package/Risk@1"
 
 
 def test_a_name_of_a_deleted_job_can_be_used_again(account: Account, session: Session) -> None:

@@ -62,6 +62,19 @@ def test_secrets_go_by_their_names_and_shapes() -> None:
     assert parameters({"api_key": '"hunter2hunter2"'})["api_key"]["value"] == "[redacted]"
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"ContainerArguments": ["--db-password", "hunter2hunter2", "--rows", "5"]},
+        {"Parameters": [{"Name": "DbPassword", "Type": "String", "DefaultValue": "hunter2hunter2"}]},
+        [{"Key": "api_token", "Value": "hunter2hunter2"}],
+        {"Environment": {"ApiKey": ["hunter2hunter2"]}},
+    ],
+)
+def test_secrets_go_from_arguments_and_pairs(said: object) -> None:
+    assert "hunter2" not in str(plain(said))
+
+
 def test_endless_text_is_cut_and_says_so() -> None:
     assert len(text("x" * 10**6)) < 20_000
     assert text("x" * 10**6).endswith("(1,000,000 characters)")

@@ -13,7 +13,7 @@ from lineal.core import path, timestamp
 from lineal.core.observation import Gap, Observation
 from lineal.sources.aws_session import MISSING, Refusal
 from lineal.sources.sagemaker_data import Places
-from lineal.sources.sagemaker_endpoints import SETTLED, Serving, read_serving, retirement, revision
+from lineal.sources.sagemaker_endpoints import SETTLED, Serving, is_newer, read_serving, retirement, revision
 from lineal.sources.sagemaker_lineage import Deployment, past_serving
 from lineal.sources.sagemaker_reading import CONFIG, ENDPOINT, Reader
 from lineal.sources.sagemaker_words import Arn
@@ -51,16 +51,27 @@ class Deployments:
             )
             return
         config = self._reader.describe(CONFIG, str(body.get("EndpointConfigName")))
-        if isinstance(config, Refusal):
+        last = self._last(spelled)
+        last = last if last is not None and self._serves(spelled, last) else None
+        if isinstance(config, Refusal) and config.kind != MISSING:
             self._reader.refused.add(ENDPOINT.name)
             yield config.gap(arn.text)
             return
+        if isinstance(config, Refusal) or is_newer(config, body):
+            yield Gap(
+                "sagemaker.config_gone",
+                "the configuration that it serves was deleted: what it held is not known",
+                arn.text,
+            )
+            config = {"EndpointConfigName": body.get("EndpointConfigName")}
+            if last is not None and config_name(last.detail) == config["EndpointConfigName"]:
+                return
         serving = read_serving(body, config, self._places)
-        last = self._last(spelled)
-        if last is not None and _fingerprint(last) == serving.fingerprint and self._serves(spelled, last):
+        if last is not None and _fingerprint(last) == serving.fingerprint:
             return
+        before = self._last(spelled)
+        after = "" if before is None else before.time or ""
         count = max((int(label or 0) for _, label, _ in self._lookup.versions("endpoint", spelled)), default=0)
-        after = "" if last is None else last.time or ""
         for past in self._past(serving, after):
             count += 1
             after = past.began
@@ -119,6 +130,12 @@ class Deployments:
         first = serving.models[0].ref
         approval = self._lookup.approval(first, serving.began)
         return revision(serving, f"endpoint:{spelled}", count, approval, self._lookup.label(first))
+
+
+def config_name(detail: Mapping[str, Any]) -> str | None:
+    """Return the name of the endpoint configuration that a revision says it serves."""
+    configuration = detail.get("configuration") or {}
+    return (configuration.get("config") or {}).get("endpoint_config")
 
 
 def _fingerprint(view: NodeView) -> str | None:

@@ -17,6 +17,9 @@ _MEANING: Final = {
 }
 
 
+LAST_CHANGE: Final = "DescribeModelPackage, last change"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """What somebody decided about a model package, and when: ``approved``, ``rejected`` or ``withdrawn``."""
@@ -43,7 +46,7 @@ def current_decision(package: Package, *, decided_before: bool) -> Decision | No
         time=max(changed or package.time, package.time),
         by=person(who, f"{NOBODY} (decided on {package.group})"),
         reason=text(str(package.body.get("ApprovalDescription") or "no reason is given in SageMaker")),
-        source="DescribeModelPackage",
+        source="DescribeModelPackage" if changed is None else LAST_CHANGE,
     )
 
 
@@ -59,9 +62,17 @@ def decision_event(package: Package, ref: str, shown: str, decision: Decision) -
     }
     approved = decision.word == "approved"
     act = {"activity": "approval", "name": f"approval of {shown}", **detail}
-    gaps: tuple[Gap, ...] = ()
+    gaps: list[Gap] = []
     if decision.by.startswith(NOBODY):
-        gaps = (Gap("sagemaker.approver_unknown", "SageMaker does not say who decided", package.arn.text),)
+        gaps.append(Gap("sagemaker.approver_unknown", "SageMaker does not say who decided", package.arn.text))
+    if decision.source == LAST_CHANGE:
+        gaps.append(
+            Gap(
+                "sagemaker.decided_before",
+                "when and by whom the package was last changed is known: the decision can be older, and another's",
+                package.arn.text,
+            )
+        )
     return Observation(
         type="model.approved/1" if approved else "model.rejected/1",
         time=decision.time,
@@ -72,6 +83,6 @@ def decision_event(package: Package, ref: str, shown: str, decision: Decision) -
             Node(ref=run, basis="observed", detail=act),
         ),
         edges=(Edge(run, ref, "approved"),) if approved else (),
-        gaps=gaps,
+        gaps=tuple(gaps),
         subject=(ref, shown, run),
     )

@@ -96,6 +96,12 @@ def read_serving(endpoint: Mapping[str, Any], config: Mapping[str, Any], places:
     )
 
 
+def is_newer(config: Mapping[str, Any], endpoint: Mapping[str, Any]) -> bool:
+    """Return whether a configuration was made after the endpoint last changed: then it serves another of that name."""
+    made, changed = moment(config.get("CreationTime")), moment(endpoint.get("LastModifiedTime"))
+    return made is not None and changed is not None and made > changed
+
+
 def _unknown_model(name: str, arn: Arn) -> Gap:
     if not name:
         return Gap(

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from lineal.core import canonical, timestamp
-from lineal.core.redaction import clean, redact_value, strip_url
+from lineal.core.redaction import clean, redact_argv, redact_value, strip_url
 from lineal.errors import BadInput
 
 LONGEST: Final = 16 * 1024
@@ -21,6 +21,9 @@ _LONGEST_RUN: Final = 128
 _LIMIT: Final = 2**53
 _DEEPEST: Final = 20
 _RESERVED: Final = frozenset({"_tuning_objective_metric", "default_user_module_name"})
+# Pairs such as {"Name": "db_password", "Value": …}: of tags, parameters, variables.
+_LABELS: Final = ("Name", "Key", "ParameterName")
+_VALUES: Final = frozenset({"Value", "DefaultValue", "StringValue", "Values", "EnumValues"})
 _ARN: Final = re.compile(
     r"(?P<head>arn:aws[a-z-]*:sagemaker:(?P<region>[a-z0-9-]+):(?P<account>[0-9]{12}):)(?P<kind>[a-z-]+)/(?P<rest>\S+)"
 )
@@ -91,12 +94,18 @@ def plain(value: object, name: str = "", depth: int = 0) -> Any:
         return value if -_LIMIT < value < _LIMIT else str(value)
     if isinstance(value, float):
         return canonical.decimal(value)
+    if isinstance(value, Mapping | list | tuple) and depth >= _DEEPEST:
+        return "(nested deeper)"
     if isinstance(value, Mapping):
-        if depth >= _DEEPEST:
-            return "(nested deeper)"
-        return {text(str(key)): plain(item, str(key), depth + 1) for key, item in value.items() if item is not None}
+        label = next((str(value[each]) for each in _LABELS if value.get(each)), "")
+        return {
+            text(str(key)): plain(item, label if label and key in _VALUES else str(key), depth + 1)
+            for key, item in value.items()
+            if item is not None
+        }
     if isinstance(value, list | tuple):
-        return "(nested deeper)" if depth >= _DEEPEST else [plain(item, name, depth + 1) for item in value]
+        words = all(isinstance(item, str) for item in value)  # arguments of a command, perhaps: --token X
+        return [plain(item, name, depth + 1) for item in (redact_argv(value)[0] if words else value)]
     return text(str(value), name)
 
 
