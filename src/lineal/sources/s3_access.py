@@ -1,6 +1,7 @@
 """Access to S3: clients with the ordinary credentials of AWS, which are used and never kept."""
 
 import os
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -15,19 +16,25 @@ _TRIES: Final = 8
 _CONNECT_SECONDS: Final = 10
 _READ_SECONDS: Final = 60
 _RETRY_SECONDS: Final = 120
+_USUAL: Final = re.compile(r"https://s3(\.[a-z0-9-]+)?\.amazonaws\.com(\.cn)?")
 _INSTALL: Final = "pip install 'lineal[aws]'"
 
 
 @dataclass(frozen=True, slots=True)
 class S3Access:
-    """A boto3 session, its client for S3, and the address of the server if that is not AWS.
+    """A boto3 session, its client for S3, and the address of the server where that is not the usual one of AWS.
 
     Clients of boto3 may be shared among threads.
     """
 
     session: Any
     client: Any
-    endpoint: str | None
+    address: str | None
+
+    @property
+    def endpoint(self) -> str | None:
+        """The address of a server other than AWS; None for AWS, also by its private and FIPS addresses."""
+        return self.address if _is_elsewhere(self.address) else None
 
     @property
     def shown_endpoint(self) -> str | None:
@@ -63,7 +70,7 @@ def open_s3(endpoint: str | None = None) -> S3Access:
             "s3", endpoint_url=endpoint, config=config, region_name=session.region_name or "us-east-1"
         )
         used = str(client.meta.endpoint_url)
-    return S3Access(session, client, used if _is_elsewhere(used) else None)
+    return S3Access(session, client, None if _USUAL.fullmatch(used) else used)
 
 
 def configured_endpoint() -> str | None:
@@ -91,12 +98,12 @@ def open_store(access: S3Access, bucket: str, region: str | None) -> Any:
 
         if access.session.get_credentials() is None:
             raise NoCredentialsError
-        options: dict[str, Any] = {} if access.endpoint is None else {"endpoint": access.endpoint}
+        options: dict[str, Any] = {} if access.address is None else {"endpoint": access.address}
         return S3Store(
             bucket,
             region=region or access.client.meta.region_name,
             credential_provider=Boto3CredentialProvider(access.session, ttl=timedelta(minutes=5)),
-            client_options=client_options(access.endpoint),
+            client_options=client_options(access.address),
             retry_config=retries(),
             virtual_hosted_style_request=False,
             **options,
