@@ -439,7 +439,7 @@ def test_lfs_pointers_and_their_content(world: World) -> None:
     folder = world.repository()
     data = b"a large model\n" * 1000
     oid = Digest.of(data).hex
-    for name, content in (("model.bin", data), ("lost.bin", b"nobody has this")):
+    for name, content in (("model.bin", data), ("copy.bin", data), ("lost.bin", b"nobody has this")):
         said = Digest.of(content).hex
         pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{said}\nsize {len(content)}\n"
         (folder / name).write_text(pointer)
@@ -452,6 +452,7 @@ def test_lfs_pointers_and_their_content(world: World) -> None:
     view = world.session.catalog.resolve(found.versions[0]["ref"])
     lfs = {each["path"]: (each["oid"], each["size"], each["stored"]) for each in view.detail["lfs"]}
     assert lfs["model.bin"] == (oid, len(data), True)
+    assert lfs["copy.bin"] == lfs["model.bin"]
     assert lfs["lost.bin"][2] is False
     assert world.session.objects.read(Digest.parse(view.detail["objects"]["lfs model.bin"])) == data
     assert found.versions[0]["verification"]["tree"]["holds"] is True

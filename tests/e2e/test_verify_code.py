@@ -17,7 +17,7 @@ from git_world import GIT, World, codes, git, make_world
 
 from lineal.core.digest import Digest
 from lineal.core.repository import parse
-from lineal.errors import SourceError
+from lineal.errors import BadInput, SourceError
 from lineal.sources.git_protection import open_protection
 from servers.git_http import PASSWORD, TOKEN, USER
 
@@ -271,7 +271,7 @@ def test_bytes_that_changed_in_the_store_are_not_the_commit(world: World) -> Non
 
 
 @pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
-def test_ssh_signatures(world: World) -> None:
+def test_ssh_signatures(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = world.repository()
     keys = {name: _ssh_key(world, name) for name in ("ada", "mallory")}
     signers = world.root / "signers"
@@ -282,7 +282,10 @@ def test_ssh_signatures(world: World) -> None:
         (folder / "who").write_text(name)
         world.commit(folder, f"signed by {name}", 3, "-S")
         git(folder, "tag", name)
-    good = verdict(world, folder, refs=("ada",), allowed_signers=str(signers))["signature"]
+    with pytest.raises(BadInput, match="no such file"):
+        world.collect(folder, verify=True, allowed_signers=str(world.root / "nobody"))
+    monkeypatch.chdir(world.root)
+    good = verdict(world, folder, refs=("ada",), allowed_signers="signers")["signature"]
     assert (good["holds"], good["state"], good["kind"], good["signer"]) == (True, "good", "ssh", "ada@example.org")
     assert good["key"].startswith("SHA256:")
     unknown = verdict(world, folder, refs=("mallory",), allowed_signers=str(signers))["signature"]

@@ -1,7 +1,7 @@
 """A commit as a version of code: its whole tree kept, byte by byte, from the objects of git; nothing is checked out."""
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -99,6 +99,8 @@ class _Work:
         self._with_submodules = with_submodules
         self._found: list[tuple[bytes, str, str]] = []
         self._kept: dict[str, tuple[Digest, int]] = {}
+        self._pointers: dict[str, git_lfs.Pointer] = {}
+        self._contents: dict[str, Path | Gap] = {}
         self._bytes = 0
 
     def entries(self) -> Iterator[manifest.Entry]:
@@ -155,12 +157,11 @@ class _Work:
             explanation = f"the submodule is recorded by its commit alone: {error.message}"
             self.tree.gaps.append(Gap("git.submodule_unreadable", explanation, paths.spell(path)))
 
-    def _keep(self, git: Git, files: Iterable[TreeEntry], prefix: bytes) -> None:
+    def _keep(self, git: Git, files: Sequence[TreeEntry], prefix: bytes) -> None:
         wanted: dict[str, bytes] = {}
         for entry in files:
             if entry.id not in self._kept:
                 wanted.setdefault(entry.id, prefix + entry.path)
-        pointers: list[tuple[bytes, git_lfs.Pointer]] = []
         with ObjectReader(git) as reader:
             for found in reader.each(wanted):
                 if found.kind != "blob":
@@ -170,9 +171,10 @@ class _Work:
                     )
                 data = self._keep_blob(found)
                 if data is not None and (pointer := git_lfs.read_pointer(data)) is not None:
-                    pointers.append((wanted[found.id], pointer))
-        for path, pointer in pointers:
-            self._keep_lfs(git, path, pointer)
+                    self._pointers[found.id] = pointer
+        for entry in files:
+            if (pointer := self._pointers.get(entry.id)) is not None:
+                self._keep_lfs(git, prefix + entry.path, pointer)
 
     def _keep_blob(self, found: Found) -> bytes | None:
         """Keep one blob and return its bytes if they are few enough to be an LFS pointer."""
@@ -196,11 +198,13 @@ class _Work:
         if len(self.tree.lfs) >= MOST_LFS:
             self.tree.gaps.append(Gap("git.lfs_many", f"of the files of Git LFS only {MOST_LFS} are recorded"))
             return
-        file = self._host.lfs(git, pointer)
+        file = self._contents.get(pointer.oid)
+        if file is None:
+            file = self._contents[pointer.oid] = self._host.lfs(git, pointer)
+            if isinstance(file, Path):
+                _keep_checked(self._keeper, file, pointer)
         if isinstance(file, Gap):
             self.tree.gaps.append(Gap(file.code, file.explanation, paths.spell(path)))
-        else:
-            _keep_checked(self._keeper, file, pointer)
         stored = isinstance(file, Path)
         self.tree.lfs.append({"path": paths.spell(path), "oid": pointer.oid, "size": pointer.size, "stored": stored})
 

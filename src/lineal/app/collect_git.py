@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -68,6 +68,10 @@ def collect_git(
     Nothing is checked out. Raises `BadInput` for what is no repository or no commit, `SourceError` if a host does not
     answer, `IntegrityError` where bytes are not those that git's ids name; what could not be had is a gap.
     """
+    if wanted.allowed_signers is not None:
+        if not os.path.isfile(wanted.allowed_signers):
+            raise BadInput(f"no such file of allowed signers: {wanted.allowed_signers!r}")
+        wanted = replace(wanted, allowed_signers=os.path.abspath(wanted.allowed_signers))
     with tempfile.TemporaryDirectory(prefix="lineal-git-") as folder:
         scratch = Path(folder)
         try:
@@ -242,7 +246,8 @@ class _Look:
             self.session,
             self.place.url,
             self.scratch,
-            local=self.place.having(kept[0].commit.id),
+            hash_name=self.place.history.format,
+            objects=self.place.object_folders,
             host=self.place.host,
             protected=wanted.protected,
             allowed_signers=wanted.allowed_signers,

@@ -82,6 +82,7 @@ class Verdict:
 class Verifier:
     """Asks the host of one repository, of which it fetches the history once, and answers about single commits.
 
+    `objects` are the folders of git's objects that have the commits; `host` the history, where it was fetched already.
     What the host could not be asked is in `gaps`, and not known in the answers.
     """
 
@@ -91,7 +92,8 @@ class Verifier:
         url: str | None,
         scratch: Path,
         *,
-        local: Git,
+        hash_name: str,
+        objects: Sequence[Path],
         host: tuple[Git, RemoteRefs] | None = None,
         protected: Sequence[str] = (),
         allowed_signers: str | None = None,
@@ -99,7 +101,8 @@ class Verifier:
         timeout: float = 600.0,
     ) -> None:
         self.gaps: list[Gap] = []
-        self._session, self._url, self._scratch, self._local = session, url, scratch, local
+        self._session, self._url, self._scratch = session, url, scratch
+        self._hash_name, self._objects = hash_name, tuple(objects)
         self._protected, self._allowed_signers, self._timeout = tuple(protected), allowed_signers, timeout
         self._host, self._protection = host, protection
         self._said: dict[str, bool] = {}
@@ -199,10 +202,10 @@ class Verifier:
     def _signature(self, commit: Commit) -> Answer:
         # A repository of ours: which program checks a signature is a setting, and theirs are not followed.
         folder = self._scratch / "signatures.git"
-        git = Git(folder, self._local.format, alternates=(self._local.folder / "objects",), timeout=self._timeout)
+        git = Git(folder, self._hash_name, alternates=self._objects, timeout=self._timeout)
         try:
             if not folder.is_dir():
-                make_scratch(folder, self._local.format, self._timeout)
+                make_scratch(folder, self._hash_name, self._timeout)
             found = git_signature.check_signature(git, commit, self._allowed_signers)
         except SourceError as error:
             return Answer(None, f"the signature could not be looked at: {error.message}")
@@ -211,7 +214,7 @@ class Verifier:
 
     def _tree(self, version: Kept) -> Answer:
         try:
-            found = stored_tree(self._session, version.digest, version.detail, self._local.format)
+            found = stored_tree(self._session, version.digest, version.detail, self._hash_name)
         except IntegrityError as error:
             return Answer(False, f"the bytes kept do not hold: {error.message}")
         except LinealError as error:

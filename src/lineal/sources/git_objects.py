@@ -16,7 +16,7 @@ from lineal.sources.git_program import Git
 
 ID: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 PIECE: Final = 1 << 20
-_TOGETHER: Final = 256  # names of this many objects fit into a pipe, so that writing them never waits
+_TOGETHER: Final = 56  # names of this many objects fit into the smallest pipe, so that writing them never waits
 _SMALL: Final = 64 << 20
 _SIGNATURES: Final = (
     (b"-----BEGIN SSH SIGNATURE", "ssh"),

@@ -65,6 +65,11 @@ class Place:
         """Return a repository that has the commit itself; raise `SourceError` if that cannot be had."""
         return self.history if holds(self.history, commit) else self.content(commit)
 
+    @property
+    def object_folders(self) -> tuple[Path, ...]:
+        """Where the objects lie that were read so far."""
+        return tuple(folder / "objects" for folder in (self.history.folder, self.scratch / "files.git"))
+
     def prefetch(self, commits: Sequence[str]) -> None:
         """Fetch `commits` with their files together, if they are at a host: one connection is quicker than many."""
         if self.is_host and self.url is not None and len(commits) > 1:
