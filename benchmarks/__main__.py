@@ -15,6 +15,7 @@ QUICK: Final = {
     "record": ("--seconds", "2", "--repeats", "2"),
     "start": ("--repeats", "5"),
     "run_overhead": ("--repeats", "2"),
+    "snapshot": ("--repeats", "1", "--files", "5000", "--gib", "1", "--entries", "100000"),
     "audit": ("--runs", "1000", "--repeats", "2"),
     "bucket": ("--objects", "500", "--large", "64", "--repeats", "2"),
 }

@@ -195,7 +195,7 @@ class Batch:
             target, temp = create_temp(self._places.tmp)
             published = False
             try:
-                digest = copy_and_hash(source, target, before.st_size, name)
+                digest = copy_and_hash(source, target, before.st_size, name, sync=True)
                 check_unchanged(before, source, name)
                 if digest.value not in self._staged and not self._is_stored(digest.value, before.st_size):
                     os.fsync(target)

@@ -10,13 +10,17 @@ import threading
 import time
 from collections.abc import Iterator
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from lineal.core.digest import Digest
 from lineal.errors import BadInput, ObjectChanged
 
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
 BUFFER: Final = 1 << 20
 _STEP: Final = 8 << 20
+_SYNC_EVERY: Final = 256 << 20
 _FICLONE: Final = 0x40049409  # linux/fs.h; ioctl_ficlone(2)
 _COARSE_CLOCK_NS: Final = 20_000_000
 _NO_FAST_COPY: Final = frozenset(
@@ -118,12 +122,15 @@ def hash_open(descriptor: int, size: int, name: str) -> Digest:
     return Digest(running.digest())
 
 
-def copy_and_hash(source: int, target: int, size: int, name: str, *, clone: bool | None = None) -> Digest:
+def copy_and_hash(
+    source: int, target: int, size: int, name: str, *, clone: bool | None = None, sync: bool = False
+) -> Digest:
     """Copy `size` bytes of the open `source` to the new, empty `target`; return the digest of what `target` holds.
 
     Shares the blocks where the file system can (FICLONE), else copies in the kernel; holes stay holes. With `clone`
     false blocks are never shared; with `clone` true nothing is copied, and `OSError` says that it would have to be.
-    The digest is of the stored bytes, never of the source, so that a writer who changes the source during the copy
+    With `sync`, what is copied goes to disk meanwhile, so that the caller's own `fsync` has little left to do. The
+    digest is of the stored bytes, never of the source, so that a writer who changes the source during the copy
     cannot make the two differ. Raises `ObjectChanged` if the source is shorter than `size`.
     """
     if clone is not False and _clone(source, target):
@@ -132,7 +139,7 @@ def copy_and_hash(source: int, target: int, size: int, name: str, *, clone: bool
         raise OSError(errno.EOPNOTSUPP, "the file system cannot share blocks between these files")
     os.ftruncate(target, size)
     running = hashlib.sha256()
-    with _Copier(source, target, size, name) as copied:
+    with _Copier(source, target, size, name, sync=sync) as copied:
         start = 0
         for end in copied:
             for piece in pieces(target, start, end):
@@ -165,28 +172,39 @@ def _clone(source: int, target: int) -> bool:
 class _Copier:
     """Copies step by step in a thread of its own; iterating gives the offsets up to which `target` is complete."""
 
-    def __init__(self, source: int, target: int, size: int, name: str) -> None:
+    def __init__(self, source: int, target: int, size: int, name: str, *, sync: bool) -> None:
         self._span = partial(_copy_span, source, target, name)
+        self._target = target
         self._size = size
+        self._sync = sync and size > _SYNC_EVERY
 
     def __enter__(self) -> Iterator[int]:
         from concurrent.futures import ThreadPoolExecutor  # takes 3 ms that small files need not pay
 
         self._pool = ThreadPoolExecutor(1)
+        self._syncing = ThreadPoolExecutor(1)
         return self._steps()
 
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(cancel_futures=True)
+        self._syncing.shutdown(cancel_futures=True)
 
     def _steps(self) -> Iterator[int]:
         starts = range(0, self._size, _STEP)
         steps = [(start, min(start + _STEP, self._size)) for start in starts]
         ahead = [self._pool.submit(self._span, *steps[0])] if steps else []
+        synced: list[Future[None]] = []
         for number, (_, end) in enumerate(steps):
             ahead.pop().result()
+            if self._sync and end % _SYNC_EVERY == 0 and end < self._size:
+                # Its result is asked for: an error of the disk is told once, and not by the last sync again.
+                synced = [each for each in synced if not each.done() or each.result()]
+                synced.append(self._syncing.submit(os.fdatasync, self._target))
             if number + 1 < len(steps):
                 ahead.append(self._pool.submit(self._span, *steps[number + 1]))
             yield end
+        for each in synced:
+            each.result()
 
 
 def _copy_span(source: int, target: int, name: str, start: int, end: int) -> None:
