@@ -191,6 +191,9 @@ def test_an_endpoint_that_nobody_may_look_at_is_not_retired(world: tuple[Account
     assert (done.recorded, "aws.denied" in codes(done)) == (0, True)
     assert session.catalog.resolve("endpoint:Scorer").ref == "endpoint:Scorer@1"
     lineage.denied = {"ListEndpoints"}
+    for status, words in ((404, "<!doctype html>"), (400, "Requested resource not found."), (500, "oops")):
+        lineage.faults["DescribeEndpoint"] = [(status, str(status), words)]
+        assert look(session).recorded == 0, "that says nothing of this endpoint"
     assert look(session).recorded == 1
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 from lineal.app.endpoints import current
 from lineal.app.sagemaker_lookup import Lookup
@@ -17,8 +17,6 @@ from lineal.sources.sagemaker_endpoints import SETTLED, Serving, is_newer, read_
 from lineal.sources.sagemaker_lineage import Deployment, past_serving
 from lineal.sources.sagemaker_reading import CONFIG, ENDPOINT, Reader
 from lineal.sources.sagemaker_words import Arn
-
-_GONE: Final = frozenset({"Deleting"})
 
 
 class Deployments:
@@ -93,7 +91,7 @@ class Deployments:
             if (said.get("region"), said.get("account")) != (region, account):
                 continue
             answer = self._reader.describe(ENDPOINT, str(said["name"]))
-            if isinstance(answer, Refusal) and answer.kind == MISSING:
+            if isinstance(answer, Refusal) and _says_gone(answer, str(said["name"])):
                 now = max(self._session.clock(), view.time or "")
                 yield retirement(view.canonical, view.digest, str(said["arn"]), now)
             elif isinstance(answer, Refusal):
@@ -130,6 +128,11 @@ class Deployments:
         first = serving.models[0].ref
         approval = self._lookup.approval(first, serving.began)
         return revision(serving, f"endpoint:{spelled}", count, approval, self._lookup.label(first))
+
+
+def _says_gone(answer: Refusal, name: str) -> bool:
+    """Return whether SageMaker itself says that this very endpoint is not there: a proxy's 404 says nothing of it."""
+    return answer.kind == MISSING and name.casefold() in answer.text.casefold()
 
 
 def config_name(detail: Mapping[str, Any]) -> str | None:

@@ -196,32 +196,8 @@ def revision(
     `approval` is the decision that stood on the model then, `shown` the model in the spelling that people type.
     """
     endpoint = f"{artifact}@{count}"
-    first = serving.models[0] if serving.models else None
     run = serving.arn.run(serving.name, "deployment", serving.began)
-    configuration: dict[str, Any] = {
-        "model": None if first is None else first.ref,
-        "digest": None if first is None else str(first.digest),
-        "container": serving.images[0].ref if serving.images else None,
-        "config": serving.config,
-        "command": [],
-    }
-    detail: dict[str, Any] = {
-        "model": shown,
-        "configuration": configuration,
-        "url": None,
-        "model_check": "not stated",
-        "probes": [],
-        "approval": None if approval is None else dict(approval),
-        "sagemaker": {
-            "kind": "endpoint",
-            "name": text(serving.name),
-            "arn": serving.arn.text,
-            "region": serving.arn.region,
-            "account": serving.arn.account,
-            "fingerprint": serving.fingerprint,
-            "told_by": serving.known_from,
-        },
-    }
+    detail = _describe(serving, approval, shown)
     act = {"activity": "deployment", "name": f"deploy {serving.name}", "state": "finished", "mechanism": "sagemaker"}
     used = [each.ref for each in (*serving.models, *serving.images)]
     nodes = [
@@ -229,7 +205,7 @@ def revision(
             ref=endpoint,
             basis="observed",
             version=str(count),
-            digest=Digest.of(canonical.encode(configuration)),
+            digest=Digest.of(canonical.encode(detail["configuration"])),
             detail=detail,
             aliases=serving.arn.named(serving.name),
         ),
@@ -250,6 +226,35 @@ def revision(
         subject=(endpoint, *(each.ref for each in serving.models), run),
         claims=(endpoint,),
     )
+
+
+def _describe(serving: Serving, approval: Mapping[str, Any] | None, shown: str | None) -> dict[str, Any]:
+    """Return the detail of a revision, in the words of `lineal deploy`."""
+    first = serving.models[0] if serving.models else None
+    configuration: dict[str, Any] = {
+        "model": None if first is None else first.ref,
+        "digest": None if first is None else str(first.digest),
+        "container": serving.images[0].ref if serving.images else None,
+        "config": serving.config,
+        "command": [],
+    }
+    return {
+        "model": shown,
+        "configuration": configuration,
+        "url": None,
+        "model_check": "not stated",
+        "probes": [],
+        "approval": None if approval is None else dict(approval),
+        "sagemaker": {
+            "kind": "endpoint",
+            "name": text(serving.name),
+            "arn": serving.arn.text,
+            "region": serving.arn.region,
+            "account": serving.arn.account,
+            "fingerprint": serving.fingerprint,
+            "told_by": serving.known_from,
+        },
+    }
 
 
 def retirement(revision_ref: str, digest: str | None, arn: str, at: str) -> Observation:
