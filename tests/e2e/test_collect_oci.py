@@ -311,3 +311,38 @@ def test_the_page_about_it_does_what_it_says(registry: Registry, tmp_path: Path)
                 pattern = re.sub(shown, real, pattern)
             assert re.search(pattern, printed), f"{text}\n\n{printed}"
     assert commands == 11
+
+
+def test_the_provenance_of_buildkit_leads_to_the_commit(registry: Registry, looker: Looker) -> None:
+    name = f"{registry.address}/provenance/app"
+    image = registry.put_image("provenance/app")
+    vcs = {"vcs": {"source": SOURCE, "revision": "b" * 40}}
+    said = {
+        "_type": "https://in-toto.io/Statement/v0.1",
+        "predicateType": "https://slsa.dev/provenance/v0.2",
+        "subject": [{"digest": {"sha256": image["digest"][7:]}}],
+        "predicate": {"metadata": {"https://mobyproject.org/buildkit@v1#metadata": vcs}},
+    }
+    data = json.dumps(said).encode()
+    statement = _artifact(registry, "provenance/app", None, None, data, "application/vnd.in-toto+json")
+    statement |= {
+        "annotations": {
+            "vnd.docker.reference.type": "attestation-manifest",
+            "vnd.docker.reference.digest": image["digest"],
+        }
+    }
+    registry.put_index("provenance/app", "v1", {"linux/amd64": image, "unknown/unknown": statement})
+    assert codes(looker.look(f"{name}:v1")) == []
+    assert _commits(looker, f"{name}:v1") == {"b" * 40}
+    assert looker.look(f"{name}:v1").collected.recorded == 0
+
+
+def test_a_tag_that_is_a_commit_with_a_label_that_is_a_repository(registry: Registry, looker: Looker) -> None:
+    name = f"{registry.address}/pipeline/app"
+    commit = "9" * 40
+    image = registry.put_image("pipeline/app", commit, labels={"org.opencontainers.image.source": SOURCE})
+    assert codes(looker.look(name, all_tags=True)) == []
+    assert _commits(looker, f"{name}@{image['digest']}") == {commit}
+    views = looker.session.catalog.find(looker.sources_of(f"{name}@{image['digest']}"))
+    assert {view.name for view in views.values() if view.kind == "code"} == {"github.com/acme/risk"}
+    assert looker.look(name, all_tags=True).collected.recorded == 0

@@ -194,6 +194,46 @@ def test_a_server_that_stalls_is_not_waited_for(
     assert looker.run_gaps()[0][0] == "oci.unreachable"
 
 
+@pytest.mark.parametrize("reply", [Reply(404), Reply(400), Reply(405), Reply(501)])
+def test_a_registry_that_knows_no_referrers_is_not_asked_again(
+    registry: FalseRegistry, looker: Looker, reply: Reply
+) -> None:
+    images = [registry.put_image("app", f"v{number}", author=str(number)) for number in range(2)]
+    registry.on("/v2/app/tags/list", Reply(200, b'{"tags": ["v0", "v1"]}', JSON))
+    for image in images:
+        registry.on(f"/v2/app/referrers/{digest_of(image)}", reply)
+    assert codes(looker.look(f"{registry.address}/app", all_tags=True)) == []
+    assert len([request for request in registry.asked if "referrers" in request.path]) == 1
+
+
+def test_referrers_are_read_where_a_registry_has_them(registry: FalseRegistry, looker: Looker) -> None:
+    image = registry.put_image("app", "v1")
+    subject = {"mediaType": MANIFEST, "digest": digest_of(image), "size": len(image)}
+    bom = registry.put_image("app", more={"artifactType": "application/spdx+json", "subject": subject})
+    gone = {"mediaType": MANIFEST, "digest": digest_of(b"gone"), "size": 4}
+    lie = {"mediaType": MANIFEST, "digest": digest_of(b"lie"), "size": len(bom)}
+    registry.on(f"/v2/app/manifests/{lie['digest']}", Reply(200, bom, {"Content-Type": MANIFEST}))
+    pages = [
+        {
+            "schemaVersion": 2,
+            "mediaType": INDEX,
+            "manifests": [{**subject, "digest": digest_of(bom), "size": len(bom)}],
+        },
+        {"schemaVersion": 2, "mediaType": INDEX, "manifests": [gone, lie]},
+    ]
+    path = f"/v2/app/referrers/{digest_of(image)}"
+    replies = [Reply(200, json.dumps(page).encode(), {"Content-Type": INDEX}) for page in pages]
+    registry.on(
+        path, Reply(200, replies[0].body, {"Content-Type": INDEX, "Link": f'<{path}?next=1>; rel="next"'}), replies[1]
+    )
+    done = looker.look(f"{registry.address}/app:v1")
+    assert sorted(codes(done)) == ["oci.digest_mismatch", "oci.not_there"]
+    attached = [
+        fact.detail["attached"] for fact in looker.facts(f"{registry.address}/app:v1") if "attached" in fact.detail
+    ]
+    assert [[row["digest"] for row in rows] for rows in attached] == [[digest_of(bom)]]
+
+
 def test_plain_http_needs_leave(looker: Looker, registry: FalseRegistry) -> None:
     environment = {"HTTP_PROXY": f"http://{registry.address}", "HTTPS_PROXY": f"http://{registry.address}"}
     manifest = registry.put_image("app", "v1")

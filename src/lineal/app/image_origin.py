@@ -29,12 +29,13 @@ class Origins:
     same: dict[str, list[NodeView]]
     holders: dict[str, list[tuple[NodeView, str]]]
     observed: frozenset[int]
+    stated: frozenset[tuple[str, bytes]]
 
     @classmethod
     def read(cls, session: Session, seen: Sequence[Seen]) -> "Origins":
         """Ask the catalog for everything that `seen` names, at once."""
         if not seen:
-            return cls(seen, {}, {}, {}, frozenset())
+            return cls(seen, {}, {}, {}, frozenset(), frozenset())
         catalog = session.catalog
         commits = sorted({each.stated.revision for each in seen if each.stated and each.stated.revision})
         digests = sorted({str(digest) for each in seen for digest in _names(each)})
@@ -42,7 +43,13 @@ class Origins:
         holders = catalog.holders([str(each.node.digest) for each in seen if _is_saved(each)])
         ids = {view.id for views in same.values() for view in views if view.kind == "container"}
         observed = frozenset(fact.node for fact in catalog.facts(sorted(ids)) if fact.type == OBSERVED)
-        return cls(seen, catalog.with_aliases(commits), same, holders, observed)
+        about = {view.id: ref for ref, view in catalog.find({each.node.ref for each in seen if each.stated}).items()}
+        stated = frozenset(
+            (about[fact.node], canonical.encode(fact.detail))
+            for fact in catalog.facts(list(about))
+            if fact.type == STATED
+        )
+        return cls(seen, catalog.with_aliases(commits), same, holders, observed, stated)
 
     def observe(self) -> Iterator[Observation | Gap]:
         """Yield each statement, with edges to the same image under other names, and what it was built from."""
@@ -53,7 +60,13 @@ class Origins:
             elif not (each.observation.type == TAGGED and each.stated is not None):
                 yield each.observation
             if each.stated is not None and each.stated.revision is not None:
-                yield self._origin(each, each.stated, each.stated.revision)
+                origin = self._origin(each, each.stated, each.stated.revision)
+                # Said by label, tag and provenance in turn, it is news once of each.
+                if isinstance(origin, Gap) or self._is_news(origin.nodes[0]):
+                    yield origin
+
+    def _is_news(self, node: Node) -> bool:
+        return (node.ref, canonical.encode(node.detail)) not in self.stated
 
     def _same(self, seen: Seen) -> Iterator[Edge]:
         """Yield edges that let a trace go on, from a name that only a claim or a run gave the image, to this one."""
@@ -90,7 +103,7 @@ class Origins:
             time=_just_after(seen.observation.time),
             actor=seen.observation.actor,
             basis="claimed",
-            nodes=(_with_origin(seen.node, stated), *nodes),
+            nodes=(_with_origin(seen.node, stated, code), *nodes),
             edges=(Edge(code, about, "derived_from"),),
             subject=(about, code),
         )
@@ -134,9 +147,9 @@ def _claim(name: str, commit: str, source: str | None) -> Node:
     )
 
 
-def _with_origin(node: Node, stated: Stated) -> Node:
+def _with_origin(node: Node, stated: Stated, code: str) -> Node:
     """Return the node with what it says of its origin alone: a claim of whoever built it."""
-    said = {"source": stated.source, "revision": stated.revision, "by": stated.by}
+    said = {"source": stated.source, "revision": stated.revision, "by": stated.by, "code": code}
     origin = {name: value for name, value in said.items() if value is not None}
     detail: dict[str, Any] = {"image": node.detail["image"], "built_from": origin}
     return replace(node, basis="claimed", detail=detail, aliases=(), members=())

@@ -210,13 +210,18 @@ def reference(image: Image, digest: Digest) -> str:
     return str(image.at(digest))
 
 
+def read_source(said: Mapping[str, str]) -> str | None:
+    """Return the address of the repository that labels or annotations name, without a password."""
+    source = next((said[name] for name in _SOURCE if said.get(name)), None)
+    return None if source is None else strip_url(source)[0]
+
+
 def read_stated(said: Mapping[str, str], by: str) -> Stated | None:
     """Return what labels or annotations say of the source, None if they name no commit."""
-    source = next((said[name] for name in _SOURCE if said.get(name)), None)
     revision = next((said[name] for name in _REVISION if said.get(name)), None)
     if revision is None:
         return None
-    return Stated(source=None if source is None else strip_url(source)[0], revision=revision.strip(), by=by)
+    return Stated(source=read_source(said), revision=revision.strip(), by=by)
 
 
 def explain(error: Unseen | IntegrityError, about: str) -> Gap:

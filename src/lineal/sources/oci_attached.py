@@ -5,7 +5,7 @@ where the registry does not offer them, and cosign's own tags ``sha256-HEX.sig``
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from lineal.core.digest import Digest
@@ -16,6 +16,7 @@ from lineal.errors import IntegrityError
 from lineal.sources.oci import Looker, Place, Seen, explain
 from lineal.sources.oci_http import NotThere, Stopped, Unseen
 from lineal.sources.oci_manifest import ATTESTATION, Descriptor, Manifest, read_manifest, shorten
+from lineal.sources.oci_provenance import read_provenance
 from lineal.sources.oci_registry import Repository
 
 ATTACHED: Final = "container.attached/1"
@@ -79,7 +80,9 @@ class Attachments:
             for name, data in kept:
                 roles[f"attached {digest.hex[:12]} {name}"] = str(Digest.of(data))
                 objects.append(data)
-        yield _say(self.looker, self.image, subject, rows, roles, tuple(objects))
+        said = (read_provenance(data, subject) for data in objects)
+        stated = next((each for each in said if each is not None), None)
+        yield replace(_say(self.looker, self.image, subject, rows, roles, tuple(objects)), stated=stated)
 
     def _find(self, subject: Digest, inside: Sequence[Descriptor]) -> Iterator[tuple[Manifest | Gap, str]]:
         for descriptor in inside:
@@ -183,7 +186,7 @@ def _say(
         ref=f"{image.artifact}@{subject}",
         basis="verified",
         digest=subject,
-        detail={"attached": rows, "objects": roles},
+        detail={"image": image.name, "attached": rows, "objects": roles},
     )
     observation = Observation(
         type=ATTACHED, time=looker.now, actor=looker.actor, basis="verified", nodes=(node,), subject=(node.ref,)

@@ -102,6 +102,11 @@ class Repository:
         except NotThere:
             self._has_referrers = False
             return None
+        except Unseen as error:
+            if error.gap.code != "oci.refused":
+                raise
+            self._has_referrers = False  # an old registry that takes the question amiss
+            return None
         return found
 
     def _pages(self, path: str, where: str) -> Iterator[Answer]:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from lineal.core.digest import Digest
@@ -10,7 +10,7 @@ from lineal.core.image import Image
 from lineal.core.observation import Gap, Node, Observation
 from lineal.errors import IntegrityError
 from lineal.sources import ecr
-from lineal.sources.oci import Looker, Seen, Stated, explain
+from lineal.sources.oci import Looker, Seen, Stated, explain, read_source
 from lineal.sources.oci_attached import Attachments
 from lineal.sources.oci_http import NotThere, Stopped, Unseen
 from lineal.sources.oci_manifest import Manifest, read_manifest
@@ -35,6 +35,8 @@ class Survey:
     standing: Mapping[str, str]
     environment: Mapping[str, str]
     attached: bool = True
+    sources: dict[Digest, str] = field(default_factory=dict)
+    """The repositories of code that images name, for those whose commit is only told by a tag."""
 
     def one(self, image: Image) -> Iterator[Seen | Gap]:
         """Yield the image that a tag or digest names. Raises `Unseen` and `IntegrityError`."""
@@ -86,7 +88,12 @@ class Survey:
         return None if known is None else read_manifest(known, f"{self.repository.image.name}:{tag}")
 
     def _image(self, image: Image, manifest: Manifest, listed: set[str] | None) -> Iterator[Seen | Gap]:
-        yield from self.looker.observe(self.repository, image, manifest)
+        for seen in self.looker.observe(self.repository, image, manifest):
+            yield seen
+            if isinstance(seen, Seen):
+                said = {**seen.node.detail.get("labels", {}), **seen.node.detail.get("annotations", {})}
+                if (source := read_source(said)) is not None:
+                    self.sources.setdefault(manifest.digest, source)
         if image.tag is not None and image.digest is None:
             yield self._tagged(image, manifest)
             yield from self._commit_of(image, manifest)
@@ -109,7 +116,7 @@ class Survey:
     def _commit_of(self, image: Image, manifest: Manifest) -> Iterator[Seen]:
         """Yield that a tag which is a commit names what the image was built from, as CodeBuild and others tag."""
         if image.tag is not None and COMMIT.fullmatch(image.tag):
-            stated = Stated(source=None, revision=image.tag, by="tag")
+            stated = Stated(source=self.sources.get(manifest.digest), revision=image.tag, by="tag")
             yield replace(self._tagged(image, manifest), stated=stated)
 
     def _gone(self, tag: str) -> Iterator[Seen | Gap]:
@@ -152,7 +159,8 @@ class Survey:
         else:
             detail |= {"tags": list(said.tags), **({"pushed": said.pushed} if said.pushed else {})}
             commits = [tag for tag in said.tags if COMMIT.fullmatch(tag)]
-            stated = Stated(source=None, revision=commits[0], by="tag") if len(commits) == 1 else None
+            source = self.sources.get(manifest.digest)
+            stated = Stated(source=source, revision=commits[0], by="tag") if len(commits) == 1 else None
         if "repository" in detail:
             node = Node(
                 ref=f"{image.artifact}@{manifest.digest}", basis="observed", digest=manifest.digest, detail=detail
