@@ -10,6 +10,7 @@ import pytest
 from commandline import make_place
 from git_world import GIT, World, codes, git, make_world
 
+from lineal.app.add import add
 from lineal.capture.git import read_git
 from lineal.capture.source_tree import SourceFile, walk_source
 from lineal.core import canonical
@@ -145,6 +146,15 @@ def test_commits_with_the_same_tree_are_one_version_with_many_names(world: World
     assert len(refs) == 1
     again = world.collect(folder, commits=(second, empty))
     assert [each["new"] for each in again.versions] == [False, False]
+
+
+def test_a_commit_names_what_was_read_of_it_before_what_was_claimed(world: World) -> None:
+    folder = world.repository()
+    commit = git(folder, "rev-parse", "HEAD")
+    (ref,) = [each["ref"] for each in world.collect(folder).versions]
+    add(world.session, "code", "risk", commit, where=None, os_user="t")
+    for text in (commit, commit[:12], f"code:risk@{commit}", f"code:risk@{commit[:12]}"):
+        assert world.session.catalog.resolve(text).ref == ref
 
 
 def test_a_linked_worktree_a_detached_head_and_a_bare_repository(world: World) -> None:
@@ -419,6 +429,37 @@ def test_a_submodule_elsewhere_is_fetched_only_if_asked(world: World) -> None:
     assert len(world.host.requests) > asked
     view = world.session.catalog.resolve(found.versions[0]["ref"])
     assert b"lib/src/train.py" in [entry.path for entry in world.entries(view.digest)]
+
+
+@pytest.mark.parametrize(
+    "said", ["ext::sh -c 'touch {trap}'", "--upload-pack=touch {trap}", "file://{secret}", "{secret}"]
+)
+def test_submodules_that_name_a_program_or_a_folder(world: World, said: str) -> None:
+    trap, secret = world.root / "trap", world.repository("secret")
+    folder = world.repository()
+    git(folder, "submodule", "add", "-q", str(secret), "lib")
+    git(folder, "config", "-f", ".gitmodules", "submodule.lib.url", said.format(trap=trap, secret=secret))
+    git(folder, "config", "-f", ".gitmodules", "submodule.lib.update", f"!touch {trap}")
+    commit = world.commit(folder, "with a submodule", 3)
+    bare = world.root / "bare.git"
+    git(world.root, "clone", "-q", "--bare", str(folder), str(bare))
+    assert codes(world.collect(bare, commits=(commit,))) in (["git.submodule"], ["git.submodule_elsewhere"])
+    asked = world.collect(bare, commits=(commit,), submodules=True)
+    assert codes(asked) == ([] if "{secret}" in said else ["git.submodule"])
+    assert not trap.exists()
+
+
+def test_codecommit_takes_its_region_from_the_environment(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = world.repository()
+    git(folder, "remote", "add", "origin", "codecommit://profile@risk")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    checkout = read_git(folder)
+    found = world.collect(folder)
+    view = world.session.catalog.resolve(found.versions[0]["ref"])
+    assert view.name == "git-codecommit.eu-west-1.amazonaws.com/v1/repos/risk"
+    assert checkout is not None
+    assert checkout.name == view.name
+    assert view.detail["permalink"].startswith("https://eu-west-1.console.aws.amazon.com/codesuite/codecommit/")
 
 
 def test_a_relative_submodule_comes_from_the_parents_host(world: World) -> None:

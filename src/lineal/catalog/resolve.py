@@ -101,14 +101,25 @@ def _choose(named: ref.Ref, found: list[NodeView]) -> NodeView:
         found = exact or found
     if not found:
         raise UnknownRef(f"nothing is recorded as {named}")
-    if isinstance(named, ref.ForeignRef):  # of a commit, the version that it is goes before one with changes upon it
-        found = [view for view in found if view.version == named.text] or found
+    if isinstance(named, ref.ForeignRef | ref.VersionRef):
+        found = _of_commit(found)
     if isinstance(named, ref.ForeignRef) and len({(view.kind, view.name) for view in found}) == 1:
         return max(found, key=_start if found[0].kind == "endpoint" else attrgetter("age"))
     if len(found) > 1:
         first = ", ".join(view.ref for view in sorted(found, key=attrgetter("age"))[:8])
         raise AmbiguousRef(f"{named} names {len(found)} things: {first}")
     return found[0]
+
+
+def _of_commit(found: list[NodeView]) -> list[NodeView]:
+    """Return of several versions of one commit the one that is meant: what was read goes before what was claimed, the
+    later before the earlier, and the commit itself before what had changes upon it.
+    """
+    commits = {(view.kind, view.name, (view.version or "").partition("+")[0]) for view in found}
+    clean = [view for view in found if view.kind == "code" and view.version and "+" not in view.version]
+    if len(commits) != 1 or not clean:
+        return found
+    return [max(clean, key=lambda view: (view.basis != "claimed", view.age))]
 
 
 def _refuse_retired(connection: sa.Connection, revision: NodeView, moment: Moment) -> None:
