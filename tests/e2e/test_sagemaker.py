@@ -302,6 +302,28 @@ def test_a_tag_alone_fixes_no_image(account: Account, session: Session) -> None:
     assert "sagemaker.image_not_fixed" in {gap["code"] for gap in gaps}
 
 
+def test_a_tag_names_what_its_registry_was_seen_to_have_then(account: Account, session: Session) -> None:
+    first, second = "sha256:" + "11" * 32, "sha256:" + "22" * 32
+    for minutes, digest in ((30, first), (20, second), (10, first)):
+        node = Node(
+            ref=f"container:{IMAGE}@{digest}", basis="observed", digest=Digest.parse(digest),
+            detail={"image": IMAGE, "tag": "prod"}, aliases=(f"{IMAGE}:prod",),
+        )  # fmt: skip
+        when = spell(ago(minutes))
+        session.say(Observation(type="container.tagged/1", time=when, actor="ann", basis="observed", nodes=(node,)))
+    for name, minutes in (("Early", 40), ("Then", 15), ("Now", 5)):
+        account.train(name, image=f"{IMAGE}:prod")
+        job = account.kept.training_jobs[name]
+        account.shift({name: job}, minutes=-minutes)
+    look(session)
+    used = {}
+    for name in ("Early", "Then", "Now"):
+        near = inputs(session, f"{PREFIX}training-job/{name}")
+        used[name] = next(view for view in near if view.kind == "container")
+    assert (used["Then"].digest, used["Now"].digest) == (second, first)
+    assert used["Early"].detail["fixed"] is False
+
+
 def snapshot_of(session: Session, name: str, folder: Path, uri: str, when: str | None = None) -> NodeView:
     """Record a dataset version as a snapshot of a bucket does: with the address as an alias."""
     taken = snapshot(folder, session.objects)

@@ -94,7 +94,7 @@ class _Look:
         self._since = since
         self._lookup = Lookup(session)
         self._reader = Reader(scope.access.client("sagemaker"))
-        self._places = Places(scope.access.client("s3"), self._lookup.named)
+        self._places = Places(scope.access.client("s3"), self._lookup.named, self._lookup.tagged)
         self._lineage = OwnLineage(self._lookup, self._places, self._reader)
         self._parents: dict[str, str] = {}
         self._account = scope.account

@@ -5,9 +5,11 @@ from typing import Any, Final
 
 from lineal.app.registry import APPROVED, REJECTED, approval_of
 from lineal.app.session import Session
+from lineal.app.tag_history import TagHistory, read_history
 from lineal.catalog.graph import NOW, Moment
 from lineal.catalog.reader import NodeView
 from lineal.core import path
+from lineal.core.image import Image
 from lineal.core.observation import Node, Observation
 from lineal.sources.sagemaker_found import Recorded
 from lineal.sources.sagemaker_words import Arn, small
@@ -19,6 +21,8 @@ class Lookup:
     """Answers from the catalog, and from what was said a moment ago and is not in it yet."""
 
     def __init__(self, session: Session) -> None:
+        self._session = session
+        self._tags: dict[str, TagHistory] = {}
         # Others may speak meanwhile: what they say counts from the next collection on.
         self._catalog = session.catalog
         self._aliases: dict[str, dict[str, Recorded]] = {}
@@ -66,6 +70,17 @@ class Lookup:
             if each.ref.startswith(f"{kind}:") and isinstance(said, dict) and small(str(said.get("arn"))) == small(arn):
                 return each
         return None
+
+    def tagged(self, image: Image, at: str) -> str | None:
+        """Return the digest that a tag named at a moment, by what was collected of its registry; None if not known."""
+        if image.name not in self._tags:
+            self._tags[image.name] = read_history(self._session, image)
+        history = self._tags[image.name]
+        states = history.tags.get(image.tag or "", ())
+        then = [state for state in states if state.time <= at]
+        if not then and states and history.is_immutable(states[0].time):
+            return states[0].digest  # a tag that cannot move named what it was found to name later
+        return then[-1].digest if then else None
 
     def since(self, ref: str) -> str:
         """Return the moment from which a thing is on record; empty if it is not."""

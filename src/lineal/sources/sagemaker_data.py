@@ -22,6 +22,7 @@ from lineal.sources.sagemaker_found import (
     Found,
     Head,
     Named,
+    Tagged,
     address_found,
     digest_of,
     foreign_found,
@@ -36,11 +37,12 @@ _SLACK: Final = timedelta(hours=1)
 
 
 class Places:
-    """Finds out what addresses stand for; `s3` is a client of S3 or None, `named` what is on record."""
+    """Finds out what addresses stand for; `s3` is a client of S3 or None, `named` and `tagged` what is on record."""
 
-    def __init__(self, s3: Any, named: Named) -> None:
+    def __init__(self, s3: Any, named: Named, tagged: Tagged) -> None:
         self._objects = Objects(s3)
         self._named = named
+        self._tagged = tagged
 
     def read(self, address: str, at: str) -> Found:
         """Return what was at `address` when it was read at the moment `at`."""
@@ -137,6 +139,9 @@ class Places:
         except BadRef:
             return foreign_found(address, kind="container")
         digest = exact.digest or named.digest
+        seen = None if digest is not None else self._tagged(named, at)
+        if seen is not None:
+            return Found(ref=f"{named.artifact}@{seen}", digest=Digest.parse(seen))
         aliases = tuple(dict.fromkeys(str(each) for each in (named, exact)))
         if digest is not None:
             node = Node(

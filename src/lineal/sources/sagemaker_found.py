@@ -7,6 +7,7 @@ from typing import Any, Final
 from lineal.core import canonical, path
 from lineal.core.digest import Digest
 from lineal.core.edge import Edge
+from lineal.core.image import Image
 from lineal.core.observation import Gap, Node
 from lineal.core.redaction import clean, strip_url
 from lineal.sources.bucket import BucketUri
@@ -26,6 +27,10 @@ class Recorded:
 
 Named = Callable[[Sequence[str], str | None], Sequence[Recorded]]
 """What is recorded under any of some foreign names by a moment (None: until now), newest first."""
+
+
+Tagged = Callable[[Image, str], str | None]
+"""Which digest the tag of an image named at a moment, as far as that is on record; None where it is not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
