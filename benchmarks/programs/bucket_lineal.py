@@ -5,13 +5,13 @@ import sys
 from pathlib import Path
 
 import lineal
-from lineal.app.snapshot_bucket import snapshot_bucket
+from lineal.app.snapshot_bucket import Asked, snapshot_bucket
 from lineal.core.digest import Digest
 from lineal.datasets import manifest
 
 uri, ledger, out = sys.argv[1:4]
 with lineal.open(ledger) as opened:
-    taken = snapshot_bucket(opened.session, "dataset:benchmark", uri, basis="content")
+    taken = snapshot_bucket(opened.session, "dataset:benchmark", uri, Asked(basis="content"))
     objects = opened.session.objects
     root = manifest.load(Digest.parse(taken.version.digest or ""), objects)
     found = {entry.path.decode(): entry.digest.hex for entry in manifest.entries(root, objects)}

@@ -131,9 +131,9 @@ class Client:
         from lineal.sources.bucket_open import is_address
 
         if isinstance(path, str) and is_address(path):
-            from lineal.app.snapshot_bucket import snapshot_bucket
+            from lineal.app.snapshot_bucket import Asked, snapshot_bucket
 
-            return snapshot_bucket(self.session, name, path, keep=bool(keep))
+            return snapshot_bucket(self.session, name, path, Asked(keep=bool(keep)))
         return snapshot.snapshot(self.session, name, Path(path), keep=keep is not False)
 
     def record(self, observations: Sequence[Observation]) -> list[Receipt]:

@@ -54,6 +54,7 @@ def test_mistakes_are_named_without_a_traceback(place: Place, store: Store) -> N
         ((uri, "--basis", "pin", "--store"), 2),
         ((".", "--basis", "pin"), 2),
         ((f"s3://{store.bucket}/none/",), 2),
+        ((uri, "--jobs", "2"), 2),
         (("s3://",), 2),
         (("gs://lake/p/", "--endpoint-url", "http://127.0.0.1:1"), 2),
         ((uri, "--endpoint-url", "ftp://x"), 2),

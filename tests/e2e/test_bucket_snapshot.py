@@ -77,6 +77,8 @@ def test_what_has_not_changed_is_not_read_again(store: Store, proxy: Proxy) -> N
     assert not store.snapshot().new
     assert store.snapshot(name="dataset:other").new
     assert proxy.count("GET") == 0
+    assert not store.snapshot(paranoid=True).new
+    assert proxy.count("GET") == 30
 
 
 def test_a_stored_checksum_is_taken_without_reading(store: Store, proxy: Proxy) -> None:

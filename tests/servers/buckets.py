@@ -10,7 +10,7 @@ import pytest
 import lineal
 from lineal.app.bucket_drift import check_bucket
 from lineal.app.snapshot import Snapshotted
-from lineal.app.snapshot_bucket import snapshot_bucket
+from lineal.app.snapshot_bucket import Asked, snapshot_bucket
 from lineal.client import Client
 from lineal.core.digest import Digest
 from lineal.datasets import manifest
@@ -38,7 +38,7 @@ class Store:
         self.client.put_bucket_versioning(Bucket=self.bucket, VersioningConfiguration={"Status": status})
 
     def snapshot(self, place: str = "p/", name: str = "dataset:d", **more: Any) -> Snapshotted:
-        return snapshot_bucket(self.ledger.session, name, f"s3://{self.bucket}/{place}", **more)
+        return snapshot_bucket(self.ledger.session, name, f"s3://{self.bucket}/{place}", Asked(**more))
 
     def entries(self, taken: Snapshotted) -> dict[str, manifest.Entry]:
         root = manifest.load(Digest.parse(taken.version.digest or ""), self.ledger.session.objects)

@@ -26,11 +26,13 @@ _KEEP_SECONDS: Final = 30 * 24 * 3600
 class Resume:
     """The objects of one place (server and prefix) that were read. Does nothing where its file cannot be used."""
 
-    def __init__(self, file: Path, place: str) -> None:
+    def __init__(self, file: Path | None, place: str) -> None:
         self._place = place
         self._rows: list[tuple[str, bytes, bytes, str, bytes, int]] = []
         self._database: sqlite3.Connection | None = None
         self._is_empty = True
+        if file is None:
+            return
         with suppress(OSError, sqlite3.Error):
             file.parent.mkdir(exist_ok=True)
             self._database = sqlite3.connect(file, timeout=_BUSY_SECONDS, isolation_level=None)

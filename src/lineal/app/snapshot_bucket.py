@@ -1,12 +1,11 @@
 """Record what lies below a prefix of a bucket as a dataset version, downloading as little as fixes its content."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast, get_args
 
 from lineal.app.bucket_files import Basis, BucketFiles, Progress
 from lineal.app.bucket_known import PINS, Known
+from lineal.app.bucket_listed import listed
 from lineal.app.bucket_resume import Resume
 from lineal.app.naming import next_number, parse_artifact, version_ref
 from lineal.app.session import Session
@@ -18,20 +17,14 @@ from lineal.core.redaction import strip_url
 from lineal.core.ref import ArtifactRef
 from lineal.datasets import manifest
 from lineal.datasets.manifest import Manifest
-from lineal.errors import BadInput, SourceDenied, UsageError
-from lineal.sources.bucket import Bucket, BucketUri, Described, Listed
-from lineal.sources.bucket_listing import Listing
+from lineal.errors import UsageError
+from lineal.sources.bucket import Bucket, BucketUri, Described
 from lineal.sources.bucket_open import open_bucket
-from lineal.sources.bucket_partition import partition_of
 from lineal.sources.bucket_reading import Reader
-from lineal.sources.s3_inventory import Inventory, open_inventory
+from lineal.sources.s3_inventory import open_inventory
 
 ORIGIN: Final = "bucket"
 _SNAPSHOTTED: Final = "dataset.snapshotted/1"
-_NOT_FIXED: Final = (
-    "{count} of {all} files are known by their ETag alone: it tells that an object changed, not which bytes it had, "
-    "and once it is overwritten nothing can be restored"
-)
 
 
 def read_basis(text: str | None) -> Basis:
@@ -40,6 +33,27 @@ def read_basis(text: str | None) -> Basis:
         if text in (basis, None):
             return cast(Basis, basis)
     raise UsageError(f"no such basis of identity: {text!r}", fix=f"One of {', '.join(get_args(Basis))}.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """How a snapshot of a bucket is to be taken.
+
+    `basis` says what identifies a file. ``auto``: its version where the bucket keeps versions, else the SHA-256 that
+    the store has of it, else its bytes, which are read. ``content``: always a SHA-256 of the bytes, the store's or our
+    own. ``pin``: version and ETag, nothing is read. With `keep` every byte is read and stored. `endpoint` is another
+    server than AWS, `inventory` an S3 Inventory to take for the listing. What has not changed since the last version
+    is not read again, unless `paranoid`.
+    """
+
+    basis: Basis = "auto"
+    keep: bool = False
+    endpoint: str | None = None
+    inventory: str | None = None
+    paranoid: bool = False
+
+
+_AS_USUAL: Final = Asked()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,32 +71,24 @@ def snapshot_bucket(
     session: Session,
     name: str,
     address: str,
+    asked: Asked = _AS_USUAL,
     *,
-    basis: Basis = "auto",
-    keep: bool = False,
-    endpoint: str | None = None,
-    inventory: str | None = None,
+    on_total: Progress | None = None,
     on_progress: Progress | None = None,
 ) -> Snapshotted:
     """Record the objects below `address` (``s3://BUCKET/PREFIX/``, or one object) as a version of the dataset `name`.
 
-    `basis` says what identifies a file. ``auto``: its version where the bucket keeps versions, else the SHA-256 that
-    the store has of it, else its bytes, which are read. ``content``: always a SHA-256 of the bytes, the store's or our
-    own. ``pin``: version and ETag, nothing is read. With `keep` every byte is read and stored. `endpoint` is another
-    server than AWS, `inventory` an S3 Inventory to take for the listing. What has not changed since the last version
-    is not read again. On any error there is no version.
-
-    Raises `BadInput`, `BadRef`, `UsageError`, `ObjectChanged` if somebody writes to the prefix, `SourceError` branches.
+    `on_total` gets the number of objects and their bytes once all are listed, `on_progress` those done so far. On any
+    error there is no version. Raises `BadInput`, `BadRef`, `UsageError`, `ObjectChanged` if somebody writes to the
+    prefix, and `SourceError` branches.
     """
     artifact = parse_artifact(name, "dataset")
-    if basis == "pin" and keep:
+    if asked.basis == "pin" and asked.keep:
         raise UsageError("--store keeps bytes, --basis pin reads none", fix="Leave one of them out.")
     happened = session.clock()
-    bucket = open_bucket(BucketUri.parse(address), endpoint)
-    report = on_progress or (lambda _files, _bytes: None)
-    taken = _take(
-        session, artifact, bucket, basis=basis, keep=keep, endpoint=endpoint, inventory=inventory, report=report
-    )
+    bucket = open_bucket(BucketUri.parse(address), asked.endpoint)
+    nothing: Progress = lambda _files, _bytes: None  # noqa: E731
+    taken = _take(session, artifact, bucket, asked, on_total or nothing, on_progress or nothing)
     canonical = version_ref(artifact, taken.files.digest)
     uri = BucketUri.parse(taken.detail["uri"])
 
@@ -93,42 +99,38 @@ def snapshot_bucket(
         return _observe(session, artifact, taken, uri=uri, happened=happened)
 
     new = session.say_numbered(observe) is not None
-    if not new and keep:
+    if not new and asked.keep:
         _say_kept(session, canonical, taken)
     gaps = tuple(replace(gap, about=canonical) for gap in taken.gaps)
     return Snapshotted(session.catalog.resolve(canonical), new, taken.files.count, taken.files.size, gaps)
 
 
 def _take(
-    session: Session,
-    artifact: ArtifactRef,
-    bucket: Bucket,
-    *,
-    basis: Basis,
-    keep: bool,
-    endpoint: str | None,
-    inventory: str | None,
-    report: Progress,
+    session: Session, artifact: ArtifactRef, bucket: Bucket, asked: Asked, on_total: Progress, report: Progress
 ) -> _Taken:
     described = bucket.describe()
-    listing_of = None if inventory is None else open_inventory(inventory, bucket.uri, endpoint)
-    with listed(bucket, described, listing_of, report) as found:
-        known = Known.of_last(session, artifact, found.uri, described.endpoint)
-        place = f"{described.endpoint or ''} {found.uri}"
-        with Resume(session.ledger.home.change_index.with_name("buckets.db"), place) as resume:
+    inventory = None if asked.inventory is None else open_inventory(asked.inventory, bucket.uri, asked.endpoint)
+    with listed(bucket, described, inventory, report) as found:
+        on_total(found.listing.count, found.listing.bytes)
+        known = Known() if asked.paranoid else Known.of_last(session, artifact, found.uri, described.endpoint)
+        file = session.ledger.home.change_index.with_name("buckets.db")
+        with Resume(None if asked.paranoid else file, f"{described.endpoint or ''} {found.uri}") as resume:
             with session.objects.batch() as batch, Reader(bucket) as reader:
-                files = BucketFiles(reader, session.objects, batch, known, resume, basis=basis, keep=keep)
+                files = BucketFiles(reader, session.objects, batch, known, resume, basis=asked.basis, keep=asked.keep)
                 root = manifest.write(files.entries(found.listing, report), files.put)
                 pins = files.pins.finish()
             resume.forget()
         gaps = [*described.gaps, *found.gaps, *found.listing.gaps]
         if weak := files.bases["etag"]:
-            gaps.append(Gap("bucket.pin_not_fixed", _NOT_FIXED.format(count=weak, all=root.count)))
+            explanation = (
+                f"{weak} of {root.count} files are known by their ETag alone: it tells a change, not the bytes"
+            )
+            gaps.append(Gap("bucket.pin_not_fixed", explanation))
         detail = {
             "uri": strip_url(str(found.uri))[0],
             "files": root.count,
             "bytes": root.size,
-            "stored": "dataset" if keep else "manifest",
+            "stored": "dataset" if asked.keep else "manifest",
             "origin": ORIGIN,
             "objects": {PINS: str(pins.digest)},
             "members": "all" if root.count <= MAX_MEMBERS else "too many to list: see the manifest",
@@ -204,63 +206,3 @@ def _origins(session: Session, canonical: str, members: tuple[tuple[Digest, str]
     known = session.catalog.with_digests(sorted(digests))
     files = {view.canonical for views in known.values() for view in views if view.kind == "file"}
     return [Edge(file, canonical, "derived_from") for file in sorted(files)]
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A complete listing, in order, and the address of what was listed; what it says of itself, and its gaps."""
-
-    uri: BucketUri
-    listing: Listing
-    detail: dict[str, Any]
-    gaps: tuple[Gap, ...]
-
-
-@contextmanager
-def listed(
-    bucket: Bucket, described: Described, inventory: Inventory | None = None, report: Progress | None = None
-) -> Iterator[Found]:
-    """Give the whole listing of what the address of `bucket` names, an object or a prefix.
-
-    Raises `BadInput` if there is nothing, `SourceError` branches if the listing does not come to its end.
-    """
-    uri, report = bucket.uri, report or (lambda _files, _bytes: None)
-    gaps: list[Gap] = []
-    detail = {} if inventory is None else inventory.detail()
-    single = None if uri.is_prefix or inventory is not None else bucket.find(uri.key)
-    uri = uri if single is not None else uri.as_prefix()
-    cut = uri.key.rfind("/") + 1 if single is not None else len(uri.key)
-    with Listing(cut) as listing:
-        if single is not None:
-            listing.add([single])
-        else:
-            if inventory is not None:
-                _add(listing, inventory.pages(uri.key), report)
-            else:
-                gaps = _fill(listing, bucket, uri, described, report)
-            if partition := partition_of(uri.key):
-                detail["partition"] = partition
-        listing.settle()
-        if not listing.count:
-            raise BadInput(f"there are no objects below {uri}", fix="`aws s3 ls` must list some there.")
-        yield Found(uri, listing, detail, tuple(gaps))
-
-
-def _fill(listing: Listing, bucket: Bucket, uri: BucketUri, described: Described, report: Progress) -> list[Gap]:
-    if described.versioned:
-        try:
-            _add(listing, bucket.listing(uri.key, history=True), report)
-        except SourceDenied as error:
-            if listing.listed:
-                raise
-            _add(listing, bucket.listing(uri.key, history=False), report)
-            return [Gap("bucket.versions_denied", f"the versions of the objects are not known: {error.message}")]
-        return []
-    _add(listing, bucket.listing(uri.key, history=False), report)
-    return []
-
-
-def _add(listing: Listing, pages: Iterable[list[Listed]], report: Progress) -> None:
-    for page in pages:
-        listing.add(page)
-        report(listing.listed, 0)

@@ -74,24 +74,24 @@ def snapshot(
     in_bucket = is_address(path)
     if not in_bucket and (basis or inventory or endpoint):
         raise UsageError("--basis, --inventory and --endpoint-url are for buckets", fix="Name s3://BUCKET/PREFIX/.")
+    if in_bucket and (engine or jobs):
+        raise UsageError("--engine and --jobs are for folders", fix="Leave them out: a bucket is read many at a time.")
     with (
         nullcontext() if in_bucket else looking_ahead(path) as ahead,
         opened(ledger, actor) as session,
         terminal.progress(f"snapshot of {path}") as move,
     ):
         if in_bucket:
-            from lineal.app.snapshot_bucket import read_basis, snapshot_bucket
+            from lineal.app.snapshot_bucket import Asked, read_basis, snapshot_bucket
 
-            taken = snapshot_bucket(
-                session,
-                name,
-                path,
+            asked = Asked(
                 basis=read_basis(basis),
                 keep=bool(store),
                 endpoint=endpoint,
                 inventory=inventory,
-                on_progress=move,
+                paranoid=paranoid,
             )
+            taken = snapshot_bucket(session, name, path, asked, on_total=move.expect, on_progress=move)
         else:
             from lineal.app.snapshot import snapshot as take
 
