@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -250,6 +251,19 @@ def test_imports_come_from_where_they_came_from(session: Session, made: Made) ->
     assert linked(session, "dataset:new/raw", "derived_from") == {"dataset:s3://dvc-versions/raw"}
     assert session.catalog.resolve("s3://dvc-versions/raw/").detail["basis_of_identity"] == "version"
     assert [(gap.code, gap.about) for gap in done.gaps] == [("dvc.no_hash", "dataset:new/later.csv")]
+
+
+def test_an_import_from_a_bucket_is_what_a_snapshot_of_the_bucket_is(session: Session, made: Made) -> None:
+    gather(session, made.new)
+    name, address = "dataset:s3://dvc-versions/raw", "s3://dvc-versions/raw/"
+    command = [sys.executable, "-m", "lineal", "snapshot", name, address, "--reference", "--json"]
+    done = subprocess.run(
+        [*command, "--endpoint-url", made.server.endpoint], capture_output=True, text=True, env={**os.environ}
+    )
+    assert done.returncode == 0, done.stderr
+    (source,) = session.catalog.of_artifact("dataset", "s3://dvc-versions/raw")
+    assert source.digest == json.loads(done.stdout)["version"]["digest"]
+    assert {fact.basis for fact in session.catalog.facts([source.id])} == {"claimed", "observed"}
 
 
 def clone_of(project: Project, folder: Path) -> Path:

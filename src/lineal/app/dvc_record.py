@@ -208,11 +208,10 @@ class Recorder:
             claimed = code_node(self._repository.name, self._repository.url, commit)
             name = claimed.ref.partition("@")[0]
             views = [view for view in known.get(commit, []) if f"{view.kind}:{view.name}" == name and view.time]
-            clean_ones = [view for view in views if view.version == commit] or views
-            if not clean_ones or claimed.ref in {view.canonical for view in clean_ones}:
-                self._codes[commit] = claimed
-            else:
-                self._codes[commit] = Node(ref=min(clean_ones, key=lambda view: view.id).canonical, basis="observed")
+            # Of a dirty tree, the commit is an alias and no version. Oldest first: the choice stays when others come.
+            read = [view for view in views if view.version == commit and view.basis != "claimed"]
+            found = min(read, key=lambda view: view.id, default=None)
+            self._codes[commit] = claimed if found is None else Node(ref=found.canonical, basis="observed")
 
 
 @dataclass(frozen=True, slots=True)

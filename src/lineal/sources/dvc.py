@@ -39,6 +39,7 @@ class Reader:
         self._left: set[bytes] = set()
         self._pipelines: dict[bytes, Pipeline | None] = {}
         self._locks: dict[str, bytes | None] = {}
+        self._older: dict[bytes, list[tuple[Commit, Found]]] = {}
         self._kept = 0
         self._seen: dict[str, Seen] = {}
         self._gaps: list[Gap] = []
@@ -124,7 +125,9 @@ class Reader:
         if self._history.is_whole:
             return commit
         hashes = [item.oid.md5.encode() for item in (*stage.deps, *stage.outs) if item.oid is not None]
-        for earlier, other in self._history.of_path(found.path):
+        if found.path not in self._older:
+            self._older[found.path] = self._history.of_path(found.path)
+        for earlier, other in self._older[found.path]:
             if earlier >= commit:
                 break
             data = self._old_lock(other.blob)
