@@ -118,7 +118,7 @@ def _call(address: Address, environment: Mapping[str, str], operation: str, **ar
         code, said = (str(error.response.get("Error", {}).get(name, "")) for name in ("Code", "Message"))
         why = f"{operation} of {address.repository} in {address.region}: {code} {redact(clean(said))[0][:200]}".strip()
         if code in _UNKNOWN:
-            raise NotThere(Gap("oci.not_there", f"ECR knows no such thing: {why}")) from error
+            raise NotThere(Gap("oci.not_there", f"{why}: not there")) from error
         if any(code.startswith(denied) for denied in _DENIED):
             raise Unseen(Gap("oci.denied", f"AWS refuses {why}")) from error
         raise Unseen(Gap("oci.aws", f"AWS did not answer {why}")) from error

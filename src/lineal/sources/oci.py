@@ -228,7 +228,7 @@ def explain(error: Unseen | IntegrityError, about: str) -> Gap:
     """Return the gap that an image leaves which could not be seen, or is not what its digest says."""
     if isinstance(error, Unseen):
         return Gap(error.gap.code, error.gap.explanation, error.gap.about or about)
-    return Gap("oci.digest_mismatch", error.message, about)
+    return Gap("oci.digest_mismatch", f"the bytes are not those of the digest; not recorded: {error.message}", about)
 
 
 def _keep(manifest: Manifest) -> dict[str, bytes]:

@@ -120,7 +120,7 @@ def read_aws_password(text: str) -> Credentials:
     try:
         username, _, password = base64.b64decode(text, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError, ValueError) as error:
-        raise Unseen(Gap("oci.malformed", "the authorization token of ECR is not Base64 of AWS:PASSWORD")) from error
+        raise Unseen(Gap("oci.aws", "the token of ECR is not Base64 of AWS:PASSWORD")) from error
     return Credentials(username=username, password=password)
 
 

@@ -140,7 +140,12 @@ class Wire:
         for _ in range(_REDIRECTS + 1):
             if not self.is_safe(url):
                 shown = strip_url(url)[0]
-                raise Unseen(Gap("oci.unsafe", f"{shown} is not HTTPS: it was not asked (--plain-http allows it)"))
+                raise Unseen(
+                    Gap(
+                        "oci.unsafe",
+                        f"{shown} is not HTTPS: it was not asked, and nothing was sent there (--plain-http allows it)",
+                    )
+                )
             answer = self._ask_patiently(method, url, sent, body, limit)
             if answer.status not in _MOVED or "location" not in answer.headers:
                 return answer
@@ -235,12 +240,8 @@ def _read(response: urllib3.BaseHTTPResponse, url: str, headers: Mapping[str, st
 
 def _give_up(answer: Answer, url: str, pause: float) -> Stopped:
     if answer.status == 429:
-        said = answer.complaint()
-        return Stopped(
-            Gap(
-                "oci.throttled", f"{_host(url)} takes no more requests for now (wait {pause:.0f} s): 429 {said}".strip()
-            )
-        )
+        why = f"{_host(url)} takes no more requests for now (429, wait {pause:.0f} s) {answer.complaint()}"
+        return Stopped(Gap("oci.throttled", why))
     return Stopped(Gap("oci.unreachable", f"{_host(url)} answered {answer.status} {answer.complaint()}".strip()))
 
 
