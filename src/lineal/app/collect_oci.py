@@ -16,7 +16,7 @@ from lineal.core.observation import Gap, Observation
 from lineal.errors import BadInput, IntegrityError, LinealError, SourceError, StoreError
 from lineal.sources.oci import OBSERVED, Looker, Seen, explain
 from lineal.sources.oci_attached import Attachments
-from lineal.sources.oci_http import Unseen
+from lineal.sources.oci_http import Unseen, Wire
 from lineal.sources.oci_layout import Archive, Files, Folder, Layout, choose
 from lineal.sources.oci_manifest import Descriptor
 from lineal.sources.oci_registry import Repository
@@ -139,11 +139,12 @@ class _Looking:
             yield from _look_at_layout(looker, Folder(request.layout), str(request.layout), request)
         elif request.archive is not None:
             yield from _look_at_archive(looker, Archive.read(request.archive), request)
+        more = {} if request.sleep is None else {"sleep": request.sleep}
+        wire = Wire(request.environment, plain_http=request.plain_http, **more)
         for image in request.images if request.layout is None and request.archive is None else ():
-            more = {} if request.sleep is None else {"sleep": request.sleep}
             survey = Survey(
                 looker=looker,
-                repository=Repository(image, request.environment, plain_http=request.plain_http, **more),
+                repository=Repository(image, request.environment, wire),
                 standing=dict(self._stands(image.name)),
                 environment=request.environment,
                 attached=request.attached,

@@ -109,7 +109,7 @@ class Wire:
         self, environment: Mapping[str, str], *, plain_http: bool = False, sleep: Callable[[float], None] = time.sleep
     ) -> None:
         self._environment = environment
-        self._plain_http = plain_http
+        self.plain_http = plain_http
         self._sleep = sleep
         self._pools: dict[str | None, urllib3.PoolManager] = {}
 
@@ -119,7 +119,7 @@ class Wire:
             parts = urlsplit(url)
         except ValueError:
             return False
-        plain = parts.scheme == "http" and (self._plain_http or is_loopback(parts.hostname or ""))
+        plain = parts.scheme == "http" and (self.plain_http or is_loopback(parts.hostname or ""))
         return bool(parts.hostname) and (parts.scheme == "https" or plain)
 
     def ask(

@@ -1,8 +1,7 @@
 """A registry: manifests, blobs, tags and what is attached to them (OCI distribution specification 1.1)."""
 
 import re
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 from urllib.parse import quote, urlsplit
 
@@ -26,22 +25,15 @@ _DIGEST_HEADER: Final = "docker-content-digest"
 class Repository:
     """One repository of a registry, that of `image`. Everything raises `Unseen`, and `NotThere` for what is not there.
 
-    `environment` names the user's configuration, proxies and AWS; `plain_http` allows HTTP; `sleep` waits.
+    `environment` names the user's configuration and AWS; `wire` may serve many repositories.
     """
 
-    def __init__(
-        self,
-        image: Image,
-        environment: Mapping[str, str],
-        *,
-        plain_http: bool = False,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
+    def __init__(self, image: Image, environment: Mapping[str, str], wire: Wire) -> None:
         self.image = image
         self._environment = environment
-        self._wire = Wire(environment, plain_http=plain_http, sleep=sleep)
+        self._wire = wire
         self._permission = Permission(self._wire, f"repository:{image.repository}:pull", self._credentials)
-        self._base = _base(image.registry, plain_http=plain_http)
+        self._base = _base(image.registry, plain_http=wire.plain_http)
         self._has_referrers = True
 
     def manifest(self, reference: str, expected: Descriptor | None = None) -> Manifest:
