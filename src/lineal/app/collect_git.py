@@ -37,7 +37,7 @@ class Wanted:
 
     `verify` None means: if the repository is at a host. `protected` are patterns of branches and tags; `remote` the
     host of a folder, by name or address; `forge` who serves it, where its address does not say
-    (`core.repository.FORGES`); `submodules` lets submodules be fetched from wherever they are said to be.
+    (`core.forge.FORGES`); `submodules` lets submodules be fetched from wherever they are said to be.
     """
 
     refs: tuple[str, ...] = ()

@@ -66,7 +66,7 @@ def collect_git(
     """
     from lineal.app.collect_git import Wanted
     from lineal.app.collect_git import collect_git as collect
-    from lineal.core.repository import FORGES
+    from lineal.core.forge import FORGES
     from lineal.errors import BadInput
 
     if forge is not None and forge not in FORGES:

@@ -12,12 +12,8 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from lineal.core import path
+from lineal.core.forge import SMALL, forge_of, same_host
 from lineal.core.redaction import clean, redact
-
-FORGES: Final = (
-    "github", "gitlab", "bitbucket", "bitbucket-server", "codecommit", "azure", "gitea", "sourcehut",
-)  # fmt: skip
-"""Who can serve a repository, where it is known: Forgejo is ``gitea`` here, Bitbucket Data Center is a server."""
 
 _BLANKS: Final = " \t\r\n\f\v"
 _HELPER: Final = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*::)+(?P<address>.*)", re.DOTALL)
@@ -41,38 +37,12 @@ _VISUAL_STUDIO: Final = re.compile(r"(?P<org>[a-z0-9-]+)\.visualstudio\.com")
 _AZURE_SSH: Final = ("ssh.dev.azure.com", "vs-ssh.visualstudio.com")
 _GIST: Final = re.compile(rb"[0-9a-f]{20,64}")
 
-# Other names of a host, mostly for SSH through the port of HTTPS.
-_SAME_HOST: Final = {
-    "www.github.com": "github.com",
-    "ssh.github.com": "github.com",
-    "altssh.gitlab.com": "gitlab.com",
-    "www.bitbucket.org": "bitbucket.org",
-    "altssh.bitbucket.org": "bitbucket.org",
-    "ssh.dev.azure.com": "dev.azure.com",
-}
-_KNOWN: Final = {
-    "github.com": "github",
-    "gist.github.com": "gist",
-    "gitlab.com": "gitlab",
-    "bitbucket.org": "bitbucket",
-    "dev.azure.com": "azure",
-    "codeberg.org": "gitea",
-    "gitea.com": "gitea",
-    "git.sr.ht": "sourcehut",
-}
-# A server of one's own, by the name that it is usually given.
-_LABELS: Final = {
-    "github": "github", "gitlab": "gitlab", "bitbucket": "bitbucket-server", "stash": "bitbucket-server",
-    "gitea": "gitea", "forgejo": "gitea",
-}  # fmt: skip
-_SMALL: Final = frozenset({"github", "gist", "gitlab", "bitbucket", "bitbucket-server", "azure", "gitea"})
-
 
 @dataclass(frozen=True, slots=True)
 class Repository:
     """Where a repository lives: `host` (empty for a folder), the segments of its path, and who serves it.
 
-    `forge` is one of `FORGES`, or None where the address does not say; `web` is where its web pages begin.
+    `forge` is one of `core.forge.FORGES`, or None where the address does not say; `web` is where its web pages begin.
     """
 
     host: str
@@ -118,7 +88,7 @@ def parse(address: str, forge: str | None = None) -> Repository:
     found = _PORT.fullmatch(place)
     host, port = (found["host"], found["port"] or "") if found is not None else (place.replace(":", "-"), "")
     host = host.lower().rstrip(".").lstrip(".~")
-    host = _SAME_HOST.get(host, host)
+    host = same_host(host)
     if not host:
         return Repository("", tuple(parts[-1:]), None)
     if not parts:
@@ -219,24 +189,16 @@ def _before_pages(parts: list[bytes]) -> list[bytes]:
     return parts[: parts.index(b"-", 2)] if b"-" in parts[2:-1] else parts
 
 
-def _forge(host: str) -> str | None:
-    if host in _KNOWN:
-        return _KNOWN[host]
-    if host.endswith(".ghe.com"):
-        return "github"
-    return _LABELS.get(host.partition(".")[0]) if "." in host else None
-
-
 def _at_host(scheme: str, host: str, port: str, parts: list[bytes], forge: str | None) -> Repository:
     codecommit = _CODECOMMIT_HOST.fullmatch(host)
     if codecommit is not None and parts[:2] == [b"v1", b"repos"] and len(parts) > 2:
         return _codecommit(codecommit["region"], parts[2])
     if host == "codecommit" and parts[:2] == [b"v1", b"repos"] and len(parts) > 2:
         return _codecommit(None, parts[2])
-    if _forge(host) in ("gitlab", "bitbucket-server", None):
+    if forge_of(host) in ("gitlab", "bitbucket-server", None):
         parts = _before_pages(parts)
-    known = forge or _forge(host) or _forge_of_path(scheme, host, port, parts)
-    if known in _SMALL:
+    known = forge or forge_of(host) or _forge_of_path(scheme, host, port, parts)
+    if known in SMALL:
         parts = _without_ending([part.lower() for part in parts])
     web = f"{scheme if scheme == 'http' else 'https'}://{host}"
     if port and scheme in ("http", "https"):
