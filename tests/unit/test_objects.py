@@ -16,6 +16,7 @@ from lineal.errors import (
     ObjectChanged,
     ObjectMissing,
     ReadOnlyStore,
+    StoreError,
     StoreFull,
     StoreUnavailable,
 )
@@ -189,8 +190,8 @@ def test_a_file_that_changes_while_it_is_stored_is_refused(
     status = source.stat()
 
     def touch_then(real):  # type: ignore[no-untyped-def]
-        def run(*arguments):  # type: ignore[no-untyped-def]
-            result = real(*arguments)
+        def run(*arguments, **named):  # type: ignore[no-untyped-def]
+            result = real(*arguments, **named)
             with source.open("r+b") as file:
                 file.write(b"X")
             os.utime(source, ns=(status.st_atime_ns, status.st_mtime_ns))
@@ -212,13 +213,33 @@ def test_a_file_that_shrinks_while_it_is_copied_is_refused(
     source.write_bytes(LARGE)
     real = copying.copy_and_hash
 
-    def shrink(descriptor: int, target: int, size: int, name: str) -> Digest:
+    def shrink(descriptor: int, target: int, size: int, name: str, *, sync: bool) -> Digest:
         os.truncate(source, 10)
-        return real(descriptor, target, size, name)
+        return real(descriptor, target, size, name, sync=sync)
 
     monkeypatch.setattr(batch_module, "copy_and_hash", shrink)
     with pytest.raises(ObjectChanged, match="shrinking"):
         store.put_file(source)
+
+
+def test_what_the_disk_says_while_a_large_file_is_copied_is_not_lost(
+    store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failed write-back is told to one sync only: were that one not listened to, the last would say all is well."""
+    source = tmp_path / "large"
+    source.write_bytes(LARGE * 40)
+    monkeypatch.setattr(copying, "_SYNC_EVERY", 8 << 20)
+
+    def fail(_descriptor: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    assert store.put_file(source).size == len(LARGE) * 40
+    monkeypatch.setattr(os, "fdatasync", fail)
+    with source.open("ab") as file:
+        file.write(b"more")
+    with pytest.raises(StoreError, match="Input/output"):
+        store.put_file(source)
+    assert list((store.root / "tmp").iterdir()) == []
 
 
 def test_a_write_within_the_clock_tick_is_waited_out(tmp_path: Path) -> None:

@@ -208,12 +208,22 @@ def load(digest: Digest, reader: ObjectReader) -> Manifest:
 
 def read_range(part: Range, reader: ObjectReader) -> list[Entry]:
     """Return the entries of one range of a loaded manifest; raise `BadManifest` if it is not canonical."""
-    entries = [_parse_entry(line, part) for line in _lines(reader.read(part.digest), f"the range {part.digest}")]
+    return _read_range(part, reader, _Order())
+
+
+def entries(manifest: Manifest, reader: ObjectReader) -> Iterator[Entry]:
+    """Yield every entry, sorted by path; one range is in memory at a time. Raises as `read_range`."""
     order = _Order()
+    for part in manifest.ranges:
+        yield from _read_range(part, reader, order)
+
+
+def _read_range(part: Range, reader: ObjectReader, order: _Order) -> list[Entry]:
+    entries = [_parse_entry(line, part) for line in _lines(reader.read(part.digest), f"the range {part.digest}")]
     for number, entry in enumerate(entries):
         if wrong := order.follow(entry.path):
             raise BadManifest(f"the range {part.digest} is not canonical: {wrong}")
-        if number < len(entries) - 1 and is_boundary(entry.path):
+        if is_boundary(entry.path) and number < len(entries) - 1:
             raise BadManifest(f"the range {part.digest} should end after {entry.path!r}")
     if not entries:
         raise BadManifest(f"the range {part.digest} is empty")
@@ -221,16 +231,6 @@ def read_range(part: Range, reader: ObjectReader) -> list[Entry]:
     if found != (part.count, part.size, part.first, part.last):
         raise BadManifest(f"the range {part.digest} is not as its manifest says")
     return entries
-
-
-def entries(manifest: Manifest, reader: ObjectReader) -> Iterator[Entry]:
-    """Yield every entry, sorted by path; one range is in memory at a time. Raises as `read_range`."""
-    order = _Order()
-    for part in manifest.ranges:
-        for entry in read_range(part, reader):
-            if wrong := order.follow(entry.path):
-                raise BadManifest(f"the manifest {manifest.digest} is not canonical: {wrong}")
-            yield entry
 
 
 def _range_line(part: Range) -> str:

@@ -3,8 +3,8 @@
 import errno
 import fcntl
 import os
-import secrets
 import stat
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -169,6 +169,20 @@ def _confirm(entry: Entry, folder: int, name: bytes, contents: Contents) -> Dige
         os.close(descriptor)
 
 
+def _is_exact(folder: int) -> bool:
+    """Return whether the file system takes names that differ in case, or in how an accent is spelled, for different."""
+    probe = "caf\u00e9"
+    os.close(os.open(probe, _TEMP, 0o600, dir_fd=folder))
+    try:
+        for other in (probe.upper(), unicodedata.normalize("NFD", probe)):
+            with suppress(FileNotFoundError):
+                os.stat(other, dir_fd=folder)
+                return False
+        return True
+    finally:
+        os.unlink(probe, dir_fd=folder)
+
+
 class _Writer:
     """Writes entries in their order. Every name is opened relative to an open folder, and no link is followed."""
 
@@ -176,20 +190,25 @@ class _Writer:
         self.cursor = Cursor(os.dup(root))
         self.files = self.bytes = self.skipped = 0
         self._store, self._contents, self._temp, self._force = store, contents, temp, force
+        self._folder: bytes | None = None
+        self._first_new: int | None = None
+        self._is_exact = _is_exact(temp)
 
     def write(self, entry: Entry) -> Digest:
         """Write one entry, unless it is there already; return the digest of its bytes."""
-        *folders, name = entry.path.split(b"/")
-        try:
-            self._go(tuple(folders))
-        except OSError as error:
-            if error.errno not in (errno.ENOTDIR, errno.ELOOP):
-                raise
-            raise AlreadyExists(f"a link or file is where {os.fsdecode(entry.path)!r} needs a folder") from error
-        if (found := self._find(entry, name)) is not None:
+        folder, _, name = entry.path.rpartition(b"/")
+        if folder != self._folder:
+            try:
+                self._go(tuple(folder.split(b"/")) if folder else ())
+            except OSError as error:
+                if error.errno not in (errno.ENOTDIR, errno.ELOOP):
+                    raise
+                raise AlreadyExists(f"a link or file is where {os.fsdecode(entry.path)!r} needs a folder") from error
+            self._folder = folder
+        if self._first_new is None and (found := self._find(entry, name)) is not None:
             self.skipped += 1
             return found
-        temp = secrets.token_hex(8)
+        temp = f"{self.files:x}"
         found = self._link(entry, temp) if entry.kind == "l" else self._file(entry, temp)
         try:
             os.rename(temp, name, src_dir_fd=self._temp, dst_dir_fd=self.cursor.descriptor)
@@ -200,11 +219,19 @@ class _Writer:
         return found
 
     def _go(self, folders: tuple[bytes, ...]) -> None:
+        """Go to a folder, making it if need be; below one that was made here there is nothing to look for."""
         while self.cursor.names != folders[: len(self.cursor.names)]:
             self.cursor.leave()
-        for name in folders[len(self.cursor.names) :]:
-            with suppress(FileExistsError):
+        depth = len(self.cursor.names)
+        if self._first_new is not None and self._first_new >= depth:
+            self._first_new = None
+        for number, name in enumerate(folders[depth:], depth):
+            try:
                 os.mkdir(name, dir_fd=self.cursor.descriptor)
+            except FileExistsError:
+                pass
+            else:
+                self._first_new = number if self._first_new is None and self._is_exact else self._first_new
             self.cursor.enter(name)
 
     def _find(self, entry: Entry, name: bytes) -> Digest | None:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -16,6 +17,7 @@ from lineal.objects.pack import scan
 
 _COARSE_CLOCK_NS: Final = 20_000_000
 _FEW_LOOKS: Final = 256
+_MOST_OPEN: Final = 32
 _PACK_NAME: Final = re.compile(r"([0-9a-f]{64})\.pack")
 
 
@@ -172,6 +174,30 @@ class LooseNames:
             if not names or digest[1:].hex() not in names:
                 return None
         return self._places.find_loose(digest)
+
+
+class OpenPacks:
+    """Packs kept open for whoever reads many objects: opening one takes longer than reading a small object."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    def find(self, path: str) -> int | None:
+        """Return a descriptor of the pack, not to be closed; None if it is not to be kept open, or cannot be opened."""
+        found = self._found.get(path)
+        if found is not None:
+            return found
+        with self._lock:
+            if path not in self._found and len(self._found) < _MOST_OPEN:
+                with suppress(OSError):
+                    self._found[path] = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            return self._found.get(path)
+
+    def __del__(self) -> None:
+        for descriptor in self._found.values():
+            with suppress(OSError):
+                os.close(descriptor)
 
 
 def _names(path: Path) -> list[str]:

@@ -13,7 +13,7 @@ from lineal.objects.audit import ObjectFault
 from lineal.objects.batch import Batch, StoredFile
 from lineal.objects.copying import copy_and_hash, hash_open, pieces, signature
 from lineal.objects.durable import SWEEP_AGE, replacing, store_errors, sweep, write_all
-from lineal.objects.places import Place, Places
+from lineal.objects.places import OpenPacks, Place, Places
 
 
 class ObjectStore:
@@ -28,6 +28,7 @@ class ObjectStore:
         self.root = root
         self.read_only = read_only
         self._places = Places(root)
+        self._packs = OpenPacks()
 
     def put_bytes(self, data: bytes) -> Digest:
         """Store `data` as a file of its own and return its digest; on disk when the call returns."""
@@ -178,6 +179,9 @@ class ObjectStore:
     @contextmanager
     def _opened(self, digest: Digest) -> Iterator[tuple[int, Place]]:
         place = self._place(digest)
+        if place.offset and (kept := self._packs.find(place.path)) is not None:
+            yield kept, place
+            return
         with store_errors(place.path):
             descriptor = os.open(place.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
