@@ -4,9 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from lineal.app.bucket_contents import open_contents
 from lineal.app.restore import restore
 from lineal.app.verify import verify_one
+from lineal.core.digest import Digest
+from lineal.datasets import manifest
 from lineal.errors import (
+    BadManifest,
     DigestMismatch,
     ObjectMissing,
 )
@@ -72,6 +76,22 @@ def test_a_restore_fetches_what_was_there_then(store: Store, tmp_path: Path, bas
     (tmp_path / "back" / "0" / "000").unlink()
     again = restore(store.ledger.session, taken.version.ref, tmp_path / "back")
     assert (again.files, again.skipped) == (1, 80)
+
+
+def test_files_are_had_in_any_order(store: Store, proxy: Proxy, tmp_path: Path) -> None:
+    store.put(**{f"p/{number:03}": b"%d" % number for number in range(50)})
+    taken = store.snapshot()
+    contents = open_contents(store.ledger.session, store.ledger.resolve(taken.version.ref))
+    wanted = list(store.entries(taken).values())
+    proxy.seen.clear()
+    for entry in [*wanted[::-7], wanted[3], wanted[4], wanted[4]]:
+        with (tmp_path / "file").open("w+b") as file:
+            assert contents.copy_into(entry, file.fileno()) == entry.digest
+        assert (tmp_path / "file").read_bytes() == b"%d" % int(entry.path)
+    assert proxy.count("GET") < 50
+    unknown = manifest.Entry(b"none", "f", Digest.of(b"none"), 4)
+    with pytest.raises(BadManifest, match="not a file of the version"), (tmp_path / "file").open("w+b") as file:
+        contents.copy_into(unknown, file.fileno())
 
 
 def test_a_restore_of_what_was_overwritten_is_refused(store: Store, tmp_path: Path) -> None:

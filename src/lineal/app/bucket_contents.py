@@ -105,16 +105,25 @@ class BucketContents:
             if future is not None:
                 future.cancel()
         else:
-            for wanted in self._rest:
-                if wanted.entry.path == entry.path:
-                    break
-                skipped = True
-            else:
-                raise BadManifest(f"{entry.path!r} is asked for out of the order of the version")
             future = None
+            wanted, passed = self._seek(entry)
+            skipped = skipped or passed
         while not skipped and len(self._ahead) < _AHEAD and (following := next(self._rest, None)) is not None:
             self._ahead.append((following, self._fetch_ahead(following)))
         return wanted, future
+
+    def _seek(self, entry: Entry) -> tuple[_Wanted, bool]:
+        """Return `entry` with its object, and whether others were passed over.
+
+        It comes after the last one or, for whoever keeps no order, anywhere.
+        """
+        for again in (False, True):
+            if again:
+                self._rest = self._wanted()
+            for number, wanted in enumerate(self._rest):
+                if wanted.entry.path == entry.path:
+                    return wanted, number > 0 or again
+        raise BadManifest(f"{entry.path!r} is not a file of the version")
 
     def _fetch_ahead(self, wanted: _Wanted) -> Future[tuple[Digest, bytes]] | None:
         is_here = wanted.entry.kind != "p" and self._store.has(wanted.entry.digest)
