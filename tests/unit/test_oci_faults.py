@@ -245,6 +245,22 @@ def test_plain_http_needs_leave(looker: Looker, registry: FalseRegistry) -> None
     assert {request.host for request in registry.asked if request.method == "GET"} == {"registry.example"}
 
 
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(302, b"", {"Location": "http://127.0.0.1:8200/v1/secret"}),
+        Reply(302, b"", {"Location": "http://[::1]:8200/v1/secret"}),
+        Reply(401, b"", {"WWW-Authenticate": 'Bearer realm="http://localhost:8200/token",service="s"'}),
+    ],
+)
+def test_another_machine_does_not_lead_us_to_our_own(registry: FalseRegistry, looker: Looker, reply: Reply) -> None:
+    registry.on("/v2/app/manifests/v1", reply)
+    environment = {"HTTP_PROXY": f"http://{registry.address}"}
+    with pytest.raises(SourceError, match="this very machine"):
+        looker.look("registry.example/app:v1", environment=environment, plain_http=True)
+    assert looker.run_gaps()[0][0] == "oci.unsafe"
+
+
 def test_a_redirection_does_not_take_the_password_along(registry: FalseRegistry, looker: Looker) -> None:
     environment = {
         "LINEAL_REGISTRY": registry.address,

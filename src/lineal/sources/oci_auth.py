@@ -15,7 +15,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 from lineal.core.observation import Gap
 from lineal.core.redaction import strip_url
 from lineal.sources.oci_credentials import Credentials
-from lineal.sources.oci_http import Answer, Unseen, Wire
+from lineal.sources.oci_http import Answer, Unseen, Wire, leads_inside
 
 _PARAMETER: Final = re.compile(r'([A-Za-z0-9_-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
 _SCHEME: Final = re.compile(r"(?:^|,)\s*(Basic|Bearer)(?=\s|,|$)", re.IGNORECASE)
@@ -60,6 +60,9 @@ class Permission:
         if challenge is None:
             return False
         self._challenge = challenge
+        realm = challenge[1].get("realm", "")
+        if challenge[0] == "bearer" and self._wire.is_safe(realm) and leads_inside(refusal.url, realm):
+            raise Unseen(Gap("oci.unsafe", "the registry sends to this very machine for a token: not followed"))
         before = self._header
         self._obtain()
         return self._header is not None and (self._header != before or challenge[0] == "bearer")

@@ -152,6 +152,8 @@ class Wire:
             there = join(url, answer.headers["location"])
             if body is not None:  # it holds a secret that was meant for this place alone
                 raise Unseen(Gap("oci.redirected", f"{_host(url)} sends a request for a token elsewhere: not followed"))
+            if leads_inside(url, there):
+                raise Unseen(Gap("oci.unsafe", f"{_host(url)} sends to this very machine: not followed"))
             if _origin(there) != _origin(url):
                 sent = {name: value for name, value in sent.items() if name.lower() != "authorization"}
             url = there
@@ -257,6 +259,11 @@ def _read_pause(text: str | None) -> float | None:
         return None
     moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def leads_inside(url: str, there: str) -> bool:
+    """Return whether `url`, another machine, sends us to this very one (`there`): to what only we can reach."""
+    return is_loopback(urlsplit(there).hostname or "") and not is_loopback(urlsplit(url).hostname or "")
 
 
 def join(url: str, place: str) -> str:
