@@ -153,6 +153,39 @@ def _bucket_table(result: dict[str, Any]) -> str:
     return f"{intro}\n\n{_table(head, rows)}"
 
 
+def _snapshot_table(result: dict[str, Any]) -> str:
+    head = ("files", "step", "tool", "wall s", "CPU s", "peak MiB", "DVC's wall / this")
+    rows = []
+    for row in sorted(result["rows"], key=lambda row: row["data"]):
+        if not _shown(row):
+            rows.append([row["data"], row["step"], f"`{row['tool']}`", *_absent(row, 4)])
+            continue
+        peer = [
+            other["samples"]
+            for other in result["rows"]
+            if (other["data"], other["step"], other["tool"]) == (row["data"], row["step"], "dvc") and _shown(other)
+        ]
+        ratio = "-"
+        if peer and row["tool"] != "dvc":
+            walls = [spread(sample["wall"] for sample in samples)["median"] for samples in (peer[0], row["samples"])]
+            ratio = f"{walls[0] / walls[1]:.1f}"
+        costs = [*_costs(row["samples"], 1), _spread(row["samples"], "peak")]
+        rows.append([row["data"], row["step"], f"`{row['tool']}`", *costs, ratio])
+    intro = f"{result['settings']['repeats']} interleaved runs."
+    loads = [sample for row in result["rows"] for sample in row["samples"]]
+    if loads:
+        intro += f" Load average after each: {_spread(loads, 'load')}."
+    return "\n\n".join([intro, _table(head, rows), _manifest_table(result["manifest"])])
+
+
+def _manifest_table(row: dict[str, Any]) -> str:
+    head = ("manifest", "made s", "its bytes", "one changed s", "bytes more", "diff s", "peak MiB")
+    if not _shown(row):
+        return _table(head, [[row["name"], *_absent(row, 6)]])
+    fields = ("build", "bytes", "again", "again_bytes", "diff", "peak")
+    return _table(head, [[row["name"], *(_spread(row["samples"], name) for name in fields)]])
+
+
 def _describe(result: dict[str, Any]) -> str:
     host = result["machine"]
     return (
@@ -166,6 +199,7 @@ _TABLES: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "start": _start_table,
     "run_overhead": _overhead_table,
     "audit": _audit_table,
+    "snapshot": _snapshot_table,
     "bucket": _bucket_table,
 }
 
