@@ -93,6 +93,21 @@ def test_bytes_that_were_altered_on_the_way_are_refused(store: Store, proxy: Pro
     assert store.versions() == 0
 
 
+def test_an_etag_under_a_key_of_kms_is_no_md5(store: Store, proxy: Proxy) -> None:
+    # SeaweedFS has no KMS: the proxy says what S3 says of such an object, whose ETag is not the MD5 of its bytes.
+    def encrypted(answer: Answer) -> Answer:
+        return Answer(answer.status, {**answer.headers, "x-amz-server-side-encryption": "aws:kms"}, b"")
+
+    def decrypt(answer: Answer) -> Answer:
+        return Answer(answer.status, answer.headers, answer.body[::-1])
+
+    store.put(**{"p/a": b"abc", "p/b": b"123"})
+    proxy.faults += [on_object("/p/", lambda: decrypt), on_object("/p/", lambda: encrypted, "HEAD")]
+    taken = store.snapshot()
+    assert store.entries(taken)["a"].digest == Digest.of(b"cba")
+    assert taken.version.basis == "verified"
+
+
 def test_a_wrong_stored_checksum_is_found_when_the_bytes_are_read(store: Store, proxy: Proxy) -> None:
     # SeaweedFS does not list the algorithms of checksums as AWS does: the proxy puts them in.
     def announce(answer: Answer) -> Answer:

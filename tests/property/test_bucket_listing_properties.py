@@ -17,7 +17,7 @@ KEYS = st.lists(st.lists(SEGMENT, min_size=1, max_size=4).map("/".join), unique=
 @given(KEYS, st.data())
 def test_what_is_kept_is_a_manifest_and_the_rest_is_accounted_for(keys: list[str], data: st.DataObject) -> None:
     sizes = {key: data.draw(st.integers(0, 2), key) for key in keys}
-    with Listing(0) as listing:
+    with Listing("") as listing:
         listing.add([Listed(key, sizes[key], "e") for key in keys])
         listing.settle()
         kept = list(listing)

@@ -13,8 +13,8 @@ from lineal.sources.bucket_listing import MOST_NAMED, Listing
 from lineal.sources.bucket_partition import partition_of
 
 
-def keep(keys: Iterable[str | Listed], cut: int = 0) -> tuple[list[str], Listing]:
-    listing = Listing(cut)
+def keep(keys: Iterable[str | Listed], prefix: str = "") -> tuple[list[str], Listing]:
+    listing = Listing(prefix)
     listing.add([key if isinstance(key, Listed) else Listed(key, 1, "e") for key in keys])
     listing.settle()
     return [placed.path.decode() for placed in listing], listing
@@ -72,7 +72,7 @@ def test_a_prefix_that_stands_for_one_version_is_known_by_its_end(key: str, foun
 
 
 def test_the_order_is_that_of_bytes_whatever_order_they_come_in() -> None:
-    names, listing = keep(["p/é", "p/a/b", "p/a-b", "p/z", "p/a.b", "p/Z", "p/\U0001f600", "p/\uffff"], 2)
+    names, listing = keep(["p/é", "p/a/b", "p/a-b", "p/z", "p/a.b", "p/Z", "p/\U0001f600", "p/\uffff"], "p/")
     assert [name.encode() for name in names] == sorted(name.encode() for name in names)
     assert (listing.count, listing.bytes, listing.gaps) == (8, 8, ())
 
@@ -117,6 +117,11 @@ def test_a_key_listed_twice_is_refused() -> None:
         keep(["a", "b", "a"])
 
 
+def test_a_store_that_lists_something_else_is_not_believed() -> None:
+    with pytest.raises(SourceError, match="not below"):
+        keep(["p/a", "q/b"], "p/")
+
+
 def test_only_what_is_there_now_is_listed() -> None:
     old = Listed("a", 1, "1", "v1", current=False)
     new = Listed("a", 2, "2", "v2")
@@ -124,7 +129,7 @@ def test_only_what_is_there_now_is_listed() -> None:
     names, listing = keep([new, old, gone, Listed("b", 5, "b", "v0", current=False)])
     assert names == ["a"]
     assert listing.bytes == 2
-    with Listing(0, history=True) as whole:
+    with Listing("", history=True) as whole:
         whole.add([new, old, gone])
         whole.settle()
         assert len(list(whole.history())) == 3

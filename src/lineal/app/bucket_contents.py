@@ -19,7 +19,7 @@ from lineal.errors import BadManifest, DigestMismatch, ObjectChanged, ObjectMiss
 from lineal.objects.copying import fingerprint, pieces
 from lineal.objects.durable import write_all
 from lineal.objects.store import ObjectStore
-from lineal.sources.bucket import Bucket, BucketUri, Listed
+from lineal.sources.bucket import Bucket, BucketUri, Listed, folder_of
 from lineal.sources.bucket_open import reopen_bucket
 from lineal.sources.bucket_reading import Reader, is_md5
 
@@ -166,8 +166,3 @@ def open_contents(session: Session, view: NodeView) -> BucketContents:
     bucket = reopen_bucket(uri, view.detail.get("endpoint"))
     store = session.objects
     return BucketContents(bucket, folder_of(uri), store, load(Digest.parse(view.digest), store), load(pins, store))
-
-
-def folder_of(uri: BucketUri) -> str:
-    """Return what the keys of a recorded address begin with, before the paths of its files."""
-    return uri.key if uri.is_prefix else uri.key[: uri.key.rfind("/") + 1]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Final
 
-from lineal.app.bucket_contents import folder_of, item_of
+from lineal.app.bucket_contents import item_of
 from lineal.app.bucket_known import pins_of
 from lineal.app.session import Session
 from lineal.catalog.reader import NodeView
@@ -14,7 +14,7 @@ from lineal.core.digest import Digest
 from lineal.core.finding import Finding
 from lineal.datasets.manifest import Entry, entries, load
 from lineal.errors import LinealError, ObjectMissing, SourceError, UsageError
-from lineal.sources.bucket import Bucket, BucketUri, Listed
+from lineal.sources.bucket import Bucket, BucketUri, Listed, folder_of
 from lineal.sources.bucket_listing import Listing, Placed
 from lineal.sources.bucket_open import reopen_bucket
 
@@ -85,7 +85,7 @@ def compare(session: Session, pins: Digest, bucket: Bucket, uri: BucketUri) -> D
     store = session.objects
     folder = folder_of(uri)
     drift = Drift()
-    with Listing(len(folder), history=True) as listing:
+    with Listing(folder, history=True) as listing:
         if uri.is_prefix:
             for page in bucket.listing(uri.key, history=bool(bucket.describe().versioned)):
                 listing.add(page)

@@ -7,7 +7,7 @@ from typing import Any
 
 from lineal.core.observation import Gap
 from lineal.errors import BadInput, SourceDenied
-from lineal.sources.bucket import Bucket, BucketUri, Described, Listed
+from lineal.sources.bucket import Bucket, BucketUri, Described, Listed, folder_of
 from lineal.sources.bucket_listing import Listing
 from lineal.sources.bucket_partition import partition_of
 from lineal.sources.s3_inventory import Inventory
@@ -38,8 +38,7 @@ def listed(
     detail = {} if inventory is None else inventory.detail()
     single = None if uri.is_prefix or inventory is not None else bucket.find(uri.key)
     uri = uri if single is not None else uri.as_prefix()
-    cut = uri.key.rfind("/") + 1 if single is not None else len(uri.key)
-    with Listing(cut) as listing:
+    with Listing(folder_of(uri)) as listing:
         if single is not None:
             listing.add([single])
         else:

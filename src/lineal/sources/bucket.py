@@ -73,6 +73,11 @@ class BucketUri:
         return f"{self.scheme}://{self.bucket}/{self.key}"
 
 
+def folder_of(uri: BucketUri) -> str:
+    """Return what the keys of a recorded address begin with, before the paths of its files."""
+    return uri.key if uri.is_prefix else uri.key[: uri.key.rfind("/") + 1]
+
+
 def _in_one_word(text: str) -> str:
     plain = text.isprintable() and not any(char.isspace() for char in text)
     return text if plain else path.spell(text.encode())

@@ -42,10 +42,10 @@ class Listing:
     what the store lists, then `settle`.
     """
 
-    def __init__(self, cut: int, *, history: bool = False) -> None:
-        """Take keys whose first `cut` characters are the prefix; with `history` versions of the past, too."""
+    def __init__(self, prefix: str, *, history: bool = False) -> None:
+        """Take keys that begin with `prefix`; with `history` versions of the past, too."""
         self.count = self.bytes = self.markers = self.listed = 0
-        self._cut, self._history = cut, history
+        self._prefix, self._history = prefix, history
         self._gaps: list[Gap] = []
         self._refused = 0
         # A database without a name is a file of its own, which goes with the connection.
@@ -63,13 +63,15 @@ class Listing:
         return (*self._gaps, Gap("bucket.keys_not_kept", f"{more} more keys that cannot be paths of a dataset"))
 
     def add(self, items: Iterable[Listed]) -> None:
-        """Take a page of the listing."""
+        """Take a page of the listing; raise `SourceError` if it has what was not asked for."""
         rows: list[_Row] = []
         for item in items:
             self.listed += 1
+            if not item.key.startswith(self._prefix):
+                raise SourceError(f"the store lists {item.key[:200]!r}, which is not below {self._prefix[:200]!r}")
             if not self._history and (item.deleted or not item.current):
                 continue
-            path = item.key[self._cut :].encode("utf-8", "surrogatepass")
+            path = item.key[len(self._prefix) :].encode("utf-8", "surrogatepass")
             if self._is_kept(path, item):
                 sha256 = None if item.sha256 is None else int(item.sha256)
                 flags = (int(item.current), int(item.deleted), sha256)
