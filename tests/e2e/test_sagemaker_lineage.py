@@ -74,6 +74,7 @@ def test_what_served_before_anybody_looked_is_known_from_deployments(
     account.shift(account.kept.model_packages, minutes=-40)
     account.model(package=second)
     account.config("now")
+    account.shift(account.kept.endpoint_configs, minutes=-40)
     account.deploy("now")
     endpoint = account.kept.endpoints["Scorer"]
     endpoint.creation_time, endpoint.last_modified_time = ago(240), ago(30)
@@ -120,6 +121,30 @@ def test_what_somebody_joined_by_hand_is_joined_here(world: tuple[Account, Linea
     assert catalog.resolve(code).kind == "code"
     assert catalog.resolve(COMMIT).kind == "code"
     assert "sagemaker.association_unknown" not in codes(done)
+
+
+def test_one_artifact_of_an_address_is_not_one_version(world: tuple[Account, Lineage], session: Session) -> None:
+    """SageMaker joins every job with the artifact that it made for an address long ago: that says nothing of bytes."""
+    account, lineage = world
+    account.train()
+    component = f"{PREFIX}experiment-trial-component/Train-1-aws-training-job"
+    account.sagemaker.create_trial_component(TrialComponentName="Train-1-aws-training-job")
+    kept = next(iter(account.kept.trial_components.values()))
+    kept.source = {"SourceArn": f"{PREFIX}training-job/Train-1", "SourceType": "SageMakerTrainingJob"}
+    kept.trial_component_arn = component
+    clean = lineage.add("Artifact", "clean", f"s3://{BUCKET}/clean", "DataSet", ago(60 * 24 * 365))
+    model = lineage.add("Artifact", "model", DATA, "Model", ago(60 * 24 * 365))
+    lineage.join(clean, component, "ContributedTo")
+    lineage.join(component, model, "Produced")
+    before = {"dataset": f"s3://{BUCKET}/clean", "file": DATA, "container": "image"}
+    look(session)
+    catalog = session.catalog
+    job = catalog.resolve(JOB)
+    near = [edge for edge in catalog.edges_of(job.id) if edge[2] in {"used", "generated"}]
+    kinds = sorted(view.kind for view in catalog.views({end for edge in near for end in edge[:2]} - {job.id}).values())
+    assert kinds == sorted(before), "one of each: what the job itself says"
+    made = next(view for view in catalog.views(edge[1] for edge in near if edge[2] == "generated").values())
+    assert made.detail["basis_of_identity"] != "address"
 
 
 def test_actions_of_ones_own_are_runs_and_groups_are_gaps(world: tuple[Account, Lineage], session: Session) -> None:

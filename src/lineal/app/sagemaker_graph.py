@@ -13,6 +13,7 @@ from lineal.sources.sagemaker_lineage import (
     APPROVAL,
     DEPLOYMENT,
     Deployment,
+    Entity,
     action_entity,
     artifact_entity,
     observe_association,
@@ -32,8 +33,7 @@ class OwnLineage:
         self._lookup, self._places, self._reader = lookup, places, reader
         self.decisions: dict[str, list[Decision]] = {}
         self.deployments: dict[str, list[Deployment]] = {}
-        self._refs: dict[str, str] = {}
-        self._sources: dict[str, str] = {}
+        self._bodies: dict[str, Mapping[str, Any] | None] = {}
         self._told: set[str] = set()
 
     def history(self) -> Iterator[Gap]:
@@ -72,12 +72,16 @@ class OwnLineage:
 
     def _source(self, arn: str) -> str | None:
         """Return the address that an artifact or context of the lineage stands for."""
-        if arn not in self._sources:
+        body = self._body(arn)
+        return None if body is None else str((body.get("Source") or {}).get("SourceUri") or "") or None
+
+    def _body(self, arn: str) -> Mapping[str, Any] | None:
+        """Return what Describe says of an artifact or context, None where it says nothing."""
+        if arn not in self._bodies:
             kind = ARTIFACT if ":artifact/" in arn else CONTEXT if ":context/" in arn else None
             body = None if kind is None else self._reader.describe(kind, arn)
-            known = body is not None and not isinstance(body, Refusal)
-            self._sources[arn] = str((body.get("Source") or {}).get("SourceUri") or "") if known else ""  # type: ignore[union-attr]
-        return self._sources[arn] or None
+            self._bodies[arn] = None if isinstance(body, Refusal) else body
+        return self._bodies[arn]
 
     def _associations(self, **filters: Any) -> Iterator[list[Mapping[str, Any]] | Gap]:
         wanted = {"MaxResults": PAGE, **filters}
@@ -95,14 +99,13 @@ class OwnLineage:
                 yield body
                 continue
             entity = artifact_entity(body, self._places, self._ref_of)
-            self._refs[str(body["ArtifactArn"])] = entity.ref
+            self._bodies[str(body["ArtifactArn"])] = body
             yield observe_entity("artifact", body, entity, self._lookup.since(entity.ref))
         for body in self._reader.described(ACTION, since, lambda each: str(each["ActionArn"]) not in self._told):
             if isinstance(body, Gap):
                 yield body
                 continue
             entity = action_entity(body)
-            self._refs[str(body["ActionArn"])] = entity.ref
             yield observe_entity("action", body, entity, self._lookup.since(entity.ref))
         for context in self._reader.listed(CONTEXT, since):
             if isinstance(context, Gap):
@@ -122,18 +125,29 @@ class OwnLineage:
         ends = (str(said["SourceArn"]), str(said["DestinationArn"]))
         if any(":context/" in end or end in self._told for end in ends):
             return  # a group, or an approval or deployment: told as what it is
-        source, target = (self._end(end) for end in ends)
-        since = max((self._lookup.since(ref) for ref in (source, target) if ref), default="")
+        source, target = (self._end(end, said) for end in ends)
+        for run, other in ((source, ends[1]), (target, ends[0])):
+            if (
+                run is not None
+                and run.ref.startswith("run:")
+                and self._source(other) in self._lookup.addresses(run.ref)
+            ):
+                return  # a job said so itself, and more exactly
+        since = max((self._lookup.since(each.ref) for each in (source, target) if each is not None), default="")
         found = observe_association(said, source, target, since)
         if found is not None:
             yield found
 
-    def _end(self, arn: str) -> str | None:
-        if arn not in self._refs:
-            known = self._lookup.named((arn, arn.lower()), None)
-            if known:
-                self._refs[arn] = known[-1].ref
-        return self._refs.get(arn)
+    def _end(self, arn: str, said: Mapping[str, Any]) -> Entity | None:
+        """Return what one end of an association stood for when it was made.
+
+        SageMaker has one artifact for an address, however often other bytes were written there.
+        """
+        body = self._body(arn)
+        if body is not None and ":artifact/" in arn:
+            return artifact_entity({**body, "CreationTime": said.get("CreationTime")}, self._places, self._ref_of)
+        known = self._lookup.named((arn, arn.lower()), None)
+        return Entity(ref=known[-1].ref) if known else None
 
     def _ref_of(self, source: str) -> str | None:
         known = self._lookup.of_arn(source, "model") or self._lookup.of_arn(source, "run")

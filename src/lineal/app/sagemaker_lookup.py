@@ -30,6 +30,7 @@ class Lookup:
         self._owners: dict[tuple[str, str], str] = {}
         self._makers: dict[str, str] = {}
         self._times: dict[str, str] = {}
+        self._jobs: dict[str, dict[str, Any]] = {}
         self._decisions: dict[str, list[tuple[str, dict[str, Any]]]] = {}
 
     def remember(self, observation: Observation) -> Observation:
@@ -40,6 +41,8 @@ class Lookup:
             self._decisions.setdefault(decided.ref, []).append((observation.time, decided.detail))
         for node in observation.nodes:
             self._times.setdefault(node.ref, observation.time)
+            if "sagemaker" in node.detail and node.ref.startswith("run:"):
+                self._jobs[node.ref] = node.detail["sagemaker"]
             recorded = Recorded(
                 ref=node.ref, time=observation.time, fixed=node.detail.get("fixed") is not False, detail=node.detail
             )
@@ -70,6 +73,16 @@ class Lookup:
             if each.ref.startswith(f"{kind}:") and isinstance(said, dict) and small(str(said.get("arn"))) == small(arn):
                 return each
         return None
+
+    def addresses(self, run: str) -> set[str]:
+        """Return the addresses that a job itself names: its channels and outputs, with and without slash, its image."""
+        view = self._catalog.find([run]).get(run)
+        said = self._jobs.get(run) or ({} if view is None else view.detail.get("sagemaker"))
+        if not isinstance(said, dict):
+            return set()
+        places = [each.get("uri") for part in ("channels", "outputs") for each in (said.get(part) or {}).values()]
+        found = {str(each).rstrip("/") for each in (*places, said.get("image")) if each}
+        return found | {f"{each}/" for each in found}
 
     def tagged(self, image: Image, at: str) -> str | None:
         """Return the digest that a tag named at a moment, by what was collected of its registry; None if not known."""

@@ -34,18 +34,12 @@ class Packages:
         """Yield what is new of one package."""
         package = Package.read(body)
         status = str(body.get("ModelPackageStatus") or "Completed")
+        if status in {"Pending", "InProgress"}:
+            why = f"it is not complete ({status}): the next collection looks again"
+            yield Gap("sagemaker.in_progress", why, package.arn.text)
+            return
         if status != "Completed":
-            ready = status in {"Failed", "Deleting", "DeleteFailed"}
-            code = f"the package is {status}: it is no model version"
-            yield (
-                Gap("sagemaker.package_failed", code, package.arn.text)
-                if ready
-                else Gap(
-                    "sagemaker.in_progress",
-                    "the package is not complete yet: the next collection looks again",
-                    package.arn.text,
-                )
-            )
+            yield Gap("sagemaker.package_failed", f"it is {status}: it is no model version", package.arn.text)
             return
         known = self._lookup.of_arn(package.arn.text, "model")
         if known is not None and known.time != package.time:

@@ -171,30 +171,32 @@ def observe_entity(kind: str, body: Mapping[str, Any], entity: Entity, since: st
 
 
 def observe_association(
-    said: Mapping[str, Any], source: str | None, target: str | None, since: str
+    said: Mapping[str, Any], source: Entity | None, target: Entity | None, since: str
 ) -> Observation | Gap | None:
     """Return the edge that an association is, a gap where the graph has no such edge, None where it joins one thing.
 
-    `source` and `target` are what its ends stand for, which are on record `since` then.
+    `source` and `target` are what its ends stood for then, which are on record `since` then.
     """
     names = f"{said.get('SourceArn')} -> {said.get('DestinationArn')}"
     if source is None or target is None:
         return Gap("sagemaker.association_unknown", "an association with what is not on record", names[:500])
-    if source == target:
+    if source.ref == target.ref:
         return None
-    ends = (source.partition(":")[0], target.partition(":")[0])
+    ends = (source.ref.partition(":")[0], target.ref.partition(":")[0])
     relation = _relation(str(said.get("AssociationType")), ends)
     if relation is None:
         return Gap("sagemaker.association_not_mapped", f"no edge joins a {ends[0]} with a {ends[1]}", names[:500])
+    nodes = {node.ref: node for each in (source, target) for node in (each.nodes or (_end(each.ref),))}
     return Observation(
         type="sagemaker.associated/1",
         time=max(moment(said.get("CreationTime")) or since, since),
         actor=person(said.get("CreatedBy"), "sagemaker.amazonaws.com"),
         basis="observed",
-        nodes=(_end(source), _end(target)),
-        edges=(Edge(source, target, relation),),
+        nodes=tuple(nodes.values()),
+        edges=(Edge(source.ref, target.ref, relation),),
+        gaps=(*source.gaps, *target.gaps),
         data={"association": text(str(said.get("AssociationType")))},
-        subject=(source, target),
+        subject=(source.ref, target.ref),
     )
 
 
