@@ -442,6 +442,19 @@ def test_what_is_not_committed_is_a_gap(session: Session, made: Repository) -> N
     assert codes(gather(session, made, Selection(revs=("HEAD",)))) == set()
 
 
+def test_an_experiment_is_read_by_its_name_alone(session: Session, made: Repository) -> None:
+    made.write("a.dvc", tracked("a", made.keep(b"1"), 1))
+    base = made.commit()
+    made.write("a.dvc", tracked("a", made.keep(b"2"), 1))
+    tip = made.commit()
+    made.git("update-ref", f"refs/exps/{base[:2]}/{base[2:]}/try1", tip)
+    made.git("reset", "-q", "--hard", base)
+    gather(session, made)
+    assert names(session) == {"risk/a@1"}
+    gather(session, made, Selection(revs=("try1",)))
+    assert names(session) == {"risk/a@1", "risk/a@2"}
+
+
 def test_the_command_line_says_it_as_json(made: Repository, tmp_path: Path) -> None:
     made.write("a.dvc", tracked("a", made.keep(b"1"), 1))
     made.write("b.dvc", "outs: [")

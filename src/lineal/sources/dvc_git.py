@@ -126,11 +126,23 @@ def _tips(repository: Repository, selection: Selection) -> tuple[str, ...]:
     for rev in wanted:
         if rev.startswith("-"):
             raise BadInput(f"not a revision: {clean(rev)!r}")
-    found = dict.fromkeys(repository.place.find(rev) for rev in wanted)
+    found = dict.fromkeys(_find(repository.place, rev) for rev in wanted)
     kinds = (("refs/heads/", selection.branches or every), ("refs/tags/", selection.tags or every))
     starts = tuple(start for start, is_wanted in (*kinds, ("refs/remotes/", every)) if is_wanted)
     found.update((tip, None) for ref, tip in repository.place.refs.commits.items() if starts and ref.startswith(starts))
     return tuple(found)
+
+
+def _find(place: Place, rev: str) -> str:
+    """Return the commit that `rev` names: as git would, or an experiment of DVC by its name."""
+    try:
+        return place.find(rev)
+    except BadInput:
+        answer = clean(place.history.ask("for-each-ref", "--format=%(objectname) %(refname)", "refs/exps"))
+        named = {line.partition(" ")[0] for line in answer.splitlines() if line.endswith(f"/{rev}")}
+        if len(named) != 1:
+            raise
+        return named.pop()
 
 
 def _read_log(repository: Repository, tips: Sequence[str]) -> dict[Found, Commit]:
