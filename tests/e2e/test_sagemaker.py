@@ -110,6 +110,13 @@ def test_parameters_metrics_and_times_are_those_of_a_run(account: Account, sessi
     assert detail["sagemaker"]["channels"]["train"]["uri"] == f"s3://{BUCKET}/clean"
 
 
+def test_a_package_has_the_metrics_of_its_job(account: Account, session: Session) -> None:
+    package = account.to_production()
+    look(session)
+    detail = session.catalog.resolve(package).detail
+    assert (detail["metrics"], detail["metrics_from"]) == ({"train:progress": "100.0"}, JOB)
+
+
 def test_secrets_in_hyperparameters_and_environment_are_never_recorded(account: Account, session: Session) -> None:
     account.train(db_password="hunter2hunter2", note="postgresql://me:hunter2hunter2@db/x")
     account.process(Environment={"API_KEY": "hunter2hunter2", "MODE": "fast"})

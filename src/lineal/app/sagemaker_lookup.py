@@ -30,7 +30,7 @@ class Lookup:
         self._owners: dict[tuple[str, str], str] = {}
         self._makers: dict[str, str] = {}
         self._times: dict[str, str] = {}
-        self._jobs: dict[str, dict[str, Any]] = {}
+        self._runs: dict[str, dict[str, Any]] = {}
         self._decisions: dict[str, list[tuple[str, dict[str, Any]]]] = {}
 
     def remember(self, observation: Observation) -> Observation:
@@ -41,8 +41,8 @@ class Lookup:
             self._decisions.setdefault(decided.ref, []).append((observation.time, decided.detail))
         for node in observation.nodes:
             self._times.setdefault(node.ref, observation.time)
-            if "sagemaker" in node.detail and node.ref.startswith("run:"):
-                self._jobs[node.ref] = node.detail["sagemaker"]
+            if node.ref.startswith("run:"):
+                self._runs.setdefault(node.ref, {}).update(node.detail)
             recorded = Recorded(
                 ref=node.ref, time=observation.time, fixed=node.detail.get("fixed") is not False, detail=node.detail
             )
@@ -74,10 +74,14 @@ class Lookup:
                 return each
         return None
 
+    def run(self, ref: str) -> dict[str, Any]:
+        """Return all that is said of a run."""
+        view = self._catalog.find([ref]).get(ref)
+        return {**({} if view is None else view.detail), **self._runs.get(ref, {})}
+
     def addresses(self, run: str) -> set[str]:
         """Return the addresses that a job itself names: its channels and outputs, with and without slash, its image."""
-        view = self._catalog.find([run]).get(run)
-        said = self._jobs.get(run) or ({} if view is None else view.detail.get("sagemaker"))
+        said = self.run(run).get("sagemaker")
         if not isinstance(said, dict):
             return set()
         places = [each.get("uri") for part in ("channels", "outputs") for each in (said.get(part) or {}).values()]

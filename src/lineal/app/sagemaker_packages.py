@@ -53,7 +53,7 @@ class Packages:
             kept = self._keep(package)
             if isinstance(kept, Gap):
                 yield kept
-            said = self._register(package, None if isinstance(kept, Gap) else kept)
+            said = self._with_metrics(self._register(package, None if isinstance(kept, Gap) else kept))
             yield said
             ref = said.nodes[0].ref
             yield from self._claim_code(package, said)
@@ -78,17 +78,29 @@ class Packages:
         data = packages.read_package(package, self._places).data
         return self.bytes.keep(data[0].nodes) if len(data) == 1 and data[0].fixed else None
 
+    def _makers(self, said: Observation) -> list[str]:
+        """Return the jobs that made the model data of what was registered."""
+        sources = sorted({edge.source for edge in said.edges if edge.source.startswith("file:")})
+        return [run for run in map(self._lookup.maker, sources) if run is not None]
+
+    def _with_metrics(self, said: Observation) -> Observation:
+        """Add the metrics of the job that made the model, as `lineal register` does."""
+        run = next(iter(self._makers(said)), None)
+        metrics = None if run is None else self._lookup.run(run).get("metrics")
+        if not metrics:
+            return said
+        model = said.nodes[0]
+        detail = {**model.detail, "metrics": metrics, "metrics_from": run}
+        return replace(said, nodes=(replace(model, detail=detail), *said.nodes[1:]))
+
     def _claim_code(self, package: Package, said: Observation) -> Iterator[Observation]:
         """Say of the job that made the model data which commit it ran, where the package says so."""
-        sources = {edge.source for edge in said.edges if edge.source.startswith("file:")}
         metadata = package.body.get("MetadataProperties") or {}
         generated = self._lookup.of_arn(str(metadata.get("GeneratedBy") or ""), "run")
-        for source in sorted(sources):
-            run = self._lookup.maker(source)
-            if run is not None:
-                claim = packages.code_of_run(package, self._places, run, None if generated is None else generated.ref)
-                if claim is not None:
-                    yield claim
+        for run in self._makers(said):
+            claim = packages.code_of_run(package, self._places, run, None if generated is None else generated.ref)
+            if claim is not None:
+                yield claim
 
     def _decide(self, package: Package, ref: str) -> Iterator[Observation]:
         recorded = self._recorded(ref)
