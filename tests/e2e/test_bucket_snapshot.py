@@ -200,9 +200,10 @@ def test_a_lock_is_recorded(store: Store) -> None:
 
 
 def test_markers_of_folders_are_no_files_and_odd_keys_are_gaps(store: Store) -> None:
-    store.put(**{"p/": b"", "p/dir/": b"", "p/dir/a": b"a", "p/.git/config": b"x", "p/ü x%20+": b"odd"})
+    store.put(**{"p/": b"", "p/dir/": b"", "p/dir/a": b"a", "p/.git/config": b"x", "p/ü x%20+": b"odd", "p/a\nb": b"line"})
     taken = store.snapshot()
-    assert sorted(store.entries(taken)) == ["dir/a", "ü x%20+"]
+    assert sorted(store.entries(taken)) == ["a\nb", "dir/a", "ü x%20+"]
+    assert store.entries(taken)["a\nb"].digest == Digest.of(b"line")
     assert [gap.code for gap in taken.gaps] == ["bucket.key_not_kept"]
     assert taken.version.detail["folder_markers"] >= 1
 
