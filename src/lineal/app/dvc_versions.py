@@ -8,7 +8,7 @@ from typing import Any
 from lineal.app.dvc_text import tell_notes
 from lineal.app.naming import spell_name
 from lineal.app.session import Session
-from lineal.catalog.reader import Fact, NodeView
+from lineal.catalog.reader import Catalog, Fact, NodeView
 from lineal.core import canonical
 from lineal.core import path as paths
 from lineal.core.digest import Digest
@@ -214,13 +214,16 @@ class Numbers:
     def say(self, drafts: Iterable[Draft]) -> list[Observation]:
         """Return what is to be said of `drafts`, which are in the order of their commits."""
         wanted = list(drafts)
-        known = self._session.catalog.find(draft.ref for draft in wanted)
+        catalog = self._session.catalog
+        known = catalog.find(draft.ref for draft in wanted)
         facts: dict[int, list[Fact]] = {}
-        for fact in self._session.catalog.facts(view.id for view in known.values()):
+        for fact in catalog.facts(view.id for view in known.values()):
             facts.setdefault(fact.node, []).append(fact)
-        return [self._observe(draft, known.get(draft.ref), facts) for draft in wanted]
+        return [self._observe(draft, known.get(draft.ref), facts, catalog) for draft in wanted]
 
-    def _observe(self, draft: Draft, known: NodeView | None, facts: Mapping[int, list[Fact]]) -> Observation:
+    def _observe(
+        self, draft: Draft, known: NodeView | None, facts: Mapping[int, list[Fact]], catalog: Catalog
+    ) -> Observation:
         every = facts.get(known.id, ()) if known is not None else ()
         said = [fact for fact in every if (fact.type, fact.basis) == (draft.type, draft.node.basis)]
         claims: tuple[str, ...] = ()
@@ -228,7 +231,7 @@ class Numbers:
             if known is not None and (known.version is not None or said):
                 self._labels[draft.ref] = known.version
             else:
-                number = self._labels[draft.ref] = self._next(draft)
+                number = self._labels[draft.ref] = self._next(draft, catalog)
                 claims = () if number is None else (f"{draft.artifact}@{number}", f"{draft.type} {draft.ref}")
         label = self._labels[draft.ref]
         detail, time = draft.node.detail, draft.time
@@ -246,10 +249,10 @@ class Numbers:
             claims=claims,
         )
 
-    def _next(self, draft: Draft) -> str | None:
+    def _next(self, draft: Draft, catalog: Catalog) -> str | None:
         artifact = draft.artifact
         if artifact not in self._last:
-            views = self._session.catalog.of_artifact(artifact.kind, artifact.name)
+            views = catalog.of_artifact(artifact.kind, artifact.name)
             labels = [(view.version or "", view.time or "") for view in views]
             numbered = [(int(label), time) for label, time in labels if label.isdecimal()]
             self._last[artifact] = max(numbered, default=(0, ""))
