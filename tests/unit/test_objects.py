@@ -491,3 +491,48 @@ def test_on_disk_before_the_call_returns(tmp_path: Path, monkeypatch: pytest.Mon
             assert ("sync", step.removeprefix("rename ")) in before
         if step != "sync":
             assert ("sync", os.path.dirname(path)) in after
+
+
+def test_objects_in_many_packs_are_found_and_others_are_not(
+    store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lineal.objects import pack, places
+
+    monkeypatch.setattr(pack, "_COUNT_LIMIT", 20)
+    monkeypatch.setattr(places, "_MANY_LOOKS", 3)
+    contents = [b"%d" % number for number in range(400)]
+    with store.batch() as batch:
+        for data in contents[:300]:
+            batch.put_bytes(data)
+        first = batch.publish()
+        for data in contents:
+            batch.put_bytes(data)
+        second = batch.publish()
+    assert len(set(first.values())) == 15
+    assert len(list((store.root / "packs").glob("*.pack"))) == 20
+    assert {value: second[value] for value in first} == first
+    assert [store.read(Digest.of(data)) for data in contents] == contents
+    assert not any(store.has(Digest.of(b"not %d" % number)) for number in range(400))
+    with ObjectStore(store.root).batch() as other:
+        late = other.put_bytes(b"late")
+    assert store.read(late) == b"late"
+
+
+def test_what_is_published_in_between_stays_when_the_batch_fails(store: ObjectStore) -> None:
+    kept, large = Digest.of(b"kept"), Digest.of(LARGE)
+
+    def fail() -> None:
+        with store.batch() as batch:
+            batch.put_bytes(b"kept")
+            batch.put_bytes(LARGE)
+            (pack,) = set(batch.publish().values()) - {""}
+            assert (store.root / "packs" / pack).exists()
+            batch.put_bytes(b"lost")
+            batch.put_bytes(LARGE + b"lost")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert set(store.digests()) == {kept, large}
+    assert list((store.root / "tmp").iterdir()) == []
+    assert list(store.verify()) == []
