@@ -2,7 +2,7 @@
 
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -107,20 +107,23 @@ def snapshot(
                 on_total=move.expect,
                 on_progress=move,
             )
-    from lineal.wire.documents import describe_gap, describe_node
 
-    document = {
-        "version": describe_node(taken.version),
-        "new": taken.new,
-        "files": taken.files,
-        "bytes": taken.bytes,
-        "gaps": [describe_gap(gap.code, gap.explanation, gap.about) for gap in taken.gaps],
-    }
+    def describe() -> dict[str, Any]:
+        from lineal.wire.documents import describe_gap, describe_node
+
+        return {
+            "version": describe_node(taken.version),
+            "new": taken.new,
+            "files": taken.files,
+            "bytes": taken.bytes,
+            "gaps": [describe_gap(gap.code, gap.explanation, gap.about) for gap in taken.gaps],
+        }
+
     state = "recorded" if taken.new else "unchanged: recorded before as"
     line = f"{state} {taken.version.ref}  {short(taken.version.digest)}  {taken.files:,} files, {size(taken.bytes)}"
     if how := taken.version.detail.get("basis_of_identity"):
         bases = taken.version.detail.get("bases") or {how: taken.files}
         line += f", identified by {' and '.join(bases)}"
-    terminal.emit_line(document, line)
+    terminal.emit_line(describe, line)
     for gap in taken.gaps:
         terminal.note(f"gap: {gap.explanation} [{gap.code}]")

@@ -48,10 +48,12 @@ class Terminal:
         except OSError:
             discard_output()
 
-    def emit_line(self, document: Any, line: str) -> None:
-        """Print `document` as JSON, or the plain text `line` for a person; else as `emit`."""
-        if self.as_json or sys.stdout.isatty():
-            self.emit(document, lambda out: out.print(line, markup=False))
+    def emit_line(self, describe: Callable[[], Any], line: str) -> None:
+        """Print as JSON what `describe` gives, or the plain text `line` for a person; else as `emit`."""
+        if self.as_json:
+            self.emit(describe(), lambda _out: None)
+        elif sys.stdout.isatty():
+            self.emit(None, lambda out: out.print(line, markup=False))
         else:  # nothing to colour or to wrap: what does that takes a while to import
             self._write(f"{tame(line)}\n")
 
