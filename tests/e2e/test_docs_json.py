@@ -8,12 +8,17 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lineal.cli.main import run
+from servers.moto import Moto, moto_server
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "examples" / "tumour-classifier"))
+from places import build_image
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGE = (DOCS / "json.md").read_text("utf-8")
@@ -36,8 +41,30 @@ def _keys(value: Any) -> set[str]:
     return set(value) | {key for name, item in value.items() if name not in _OPEN for key in _keys(item)}
 
 
+def _collect(say: Callable[..., None], work: Path) -> None:
+    """Let every source be collected: a repository with a file of DVC in it, an image on disk, AWS as moto plays it."""
+    (work / "table.csv.dvc").write_text("outs:\n- {md5: 0cc175b9c0f1b6a831c399e269772661, size: 1, path: table.csv}\n")
+    (work / ".dvc").mkdir()
+    (work / ".dvc" / "config").write_text("")
+    for words in (("init",), ("add", "*.py", "*.dvc", ".dvc"), ("commit", "-m", "all")):
+        identity = ("-c", "user.name=a", "-c", "user.email=a@b.example")
+        subprocess.run(["git", *identity, *words], cwd=work, check=True, capture_output=True)
+    build_image(work / "image", {"a": "b"})
+    say("collect", "git", ".", "--verify", "--json")
+    say("collect", "dvc", ".", "--json")
+    say("collect", "oci", "registry.example/a/b:1.4", "--layout", str(work / "image"), "--json")
+    say("collect", "sagemaker", "--json")
+
+
 @pytest.fixture(scope="module")
-def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def aws() -> Iterator[Moto]:
+    """AWS, for the one source that asks it."""
+    with moto_server() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def documents(tmp_path_factory: pytest.TempPathFactory, aws: Moto) -> dict[str, Any]:
     """Return what every command printed, by a name for each way to call it."""
     work = tmp_path_factory.mktemp("json") / "scorer"
     shutil.copytree(DOCS / "howto" / "first-model", work)
@@ -48,6 +75,8 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
             patch.chdir(work)
             patch.setenv("LINEAL_ACTOR", "ana@bank.example")
             patch.delenv("LINEAL_LEDGER", raising=False)
+            for variable, value in (aws.environment() | {"HOME": str(work)}).items():
+                patch.setenv(variable, value)
             if words[0] in {"run", "deploy"}:
                 command = [sys.executable, "-m", "lineal", *words]
                 printed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
@@ -57,7 +86,8 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
                 printed = sink.getvalue()
                 assert status == (2 if name == "error" else 0), printed
         lines = printed.strip().splitlines()
-        found[name or words[0]] = json.loads(lines[-1] if words[0] == "run" else printed)
+        known = " ".join(words[:2]) if words[0] == "collect" else words[0]
+        found[name or known] = json.loads(lines[-1] if words[0] == "run" else printed)
 
     server = [sys.executable, "serve.py", "{model}", "{port}"]
     say("init", "--json")
@@ -80,6 +110,9 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     say("register", "model:scorer", "model.json", "--json", name="register again")
     say("diff", "model:scorer@1", "model:scorer@2", "--json")
     say("impact", "dataset:raw", "--json")
+    say("tag", "model:scorer@1", "stage=gold", "--json")
+    say("restore", "dataset:raw", str(work / "again"), "--json")
+    _collect(say, work)
     say("ls", "--json")
     say("log", "model:scorer@1", "--json")
     with sqlite3.connect(work / ".lineal" / "ledger.db") as database:
@@ -93,7 +126,7 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return found
 
 
-COMMANDS = re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE)
+COMMANDS = re.findall(r"^\| `([\w ]+)` \|", PAGE, re.MULTILINE)
 
 
 @pytest.mark.parametrize("command", [name for name in COMMANDS if name != "demo"])
@@ -129,7 +162,7 @@ def test_the_format_tells_every_field_of_entries_and_bodies(documents: dict[str,
     page = (DOCS / "format.md").read_text("utf-8")
     told = set(re.findall(r'[`"](\w+)[`"]', page))
     for entry, body in documents["ledger"]:
-        kind = re.sub(r"^(file|container)(?=\.claimed)", "KIND", entry["type"])
+        kind = re.sub(r"^(file|container)(?=\.claimed)|^dataset(?=\.tracked)", "KIND", entry["type"])
         row = re.search(rf"^\| `{re.escape(kind)}` \|.*$", page, re.MULTILINE)
         assert row is not None, kind
         assert set(entry) | set(entry["payload"]) | set(body) <= told

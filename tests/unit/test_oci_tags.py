@@ -59,6 +59,7 @@ def test_a_tag_is_recorded_when_it_moves_and_only_then(registry: FalseRegistry, 
     registry.on("/v2/app/manifests/v1", reply_of(first))  # and back again
     done = looker.look(f"{name}:v1")
     assert (done.images[0].new, done.images[0].before, done.collected.recorded) == (False, digest_of(second), 1)
+    assert looker.session.catalog.resolve(f"{name}:v1").digest == digest_of(first)
     history = read_history(looker.session, parse(name))
     assert [state.digest for state in history.tags["v1"]] == [digest_of(first), digest_of(second), digest_of(first)]
     assert len(list(find_moves(history))) == 2

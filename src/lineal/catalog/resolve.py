@@ -64,7 +64,16 @@ def starting(connection: sa.Connection, prefix: str) -> set[int]:
 def _foreign(connection: sa.Connection, text: str, moment: Moment) -> set[int]:
     alias, node = tables.alias.c, tables.node.c
     stated = (alias.time <= moment.time) & (alias.taken <= moment.known)
-    found = set(connection.scalars(sa.select(alias.node).where(alias.alias == text, stated)))
+    query = (
+        sa.select(alias.node, node.kind, node.name, sa.func.max(alias.time).label("time"))
+        .join(tables.node, node.id == alias.node)
+        .where(alias.alias == text, stated)
+        .group_by(alias.node, node.kind, node.name)
+    )
+    named = connection.execute(query).all()
+    # The tag of an image moves, also back: it names the version that it was last said to name.
+    last = {row.name: max(each.time for each in named if each.name == row.name) for row in named}
+    found = {row.node for row in named if row.kind != "container" or row.time == last[row.name]}
     if found or len(text.removeprefix("sha256:")) < _PREFIX_MIN:
         return found
     digest = text if text.startswith("sha256:") else f"sha256:{text}"

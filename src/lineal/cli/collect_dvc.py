@@ -52,6 +52,6 @@ def collect_dvc(
     terminal = Terminal(as_json=as_json, quiet=quiet)
     selection = Selection(revs=tuple(rev or ()), tags=all_tags, branches=all_branches, commits=all_commits)
     how = Options(use_remote=remote, user_config=user_config, hash_bytes=hash_bytes)
-    with opened(ledger, actor) as session, terminal.progress(f"collect dvc {repository}") as move:
+    with opened(ledger, actor) as session, terminal.progress(f"collect dvc {repository}", unit="observations") as move:
         done = collect(session, repository, selection, how, move)
     emit_collected(terminal, done)

@@ -84,7 +84,7 @@ def collect_git(
         allowed_signers=allowed_signers,
         timeout=timeout,
     )
-    with opened(ledger, actor) as session, terminal.progress(f"collecting {repository}") as move:
+    with opened(ledger, actor) as session, terminal.progress(f"collect git {repository}", unit="observations") as move:
         found = collect(session, repository, wanted, on_progress=move)
     emit_collected(terminal, found.done, {"versions": list(found.versions)})
     for line in _lines(found.versions):

@@ -60,8 +60,8 @@ def collect_oci(
         attached=attached,
         plain_http=plain_http,
     )
-    with opened(ledger, actor) as session, terminal.progress("collect oci", unit="entries") as move:
-        done = collect_images(session, request, lambda seen, recorded: move(recorded, seen))
+    with opened(ledger, actor) as session, terminal.progress("collect oci", unit="observations") as move:
+        done = collect_images(session, request, move)
     more = {
         "images": [
             {"image": each.image, "ref": each.ref, "before": each.before, "new": each.new} for each in done.images

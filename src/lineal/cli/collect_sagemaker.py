@@ -10,7 +10,7 @@ from lineal.cli.opening import opened
 from lineal.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from lineal.app.collect import Collected, Progress
+    from lineal.app.collect import Collected
 
 
 def collect_sagemaker(
@@ -58,12 +58,8 @@ def collect_sagemaker(
     with opened(ledger, actor) as session:
         for each in regions:
             scope = open_scope(each, profile)
-            with terminal.progress(f"SageMaker, {scope.access.region}", unit="entries") as move:
-
-                def show(seen: int, recorded: int, move: "Progress" = move) -> None:
-                    move(recorded, seen)
-
-                done.append(collect(session, scope, only=only or (), since=moment, keep=keep, on_progress=show))
+            with terminal.progress(f"SageMaker, {scope.access.region}", unit="observations") as move:
+                done.append(collect(session, scope, only=only or (), since=moment, keep=keep, on_progress=move))
     emit_collected(terminal, _together(done), {"runs": [each.run for each in done]})
 
 

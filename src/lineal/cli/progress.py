@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
 
 class Move:
-    """Called with what is done: the number of things, then their bytes (or, of ``entries``, how many there are in all).
+    """Called with what is done: the number of things, then their bytes.
 
+    Of ``entries`` the second number is how many there are in all, of ``observations`` how many of them are new.
     Without a bar, calling it does nothing.
     """
 
@@ -33,6 +34,9 @@ class Move:
             return
         if self._unit == "entries":
             self._bar.update(self._task, completed=done, total=more, state=f"{done:,} of {more:,} {self._unit}")
+            return
+        if self._unit == "observations":
+            self._bar.update(self._task, state=f"{done:,} seen, {more:,} new")
             return
         passed = max(time.monotonic() - self._began, 0.1)
         state = f"{done:,} {self._unit}, {size(more)}, {done / passed:,.0f}/s, {size(int(more / passed))}/s"
