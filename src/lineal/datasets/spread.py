@@ -146,7 +146,7 @@ Run = Callable[[list[Task]], list["list[Hashed] | str"]]
 def _connect(engine: str | None, jobs: int | None) -> tuple[Run, Callable[[], None]]:
     """Return what runs tasks on `engine`, and what leaves it; raise `UsageError` where its packages are missing."""
     try:
-        import joblib
+        from joblib import Parallel, delayed, parallel_config
 
         leave = _join(engine)
     except ModuleNotFoundError as error:
@@ -157,8 +157,8 @@ def _connect(engine: str | None, jobs: int | None) -> tuple[Run, Callable[[], No
     backend = engine or "loky"
 
     def run(tasks: list[Task]) -> list[list[Hashed] | str]:
-        with joblib.parallel_config(backend=backend, n_jobs=jobs or -1):
-            found: list[list[Hashed] | str] = joblib.Parallel()(joblib.delayed(hash_files)(task) for task in tasks)
+        with parallel_config(backend=backend, n_jobs=jobs or -1):
+            found: list[list[Hashed] | str] = Parallel()(delayed(hash_files)(task) for task in tasks)
         return found
 
     return run, leave
