@@ -60,6 +60,28 @@ def test_the_same_files_on_disk_are_the_same_version(store: Store, tmp_path: Pat
     there = store.snapshot()
     assert there.version.canonical == here.version.canonical
     assert not there.new
+    assert store.ledger.resolve(f"s3://{store.bucket}/p").ref == "dataset:d@1"
+    before = store.ledger.session.ledger.reader.size()
+    assert not store.snapshot().new
+    assert store.ledger.session.ledger.reader.size() == before
+    assert store.findings(there) == {}
+
+
+def test_the_same_bytes_written_again_are_the_same_version_and_not_read_twice(store: Store, proxy: Proxy) -> None:
+    store.put(**{"p/a": b"a"})
+    store.keep_versions()
+    taken = store.snapshot(basis="content")
+    store.put(**{"p/a": b"a"})
+    for reads in (1, 0):
+        proxy.seen.clear()
+        assert not store.snapshot(basis="content").new
+        assert proxy.count("GET") == reads
+        assert store.findings(taken) == {}
+    kept = store.snapshot(basis="content", keep=True)
+    assert not kept.new
+    before = store.ledger.session.ledger.reader.size()
+    store.snapshot(basis="content")
+    assert store.ledger.session.ledger.reader.size() == before
 
 
 def test_what_has_not_changed_is_not_read_again(store: Store, proxy: Proxy) -> None:
@@ -200,7 +222,9 @@ def test_a_lock_is_recorded(store: Store) -> None:
 
 
 def test_markers_of_folders_are_no_files_and_odd_keys_are_gaps(store: Store) -> None:
-    store.put(**{"p/": b"", "p/dir/": b"", "p/dir/a": b"a", "p/.git/config": b"x", "p/ü x%20+": b"odd", "p/a\nb": b"line"})
+    store.put(
+        **{"p/": b"", "p/dir/": b"", "p/dir/a": b"a", "p/.git/config": b"x", "p/ü x%20+": b"odd", "p/a\nb": b"line"}
+    )
     taken = store.snapshot()
     assert sorted(store.entries(taken)) == ["a\nb", "dir/a", "ü x%20+"]
     assert store.entries(taken)["a\nb"].digest == Digest.of(b"line")

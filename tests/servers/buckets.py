@@ -45,8 +45,9 @@ class Store:
         return {entry.path.decode(): entry for entry in manifest.entries(root, self.ledger.session.objects)}
 
     def findings(self, taken: Snapshotted) -> dict[str, bool]:
-        view = self.ledger.resolve(taken.version.canonical)
-        return {finding.code: finding.failed for finding in check_bucket(self.ledger.session, view)}
+        session, view = self.ledger.session, self.ledger.resolve(taken.version.canonical)
+        facts = session.catalog.facts([view.id])
+        return {finding.code: finding.failed for finding in check_bucket(session, view, facts)}
 
     def versions(self) -> int:
         return len(self.ledger.session.catalog.of_artifact("dataset", "d"))

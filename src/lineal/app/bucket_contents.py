@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
-from lineal.app.bucket_known import pins_of
+from lineal.app.bucket_known import stays
 from lineal.app.session import Session
 from lineal.catalog.reader import NodeView
 from lineal.core.digest import Digest
@@ -19,7 +19,7 @@ from lineal.errors import BadManifest, DigestMismatch, ObjectChanged, ObjectMiss
 from lineal.objects.copying import fingerprint, pieces
 from lineal.objects.durable import write_all
 from lineal.objects.store import ObjectStore
-from lineal.sources.bucket import Bucket, BucketUri, Listed, folder_of
+from lineal.sources.bucket import Bucket, Listed, folder_of
 from lineal.sources.bucket_open import reopen_bucket
 from lineal.sources.bucket_reading import Reader, is_md5
 
@@ -154,15 +154,15 @@ def item_of(pinned: Entry, prefix: str, store: ObjectStore) -> Listed:
 
 
 def open_contents(session: Session, view: NodeView) -> BucketContents:
-    """Return where the bytes of a version recorded from a bucket are had from: the bucket, as it was then.
+    """Return where the bytes of a version recorded from a bucket are had from: the objects it was last found as.
 
     Raises `ObjectMissing` if what says where they are is not there, `BadInput` and `SourceError` if the bucket cannot
     be opened.
     """
-    pins = pins_of(view)
-    if pins is None or view.digest is None:
+    found = stays(session.catalog.facts([view.id]))
+    if not found:
         raise ObjectMissing(f"{view.ref} does not say which objects of the bucket it was")
-    uri = BucketUri.parse(str(view.detail["uri"]))
-    bucket = reopen_bucket(uri, view.detail.get("endpoint"))
+    stay = found[-1]
+    bucket = reopen_bucket(stay.uri, stay.detail.get("endpoint"))
     store = session.objects
-    return BucketContents(bucket, folder_of(uri), store, load(Digest.parse(view.digest), store), load(pins, store))
+    return BucketContents(bucket, folder_of(stay.uri), store, load(stay.digest, store), load(stay.pins, store))

@@ -1,19 +1,19 @@
 """Whether what lies below a prefix is still what a recorded version says: objects changed, gone, or added since."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Final
 
 from lineal.app.bucket_contents import item_of
-from lineal.app.bucket_known import pins_of
+from lineal.app.bucket_known import Stay, stays
 from lineal.app.session import Session
-from lineal.catalog.reader import NodeView
+from lineal.catalog.reader import Fact, NodeView
 from lineal.core import path as paths
 from lineal.core.digest import Digest
 from lineal.core.finding import Finding
 from lineal.datasets.manifest import Entry, entries, load
-from lineal.errors import LinealError, ObjectMissing, SourceError, UsageError
+from lineal.errors import LinealError, SourceError, UsageError
 from lineal.sources.bucket import Bucket, BucketUri, Listed, folder_of
 from lineal.sources.bucket_listing import Listing, Placed
 from lineal.sources.bucket_open import reopen_bucket
@@ -53,31 +53,27 @@ class Drift:
     grown: _Paths = field(default_factory=_Paths)
 
 
-def is_in_bucket(view: NodeView) -> bool:
-    """Return whether `view` is a version that was recorded from a bucket, so that it can be looked at there."""
-    return pins_of(view) is not None
+def check_bucket(session: Session, view: NodeView, facts: Iterable[Fact]) -> Iterator[Finding]:
+    """Yield what has become of the prefix where the recorded version `view` was last found, as `facts` of it say.
 
-
-def check_bucket(session: Session, view: NodeView) -> Iterator[Finding]:
-    """Yield what has become of the prefix that the recorded version `view` points at; nothing if it is as it was.
-
-    Lists the prefix and reads no object. A finding fails if something recorded cannot be had any more, or if a prefix
-    that stands for one version (`…/dt=2026-03-01/`) is no longer that. A bucket that cannot be asked is no failure.
+    Nothing if it is as it was, or if it was never in a bucket. Lists the prefix and reads no object. A finding fails if
+    something recorded cannot be had any more, or if a prefix that stands for one version (`…/dt=2026-03-01/`) is no
+    longer that. A bucket that cannot be asked is no failure.
     """
-    uri = BucketUri.parse(str(view.detail["uri"]))
-    pins = pins_of(view)
+    found = stays(facts)
+    if not found:
+        return
+    stay = found[-1]
     try:
-        if pins is None:
-            raise ObjectMissing(f"{view.ref} does not say which objects of the bucket it was")
-        bucket = reopen_bucket(uri, view.detail.get("endpoint"))
-        drift = compare(session, pins, bucket, uri)
+        drift = compare(session, stay.pins, reopen_bucket(stay.uri, stay.detail.get("endpoint")), stay.uri)
     except (SourceError, UsageError) as error:
-        explanation = f"{uri} could not be looked at: {error.message}"
+        explanation = f"{stay.uri} could not be looked at: {error.message}"
         yield Finding(code="dataset.prefix_unseen", about=view.ref, explanation=explanation, failed=False)
     except LinealError as error:
         yield Finding(code=error.code, about=view.ref, explanation=error.message)
     else:
-        yield from _conclude(view, uri, drift, is_kept=view.detail.get("stored") == "dataset")
+        is_kept = "dataset" in (view.detail.get("stored"), *(each.detail.get("stored") for each in found))
+        yield from _conclude(view, stay, drift, is_kept=is_kept)
 
 
 def compare(session: Session, pins: Digest, bucket: Bucket, uri: BucketUri) -> Drift:
@@ -143,9 +139,9 @@ def _is_same(then: Listed, now: Listed) -> bool:
     return then.version is None or then.version == now.version
 
 
-def _conclude(view: NodeView, uri: BucketUri, drift: Drift, *, is_kept: bool) -> Iterator[Finding]:
+def _conclude(view: NodeView, stay: Stay, drift: Drift, *, is_kept: bool) -> Iterator[Finding]:
     """Yield what follows from a drift. Bytes that the ledger keeps are not lost with the bucket's."""
-    own = "partition" in view.detail
+    own, uri = "partition" in stay.detail, stay.uri
     about, lost = view.ref, own or not is_kept
     if drift.changed.count:
         text = f"overwritten in {uri} since, with no older version to go back to: {drift.changed}"

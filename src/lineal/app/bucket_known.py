@@ -1,24 +1,47 @@
 """What is known already of the objects below a prefix: what has not changed since then is not read again."""
 
-from collections.abc import Iterator
-from typing import Self
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Self
 
 from lineal.app.session import Session
-from lineal.catalog.reader import NodeView
+from lineal.catalog.reader import Fact
 from lineal.core.digest import Digest
 from lineal.core.ref import ArtifactRef
 from lineal.datasets.manifest import Entry, entries, load
 from lineal.errors import ObjectMissing
 from lineal.sources.bucket import BucketUri
 
-PINS = "pins"
+ORIGIN: Final = "bucket"
+PINS: Final = "pins"
 """The role of the manifest that says by which version and ETag each object of a dataset version was found."""
 
 
-def pins_of(view: NodeView) -> Digest | None:
-    """Return the manifest of pins of a version that was read from a bucket, None if it has none."""
-    text = view.detail.get("objects", {}).get(PINS)
-    return None if view.detail.get("origin") != "bucket" or text is None else Digest.parse(text)
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """One statement that a version was found in a bucket: where (`detail`), by which pins, and by what basis."""
+
+    detail: dict[str, Any]
+    pins: Digest
+    basis: str
+    digest: Digest
+    taken: str
+
+    @property
+    def uri(self) -> BucketUri:
+        """The address at which it was found."""
+        return BucketUri.parse(str(self.detail["uri"]))
+
+
+def stays(facts: Iterable[Fact]) -> list[Stay]:
+    """Return those of `facts` that say where in a bucket a version was found, in their order."""
+    found: list[Stay] = []
+    for fact in facts:
+        pins = fact.detail.get("objects", {}).get(PINS)
+        if fact.detail.get("origin") == ORIGIN and pins is not None and fact.digest is not None:
+            digests = Digest.parse(pins), Digest.parse(fact.digest)
+            found.append(Stay(fact.detail, digests[0], fact.basis, digests[1], fact.taken))
+    return found
 
 
 class Known:
@@ -27,25 +50,22 @@ class Known:
     An object that has the version, ETag and size that it had then has the bytes that it had then.
     """
 
-    def __init__(self, session: Session | None = None, view: NodeView | None = None) -> None:
-        """Know what `view` says; without it, nothing."""
-        self.basis = "bytes" if view is not None and view.basis == "verified" else "checksum"
-        self._pairs = iter(()) if session is None or view is None else _pairs(session, view)
+    def __init__(self, session: Session | None = None, stay: Stay | None = None) -> None:
+        """Know what `stay` says; without it, nothing."""
+        self.basis = "bytes" if stay is not None and stay.basis == "verified" else "checksum"
+        self._pairs = iter(()) if session is None or stay is None else _pairs(session, stay)
         self._next = next(self._pairs, None)
 
     @classmethod
     def of_last(cls, session: Session, artifact: ArtifactRef, uri: BucketUri, endpoint: str | None) -> Self:
-        """Return what the latest version says that was taken of `uri` on this server, of this dataset or another."""
+        """Return what was said last of `uri` on this server, as a version of this dataset or of another."""
         views = session.catalog.of_artifact(artifact.kind, artifact.name)
         views += session.catalog.with_aliases(uri.aliases[:1]).get(uri.aliases[0], [])
-        same = [
-            view
-            for view in views
-            if pins_of(view) is not None
-            and view.detail.get("uri") == str(uri)
-            and view.detail.get("endpoint") == endpoint
+        found = stays(session.catalog.facts({view.id for view in views}))
+        here = [
+            stay for stay in found if stay.detail.get("uri") == str(uri) and stay.detail.get("endpoint") == endpoint
         ]
-        return cls(session, max(same, key=lambda view: (view.taken or "", view.id), default=None))
+        return cls(session, max(here, key=lambda stay: stay.taken, default=None))
 
     def digest(self, path: bytes, pin: Digest, size: int) -> Digest | None:
         """Return the digest that the file `path` had when it was found by this `pin`; None if that is not known.
@@ -61,13 +81,11 @@ class Known:
         return entry.digest if same and entry.kind == "f" else None
 
 
-def _pairs(session: Session, view: NodeView) -> Iterator[tuple[Entry, Entry]]:
+def _pairs(session: Session, stay: Stay) -> Iterator[tuple[Entry, Entry]]:
     """Yield each entry of a version with its pin, in order; nothing if the store has been relieved of them."""
-    pins, store = pins_of(view), session.objects
-    if pins is None or view.digest is None:
-        return
+    store = session.objects
     try:
-        roots = load(Digest.parse(view.digest), store), load(pins, store)
+        roots = load(stay.digest, store), load(stay.pins, store)
         yield from zip(entries(roots[0], store), entries(roots[1], store), strict=True)
     except ObjectMissing:
         return

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, cast, get_args
 
 from lineal.app.bucket_files import Basis, BucketFiles, Progress
-from lineal.app.bucket_known import PINS, Known
+from lineal.app.bucket_known import ORIGIN, PINS, Known, stays
 from lineal.app.bucket_listed import listed
 from lineal.app.bucket_resume import Resume
 from lineal.app.naming import next_number, parse_artifact, version_ref
@@ -23,7 +23,6 @@ from lineal.sources.bucket_open import open_bucket
 from lineal.sources.bucket_reading import Reader
 from lineal.sources.s3_inventory import open_inventory
 
-ORIGIN: Final = "bucket"
 _SNAPSHOTTED: Final = "dataset.snapshotted/1"
 
 
@@ -96,11 +95,13 @@ def snapshot_bucket(
         known = session.catalog.find([canonical]).get(canonical)
         if known is not None and known.version is not None:
             return None
-        return _observe(session, artifact, taken, uri=uri, happened=happened)
+        named = f"{artifact}@{next_number(session.catalog, artifact)}"
+        said = _observe(session, canonical, taken, version=named.rpartition("@")[2], uri=uri, happened=happened)
+        return replace(said, subject=(canonical, named), claims=(named, f"{_SNAPSHOTTED} {canonical}"))
 
     new = session.say_numbered(observe) is not None
-    if not new and asked.keep:
-        _say_kept(session, canonical, taken)
+    if not new:
+        _say_again(session, canonical, taken, uri=uri, happened=happened)
     gaps = tuple(replace(gap, about=canonical) for gap in taken.gaps)
     return Snapshotted(session.catalog.resolve(canonical), new, taken.files.count, taken.files.size, gaps)
 
@@ -153,50 +154,42 @@ def _describe(described: Described) -> dict[str, Any]:
     return {name: value for name, value in said.items() if value is not None}
 
 
-def _observe(session: Session, artifact: ArtifactRef, taken: _Taken, *, uri: BucketUri, happened: str) -> Observation:
-    number = next_number(session.catalog, artifact)
-    canonical = version_ref(artifact, taken.files.digest)
+def _observe(
+    session: Session, canonical: str, taken: _Taken, *, version: str | None, uri: BucketUri, happened: str
+) -> Observation:
     basis = "verified" if taken.verified else "observed"
     members = members_of(session, taken.files.digest)
+    node = Node(
+        ref=canonical,
+        basis=basis,
+        version=version,
+        digest=taken.files.digest,
+        detail=taken.detail,
+        aliases=uri.aliases,
+        members=members,
+    )
     return Observation(
         type=_SNAPSHOTTED,
         time=happened,
         actor=session.actor,
         basis=basis,
-        nodes=(
-            Node(
-                ref=canonical,
-                basis=basis,
-                version=str(number),
-                digest=taken.files.digest,
-                detail=taken.detail,
-                aliases=uri.aliases,
-                members=members,
-            ),
-        ),
+        nodes=(node,),
         edges=tuple(_origins(session, canonical, members, taken.pins)),
         gaps=tuple(replace(gap, about=canonical) for gap in taken.gaps),
-        subject=(canonical, f"{artifact}@{number}"),
-        claims=(f"{artifact}@{number}", f"{_SNAPSHOTTED} {canonical}"),
     )
 
 
-def _say_kept(session: Session, canonical: str, taken: _Taken) -> None:
-    """Say of a version recorded before by digests alone that its bytes are kept now."""
+def _say_again(session: Session, canonical: str, taken: _Taken, *, uri: BucketUri, happened: str) -> None:
+    """Say of a version recorded before that it was found here, unless that is known: at this address, by these pins."""
     known = session.catalog.resolve(canonical)
-    if known.detail.get("stored") != "manifest":
+    keys = ("uri", "endpoint", "stored", "objects")
+    wanted = [taken.detail.get(key) for key in keys]
+    kept = [*wanted[:2], "dataset", *wanted[3:]]
+    facts = session.catalog.facts([known.id])
+    if any([stay.detail.get(key) for key in keys] in (wanted, kept) for stay in stays(facts)):
         return
-    detail = {"uri": taken.detail["uri"], "stored": "dataset"}
-    node = Node(ref=canonical, basis="verified", version=known.version, digest=taken.files.digest, detail=detail)
-    said = Observation(
-        type=_SNAPSHOTTED,
-        time=session.clock(),
-        actor=session.actor,
-        basis="verified",
-        nodes=(node,),
-        subject=(canonical,),
-    )
-    session.say_all(session.catalog.unknown([said]))
+    said = _observe(session, canonical, taken, version=known.version, uri=uri, happened=happened)
+    session.say(replace(said, subject=(canonical,)))
 
 
 def _origins(session: Session, canonical: str, members: tuple[tuple[Digest, str], ...], pins: Manifest) -> list[Edge]:

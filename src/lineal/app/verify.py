@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lineal.app.bucket_drift import check_bucket, is_in_bucket
+from lineal.app.bucket_drift import check_bucket
 from lineal.app.log import Proof, published_size, show_proof
 from lineal.app.reference_check import check_reference, is_reference
 from lineal.app.session import Session
@@ -120,8 +120,7 @@ def verify_one(session: Session, text: str) -> Verified:
     of_node = _by_node(facts)
     for view in sorted(views.values(), key=lambda item: item.ref):
         findings.extend(verify_stored(session, view, of_node[view.id]))
-        if is_in_bucket(view):
-            findings.extend(check_bucket(session, view))
+        findings.extend(check_bucket(session, view, of_node[view.id]))
         if is_reference(view):
             findings.extend(check_reference(session, view))
     return Verified(tuple(view.ref for view in views.values()), tuple(proofs), tuple(findings))
