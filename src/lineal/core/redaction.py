@@ -57,6 +57,11 @@ _CANDIDATE: Final = re.compile(
     rf"{_KEYWORD}[\w.-]{{0,20}}+(?:\\?[\"']?[ \t]{{0,8}}(?::=|=>|[:=])|[ \t])", re.IGNORECASE
 )
 _USERINFO: Final = re.compile(r"(?P<scheme>\b[A-Za-z][A-Za-z0-9+.-]{1,20}://)(?P<user>[^\s/\"'<>?#]{1,512})@")
+# A password that was not escaped ends the host for whoever parses it: what follows the colon is no port then.
+_UNESCAPED: Final = re.compile(
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{1,20}://)(?P<user>[^\s/:@\[\"'<>?#]{0,512}:(?!\d*(?:[/?#]|$))\S{0,512})@"
+)
+_WITH_USER: Final = ("ssh://", "git+ssh://", "ssh+git://", "git://")
 _QUERY: Final = re.compile(r"(?P<keep>[?&;](?P<name>[A-Za-z0-9_.%-]{1,60})=)(?P<value>[^\s&#\"'<>]{1,4096})")
 _NO_VALUES: Final = frozenset({"", "true", "false", "none", "null", MARK})
 # What stands where a secret would, and is none: names in code, types, placeholders.
@@ -155,11 +160,11 @@ def _is_curl(argv: Sequence[str]) -> bool:
 def strip_url(url: str) -> tuple[str, int]:
     """Return an address without credentials, and how many were cut: user information goes, unless it is an SSH user."""
     text = clean(url)
-    match = _USERINFO.match(text)
+    match = _USERINFO.match(text) or _UNESCAPED.match(text)
     cuts = 0
     if match is not None:
         user, _, password = match["user"].partition(":")
-        keep = match["scheme"].lower() in ("ssh://", "git+ssh://", "git://") and redact(user)[1] == 0
+        keep = match["scheme"].lower() in _WITH_USER and redact(user)[1] == 0
         text = match["scheme"] + (f"{user}@" if keep else "") + text[match.end() :]
         cuts = int(bool(password) or not keep)
     text, found = redact(text)

@@ -13,7 +13,7 @@ from urllib.parse import unquote_to_bytes
 
 from lineal.core import path
 from lineal.core.forge import SMALL, forge_of, same_host
-from lineal.core.redaction import clean, redact
+from lineal.core.redaction import clean, redact, strip_url
 
 _BLANKS: Final = " \t\r\n\f\v"
 _HELPER: Final = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*::)+(?P<address>.*)", re.DOTALL)
@@ -106,15 +106,10 @@ def parse(address: str, forge: str | None = None) -> Repository:
 def without_credentials(address: str) -> str:
     """Return `address` as it may be recorded: passwords, tokens and the users of web addresses cut out."""
     text = clean(address).strip(_BLANKS)
-    match = _ADDRESS.fullmatch(text)
-    if match is None:
-        user = _USER.match(text)
-        return redact(text[user.end() :] if user is not None and ":" in user[0] else text)[0]
-    _, place, rest = _split(text)
-    user_name = match["place"].rpartition("@")[0].partition(":")[0]
-    is_name = match["scheme"].lower() in ("ssh", "git+ssh", "ssh+git") and match["place"].endswith(f"@{place}")
-    kept = f"{user_name}@" if user_name and is_name else ""
-    return redact(f"{match['scheme']}://{kept}{place}{rest}")[0]
+    if _ADDRESS.fullmatch(text) is not None:
+        return strip_url(text)[0]
+    user = _USER.match(text)
+    return redact(text[user.end() :] if user is not None and ":" in user[0] else text)[0]
 
 
 def complete(address: str, region: str | None) -> str:
