@@ -1,6 +1,8 @@
 """The face of Google's and Azure's buckets, on obstore's own stores: there is no server of theirs to run here."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import obstore
 import pytest
@@ -81,6 +83,21 @@ def test_a_snapshot_reads_the_bytes(
         assert taken.version.detail["partition"] == {"scheme": "hive", "key": "v", "value": "3"}
         assert [gap.code for gap in taken.gaps] == ["bucket.versioning_unknown"]
         assert ledger.resolve("gs://lake/p/v=3").ref == "dataset:d@1"
+
+
+def test_a_store_without_etags_is_read_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Bare(StoreBucket):
+        def _listed(self, meta: Any) -> Listed:
+            return replace(super()._listed(meta), etag=None)
+
+    store = MemoryStore()
+    monkeypatch.setattr(snapshot_bucket, "open_bucket", lambda uri, _endpoint: Bare(uri, store))
+    create(Settings(), tmp_path, "lineal.test/log")
+    with lineal.open(str(tmp_path), actor="tester") as ledger:
+        for number, body in enumerate((b"one", b"two"), 1):
+            obstore.put(store, "p/a", body)
+            taken = snapshot_bucket.snapshot_bucket(ledger.session, "dataset:d", "gs://lake/p/")
+            assert taken.version.ref == f"dataset:d@{number}"
 
 
 def test_an_endpoint_is_for_s3() -> None:

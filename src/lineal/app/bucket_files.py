@@ -110,11 +110,15 @@ class BucketFiles:
         self.pins.add(Entry(placed.path, "p", pin, item.size))
         if not self._keep and (self._basis == "pin" or (self._basis == "auto" and item.is_fixed)):
             return placed, Entry(placed.path, "p", pin, item.size), "version" if item.is_fixed else "etag"
-        digest = self._known.digest(placed.path, pin, item.size)
-        found = (digest, self._known.basis) if digest is not None else self._resume.find(item)
+        found = self._find(placed, pin) if item.etag is not None or item.is_fixed else None
         if found is not None and (not self._keep or self._store.has(found[0])):
             return placed, Entry(placed.path, "f", found[0], item.size), found[1]
         return pool.submit(self._content, placed)
+
+    def _find(self, placed: Placed, pin: Digest) -> tuple[Digest, str] | None:
+        """Return the digest that the object had the last time in this same state, and by what basis."""
+        digest = self._known.digest(placed.path, pin, placed.item.size)
+        return (digest, self._known.basis) if digest is not None else self._resume.find(placed.item)
 
     def _content(self, placed: Placed) -> _Done:
         item = placed.item
