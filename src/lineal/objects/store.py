@@ -90,7 +90,7 @@ class ObjectStore:
         written in any other way: an `OSError` says that it cannot. What is checked are the bytes that `target` holds in
         the end. An `OSError` of `target` passes as it is.
         """
-        with self._opened(digest) as (descriptor, place):
+        with self._opened(digest, keep_open=True) as (descriptor, place):
             if place.offset == 0:
                 found = copy_and_hash(descriptor, target, place.length, place.path, clone=clone)
                 _check(digest, found.value, place)
@@ -177,9 +177,12 @@ class ObjectStore:
             raise
 
     @contextmanager
-    def _opened(self, digest: Digest) -> Iterator[tuple[int, Place]]:
+    def _opened(self, digest: Digest, *, keep_open: bool = False) -> Iterator[tuple[int, Place]]:
+        """Open the file that holds the object. With `keep_open`, a pack stays open for the next one, even if it is
+        deleted meanwhile: not for finding out whether it is there.
+        """
         place = self._place(digest)
-        if place.offset and (kept := self._packs.find(place.path)) is not None:
+        if keep_open and place.offset and (kept := self._packs.find(place.path)) is not None:
             yield kept, place
             return
         with store_errors(place.path):
