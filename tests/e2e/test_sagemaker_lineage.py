@@ -248,6 +248,23 @@ def test_pages_without_anything_and_pages_that_repeat(world: tuple[Account, Line
     assert session.catalog.resolve(f"s3://{BUCKET}/x").kind == "dataset"
 
 
+def test_one_strange_answer_is_a_gap_and_the_rest_goes_on(world: tuple[Account, Lineage], session: Session) -> None:
+    account, lineage = world
+    account.train()
+    lineage.add("Artifact", "fine", f"s3://{BUCKET}/fine/", "DataSet", ago(1))
+    strange = lineage.add("Artifact", "strange", "", "Image", ago(1))
+    other = account.kept.training_jobs["Train-1"]
+    account.train("Train-2")
+    other.arn = "no ARN at all"
+    done = look(session)
+    assert "sagemaker.unreadable" in codes(done)
+    assert session.catalog.resolve(f"{PREFIX}training-job/Train-2").kind == "run"
+    assert session.catalog.resolve(f"s3://{BUCKET}/fine").kind == "dataset"
+    assert strange
+    covered = last_covered(session, "sagemaker", SCOPE)["kinds"]
+    assert (covered["training-job"]["complete"], covered["model"]["complete"]) == (False, True)
+
+
 def test_a_package_that_was_there_is_never_deleted_here(world: tuple[Account, Lineage], session: Session) -> None:
     account, lineage = world
     account.train()

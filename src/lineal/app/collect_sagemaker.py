@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from lineal.app.collect import Collected, Collection, Progress, collect, last_covered
 from lineal.app.sagemaker_bytes import ModelBytes
 from lineal.app.sagemaker_deployments import Deployments
 from lineal.app.sagemaker_graph import OwnLineage
+from lineal.app.sagemaker_guard import guarded
 from lineal.app.sagemaker_lookup import Lookup
 from lineal.app.sagemaker_packages import Packages
 from lineal.app.session import Session
@@ -147,25 +149,29 @@ class _Look:
         return self._since is not None and (until is None or datetime.fromisoformat(until) < self._since)
 
     def _jobs(self, kind: str) -> Seen:
-        word, listed = _JOBS[kind]
+        listed = _JOBS[kind][1]
         for body in self._reader.described(listed, self._start(kind), lambda each: self._is_new(listed, each)):
             if isinstance(body, Gap):
                 yield body
-                continue
-            arn, name = Arn.parse(str(body[listed.arn])), str(body[listed.identity])
-            created = moment(body.get("CreationTime")) or ""
-            ended = moment(body.get("LastModifiedTime")) or created
-            runs = self._lookup.captured(arn, name, created, ended)
-            if len(runs) > 1:
-                yield Gap("sagemaker.several_captures", f"{len(runs)} runs were captured inside of this job", arn.text)
-            yield from observe_job(
-                word,
-                body,
-                self._places,
-                run=runs[0] if len(runs) == 1 else None,
-                again=self._lookup.is_reused(arn.run(name), created),
-                parent=self._parents.get(arn.text.lower()),
-            )
+            else:
+                yield from guarded(self._reader, kind, body.get(listed.arn), partial(self._job, kind, body))
+
+    def _job(self, kind: str, body: Summary) -> Seen:
+        word, listed = _JOBS[kind]
+        arn, name = Arn.parse(str(body[listed.arn])), str(body[listed.identity])
+        created = moment(body.get("CreationTime")) or ""
+        ended = moment(body.get("LastModifiedTime")) or created
+        runs = self._lookup.captured(arn, name, created, ended)
+        if len(runs) > 1:
+            yield Gap("sagemaker.several_captures", f"{len(runs)} runs were captured inside of this job", arn.text)
+        yield from observe_job(
+            word,
+            body,
+            self._places,
+            run=runs[0] if len(runs) == 1 else None,
+            again=self._lookup.is_reused(arn.run(name), created),
+            parent=self._parents.get(arn.text.lower()),
+        )
 
     def _is_new(self, kind: Kind, summary: Summary) -> bool:
         """Return whether a job is not on record in the state that its summary shows."""
@@ -188,7 +194,8 @@ class _Look:
                     yield page.gap(str(pipeline["PipelineArn"]))
                     continue
                 for summary in page:
-                    yield from self._execution(name, summary)
+                    about = summary.get("PipelineExecutionArn")
+                    yield from guarded(self._reader, "pipeline", about, partial(self._execution, name, summary))
 
     def _execution(self, pipeline: str, summary: Summary) -> Seen:
         known = self._lookup.of_arn(str(summary["PipelineExecutionArn"]), "run")
@@ -211,8 +218,11 @@ class _Look:
             if isinstance(body, Gap):
                 yield body
             else:
-                arn = Arn.parse(str(body["ModelArn"]))
-                yield from observe_model(body, self._places, self._lookup.name("model", arn, str(body["ModelName"])))
+                yield from guarded(self._reader, "model", body.get("ModelArn"), partial(self._model, body))
+
+    def _model(self, body: Summary) -> Seen:
+        arn = Arn.parse(str(body["ModelArn"]))
+        yield from observe_model(body, self._places, self._lookup.name("model", arn, str(body["ModelName"])))
 
     def _packages(self) -> Seen:
         packages = Packages(self._session, self._lookup, self._places, self._lineage.decisions)
@@ -221,28 +231,32 @@ class _Look:
             if isinstance(body, Gap):
                 yield body
             else:
-                yield from packages.take(body)
+                about = body.get("ModelPackageArn")
+                yield from guarded(self._reader, "model-package", about, partial(packages.take, body))
 
     def _components(self) -> Seen:
         for body in self._reader.described(reading.COMPONENT, self._start("experiment")):
             if isinstance(body, Gap):
                 yield body
-                continue
-            name = str(body["TrialComponentName"])
-            wanted: dict[str, Any] = {"TrialComponentName": name, "MaxResults": reading.PAGE}
-            trials: list[Summary] = []
-            for page in pages(self._reader.client, "ListTrials", "TrialSummaries", **wanted):
-                if isinstance(page, Refusal):
-                    yield page.gap(str(body["TrialComponentArn"]))
-                else:
-                    trials += page
-            source = source_of(body)
-            job = None if source is None else self._lookup.of_arn(source, "run")
-            if source is not None and job is None:
-                yield Gap("sagemaker.job_unknown", "a trial component stands for a job that is not on record", source)
-                continue
-            ref, since = (None, "") if job is None else (job.ref, job.time)
-            yield observe_component(body, trials, self._places, job=ref, since=since)
+            else:
+                about = body.get("TrialComponentArn")
+                yield from guarded(self._reader, "experiment", about, partial(self._component, body))
+
+    def _component(self, body: Summary) -> Seen:
+        wanted: dict[str, Any] = {"TrialComponentName": str(body["TrialComponentName"]), "MaxResults": reading.PAGE}
+        trials: list[Summary] = []
+        for page in pages(self._reader.client, "ListTrials", "TrialSummaries", **wanted):
+            if isinstance(page, Refusal):
+                yield page.gap(str(body["TrialComponentArn"]))
+            else:
+                trials += page
+        source = source_of(body)
+        job = None if source is None else self._lookup.of_arn(source, "run")
+        if source is not None and job is None:
+            yield Gap("sagemaker.job_unknown", "a trial component stands for a job that is not on record", source)
+            return
+        ref, since = (None, "") if job is None else (job.ref, job.time)
+        yield observe_component(body, trials, self._places, job=ref, since=since)
 
     def _endpoints(self) -> Seen:
         deployments = Deployments(self._session, self._lookup, self._places, self._reader, self._lineage.deployments)
@@ -250,6 +264,6 @@ class _Look:
             if isinstance(body, Gap):
                 yield body
             else:
-                yield from deployments.take(body)
+                yield from guarded(self._reader, "endpoint", body.get("EndpointArn"), partial(deployments.take, body))
         if self._account is not None:
             yield from deployments.ended(self._scope.access.region, self._account)

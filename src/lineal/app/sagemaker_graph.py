@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
+from lineal.app.sagemaker_guard import guarded
 from lineal.app.sagemaker_lookup import Lookup
 from lineal.core.observation import Gap, Observation
 from lineal.sources.aws_session import Refusal, pages
@@ -36,7 +38,7 @@ class OwnLineage:
         self._bodies: dict[str, Mapping[str, Any] | None] = {}
         self._told: set[str] = set()
 
-    def history(self) -> Iterator[Gap]:
+    def history(self) -> Iterator[Observation | Gap]:
         """Read the actions that tell of approvals and deployments, all of them: they are few, and no event is twice."""
         deployed: list[Mapping[str, Any]] = []
         for body in self._reader.described(ACTION, None, lambda each: each.get("ActionType") in {APPROVAL, DEPLOYMENT}):
@@ -45,15 +47,22 @@ class OwnLineage:
                 continue
             self._told.add(str(body["ActionArn"]))
             if body.get("ActionType") == APPROVAL:
-                found = read_decision(body)
-                if found is not None:
-                    self.decisions.setdefault(found[0], []).append(found[1])
+                yield from guarded(self._reader, "action", body["ActionArn"], partial(self._decision, body))
             else:
                 deployed.append(body)
         for action in deployed:
-            yield from self._deployment(action)
+            yield from guarded(self._reader, "action", action["ActionArn"], partial(self._deployment, action))
         for told in (*self.decisions.values(), *self.deployments.values()):
             told.sort(key=lambda each: each.time)  # type: ignore[attr-defined]
+
+    def _decision(self, action: Mapping[str, Any]) -> Iterator[Gap]:
+        found = read_decision(action)
+        if found is None:
+            yield Gap(
+                "sagemaker.action_unknown", "of what package this is an approval is not known", str(action["ActionArn"])
+            )
+        else:
+            self.decisions.setdefault(found[0], []).append(found[1])
 
     def _deployment(self, action: Mapping[str, Any]) -> Iterator[Gap]:
         arn = str(action["ActionArn"])
@@ -97,16 +106,14 @@ class OwnLineage:
         for body in self._reader.described(ARTIFACT, since):
             if isinstance(body, Gap):
                 yield body
-                continue
-            entity = artifact_entity(body, self._places, self._ref_of)
-            self._bodies[str(body["ArtifactArn"])] = body
-            yield observe_entity("artifact", body, entity, self._lookup.since(entity.ref))
+            else:
+                about = body.get("ArtifactArn")
+                yield from guarded(self._reader, "lineage", about, partial(self._artifact, body))
         for body in self._reader.described(ACTION, since, lambda each: str(each["ActionArn"]) not in self._told):
             if isinstance(body, Gap):
                 yield body
-                continue
-            entity = action_entity(body)
-            yield observe_entity("action", body, entity, self._lookup.since(entity.ref))
+            else:
+                yield from guarded(self._reader, "lineage", body.get("ActionArn"), partial(self._action, body))
         for context in self._reader.listed(CONTEXT, since):
             if isinstance(context, Gap):
                 yield context
@@ -119,7 +126,17 @@ class OwnLineage:
                 yield page
             else:
                 for said in page:
-                    yield from self._associate(said)
+                    about = f"{said.get('SourceArn')} -> {said.get('DestinationArn')}"
+                    yield from guarded(self._reader, "lineage", about, partial(self._associate, said))
+
+    def _artifact(self, body: Mapping[str, Any]) -> Iterator[Observation]:
+        entity = artifact_entity(body, self._places, self._ref_of)
+        self._bodies[str(body["ArtifactArn"])] = body
+        yield observe_entity("artifact", body, entity, self._lookup.since(entity.ref))
+
+    def _action(self, body: Mapping[str, Any]) -> Iterator[Observation]:
+        entity = action_entity(body)
+        yield observe_entity("action", body, entity, self._lookup.since(entity.ref))
 
     def _associate(self, said: Mapping[str, Any]) -> Iterator[Observation | Gap]:
         ends = (str(said["SourceArn"]), str(said["DestinationArn"]))
