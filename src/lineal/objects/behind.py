@@ -19,6 +19,8 @@ class Behind:
     def __init__(self) -> None:
         self._pool: ThreadPoolExecutor | None = None
         self._waiting: deque[Future[None]] = deque()
+        self.spare: deque[bytearray] = deque()
+        """Buffers that tasks have done with, to be filled again."""
 
     @property
     def is_started(self) -> bool:
@@ -46,6 +48,7 @@ class Behind:
             self._pool.shutdown(cancel_futures=True)
             self._pool = None
         self._waiting.clear()
+        self.spare.clear()
 
     def _take(self) -> None:
         try:

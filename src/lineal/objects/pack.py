@@ -15,7 +15,7 @@ from lineal.objects.durable import write_all
 OBJECT_LIMIT: Final = 1 << 20
 _BYTES_LIMIT: Final = 64 << 20
 _COUNT_LIMIT: Final = 1 << 16
-_FLUSH: Final = 2 << 20
+_BUFFER: Final = 2 << 20
 _HEADER: Final = b"lineal-pack/1\n"
 _TRAILER_MARK: Final = b"lineal-pack-end\n"
 _ENTRY: Final = struct.Struct(">32sI")
@@ -39,8 +39,9 @@ class PackWriter:
         self._descriptor = descriptor
         self._behind = behind
         self._running = hashlib.sha256()
-        self._pieces: list[bytes] = [_HEADER]
-        self._waiting = self._end = len(_HEADER)
+        self._buffer = self._take_buffer()
+        self._buffer[: len(_HEADER)] = _HEADER
+        self._filled = self._end = len(_HEADER)
 
     @property
     def is_full(self) -> bool:
@@ -50,31 +51,41 @@ class PackWriter:
     def add(self, digest: bytes, data: bytes) -> None:
         """Append the object `data` (at most `OBJECT_LIMIT` bytes), whose digest the caller has computed."""
         length = len(data)
-        self._pieces += (_ENTRY.pack(digest, length), data)
-        self.rows.append((digest, self._end + _HEAD_SIZE, length))
-        added = _HEAD_SIZE + length
-        self._end += added
-        self._waiting += added
-        if self._waiting >= _FLUSH:
-            self._behind.do(partial(self._write, self._pieces))
-            self._pieces = []
-            self._waiting = 0
+        place = self._filled + _HEAD_SIZE
+        if place + length > _BUFFER:
+            self._behind.do(partial(self._write, self._buffer, self._filled))
+            self._buffer, self._filled = self._take_buffer(), 0
+            place = _HEAD_SIZE
+        _ENTRY.pack_into(self._buffer, self._filled, digest, length)
+        self._filled = place + length
+        self._buffer[place : self._filled] = data
+        self._end += _HEAD_SIZE
+        self.rows.append((digest, self._end, length))
+        self._end += length
 
     def finish(self) -> Digest:
         """Write the trailer and put the file on disk; return the digest of the whole pack, which names it.
 
         To be called when everything added is written: by a task of `behind`, or where that has none.
         """
-        self._write(self._pieces)
-        self._write([_TRAILER.pack(_TRAILER_MARK, len(self.rows), self._running.digest())])
-        self._pieces = []
+        self._write(self._buffer, self._filled)
+        trailer = _TRAILER.pack(_TRAILER_MARK, len(self.rows), self._running.digest())
+        self._running.update(trailer)
+        write_all(self._descriptor, trailer)
         os.fsync(self._descriptor)
         return Digest(self._running.digest())
 
-    def _write(self, pieces: list[bytes]) -> None:
-        data = b"".join(pieces)
-        self._running.update(data)
-        write_all(self._descriptor, data)
+    def _take_buffer(self) -> bytearray:
+        try:
+            return self._behind.spare.pop()
+        except IndexError:
+            return bytearray(_BUFFER)
+
+    def _write(self, buffer: bytearray, filled: int) -> None:
+        with memoryview(buffer) as view, view[:filled] as piece:
+            self._running.update(piece)
+            write_all(self._descriptor, piece)
+        self._behind.spare.append(buffer)
 
 
 def scan(descriptor: int) -> Iterator[Row]:
