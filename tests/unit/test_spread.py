@@ -40,10 +40,10 @@ def store(tmp_path: Path) -> ObjectStore:
     return ObjectStore(tmp_path / "objects")
 
 
-@pytest.mark.parametrize("engine", [None, "dask"])
+@pytest.mark.parametrize("engine", [None, "dask", pytest.param("ray", marks=pytest.mark.torture)])
 def test_an_engine_gives_the_same_digest(data: Path, store: ObjectStore, tmp_path: Path, engine: str | None) -> None:
-    if engine == "dask":
-        pytest.importorskip("distributed")
+    if engine is not None:
+        pytest.importorskip({"dask": "distributed"}.get(engine, engine))
     expected = snapshot(data, store, keep=False)
     time.sleep(0.03)
     index = tmp_path / "changes.db"
