@@ -4,15 +4,18 @@ import os
 import random
 import socket
 import sqlite3
+import subprocess
 import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from lineal.core.digest import Digest
 from lineal.datasets import block, manifest, memory
+from lineal.datasets.ahead import looking_ahead
 from lineal.datasets.manifest import entries, load
 from lineal.datasets.reading import FileReader
 from lineal.datasets.snapshot import Snapshot, snapshot
@@ -388,6 +391,55 @@ def test_many_at_once_on_one_tree_that_changes(store: ObjectStore, index: Path, 
         thread.join()
     assert failures == []
     assert snapshot(data, store, index=index) == plain(data, tmp_path)
+
+
+@pytest.mark.parametrize("ahead", [True, False])
+def test_a_thousand_folders_deep(store: ObjectStore, index: Path, tmp_path: Path, ahead: bool) -> None:
+    root = tmp_path / "deep"
+    root.mkdir()
+    here = os.open(root, os.O_RDONLY)
+    for _ in range(1000):
+        os.mkdir("folder-ten", dir_fd=here)
+        below = os.open("folder-ten", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(os.open("file", os.O_CREAT | os.O_WRONLY, dir_fd=here))
+    try:
+        for _ in range(2):
+            with looking_ahead(str(root)) if ahead else nullcontext() as seen:
+                taken = snapshot(root, store, index=index, ahead=seen)
+            (entry,) = entries(load(taken.digest, store), store)
+            assert entry.path == b"folder-ten/" * 1000 + b"file"
+        os.unlink("file", dir_fd=here)
+        assert snapshot(root, store, index=index).files == 0
+    finally:
+        os.close(here)
+        subprocess.run(["rm", "-rf", str(root)], check=True)
+
+
+def test_many_folders_removed_at_once_between_others(
+    store: ObjectStore, index: Path, data: Path, tmp_path: Path
+) -> None:
+    for number in range(60):
+        (data / f"f{number:02d}").mkdir()
+        (data / f"f{number:02d}" / "x").write_bytes(b"%d" % number)
+        (data / f"f{number:02d}.txt").write_bytes(b"%d" % number)
+    snapshot(data, store, index=index)
+    for number in range(0, 60, 2):
+        (data / f"f{number:02d}" / "x").unlink()
+        (data / f"f{number:02d}").rmdir()
+        (data / f"f{number + 1:02d}.txt").unlink()
+    assert snapshot(data, store, index=index) == plain(data, tmp_path)
+
+
+def test_links_that_lead_in_circles_are_links(store: ObjectStore, index: Path, data: Path) -> None:
+    (data / "loop").symlink_to("loop")
+    (data / "up").symlink_to("..")
+    (data / "b" / "here").symlink_to(".")
+    taken = snapshot(data, store, index=index)
+    kinds = {entry.path: entry.kind for entry in entries(load(taken.digest, store), store)}
+    assert kinds[b"loop"] == kinds[b"up"] == kinds[b"b/here"] == "l"
+    assert snapshot(data, store, index=index) == taken
 
 
 @pytest.fixture

@@ -151,19 +151,19 @@ class Survey:
         places = [number for number, name in enumerate(names) if name.endswith(_SLASH)]
         cuts: list[tuple[bytes, int | None]] = [(names[number], number) for number in places]
         cuts += [(name, None) for name in gone if name.endswith(_SLASH)]
-        start = 0
-        low = b""
+        start = below = 0
         for name, number in sorted(cuts):
             end = number if number is not None else bisect_left(names, name)
-            self._queue(Run(block, start, end, known, [each for each in gone if low < each < name]))
+            above = bisect_left(gone, name)
+            self._queue(Run(block, start, end, known, gone[below:above]))
             start = end if number is None else number + 1
-            low = name
+            below = above + (number is None)
             if number is None:
                 self._memory.forget(block.folder + name)
                 self._waiting.append(block.folder + name)
             else:
                 yield name[:-1]
-        self._queue(Run(block, start, len(names), known, [each for each in gone if each > low]))
+        self._queue(Run(block, start, len(names), known, gone[below:]))
         self._drain()
 
     def _queue(self, run: Run) -> None:
