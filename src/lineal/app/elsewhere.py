@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -33,17 +33,44 @@ class Origin:
 def open_origin(session: Session, view: NodeView) -> Origin | None:
     """Return where the bytes of a dataset version are had from if that is not the object store; None if nowhere else.
 
-    A version that says what pinned files turned out to be has theirs. Raises `ObjectMissing`, `BadInput` and
-    `SourceError` branches where that place cannot be opened.
+    A version that says what pinned files turned out to be has theirs; the other way round, what they turned out to be
+    is what they are held against. Raises `ObjectMissing`, `BadInput` and `SourceError` branches where that place cannot
+    be opened.
     """
+    origin = _open_origin(session, view)
+    if origin is None or (known := _content_of(session, view)) is None:
+        return origin
+    return Origin(hold(session, origin.contents, known), origin.name)
+
+
+def hold(session: Session, contents: Contents, content: Digest) -> Contents:
+    """Return `contents` that give nothing but the files of the manifest `content`. Raises as `manifest.load`.
+
+    What a bucket or DVC says identifies a file can be said of other bytes: an ETag by anybody, an MD5 can be met.
+    """
+    return _Held(contents, _Places(session, content))
+
+
+def _content_of(session: Session, pinned: NodeView) -> Digest | None:
+    """Return what the files of the pinned version were first found to be; None if nobody has had them yet."""
+    if pinned.detail.get("stored") != "manifest":
+        return None
+    joined = {target for source, target, kind in session.catalog.edges_of(pinned.id) if kind == "same_as"}
+    for fact in session.catalog.facts(joined - {pinned.id}):
+        if fact.detail.get("pinned") == pinned.canonical and fact.basis == "verified" and fact.digest is not None:
+            return Digest.parse(fact.digest)
+    return None
+
+
+def _open_origin(session: Session, view: NodeView) -> Origin | None:
     pinned = view.detail.get("pinned")
     if pinned is not None:
         behind = session.catalog.resolve(str(pinned))
-        origin = open_origin(session, behind)
+        # What is pinned lies elsewhere: a version that names another of its kind, or itself, leads nowhere.
+        origin = None if "pinned" in behind.detail else open_origin(session, behind)
         if origin is None or behind.digest is None:
             return None
-        listed = entries(load(Digest.parse(behind.digest), session.objects), session.objects)
-        return Origin(_ByPins(origin.contents, listed), origin.name)
+        return Origin(_ByPins(origin.contents, _Places(session, Digest.parse(behind.digest))), origin.name)
     if view.detail.get("origin") == "bucket":
         from lineal.app.bucket_contents import open_contents
 
@@ -55,30 +82,61 @@ def open_origin(session: Session, view: NodeView) -> Origin | None:
     return None
 
 
-class _ByPins:
-    """The files of a version by content, had as those of the pinned version that they are; asked for in their order."""
+class _Places:
+    """The entries of a manifest by their paths; quick for whoever asks in their order, as often as he likes."""
 
-    def __init__(self, contents: Contents, pinned: Iterator[Entry]) -> None:
+    def __init__(self, session: Session, digest: Digest) -> None:
+        self._store, self._manifest = session.objects, load(digest, session.objects)
+        self._rest = entries(self._manifest, self._store)
+
+    def find(self, path: bytes) -> Entry:
+        """Return the entry of `path`; raise `BadManifest` if there is none."""
+        for again in (False, True):
+            if again:
+                self._rest = entries(self._manifest, self._store)
+            for entry in self._rest:
+                if entry.path == path:
+                    return entry
+        raise BadManifest(f"{path!r} is not a file of both the pinned version and the one with its content")
+
+
+class _ByPins:
+    """The files of a version by content, had as those of the pinned version that they are."""
+
+    def __init__(self, contents: Contents, pinned: _Places) -> None:
         self._contents, self._pinned = contents, pinned
 
     def copy_into(self, entry: Entry, target: int) -> Digest:
         """Write the file to `target`; raise `DigestMismatch` if its bytes are not those of `entry`."""
-        found = self._contents.copy_into(self._of(entry), target)
-        if found != entry.digest:
-            name = os.fsdecode(entry.path)
-            raise DigestMismatch(f"{name!r} came with the digest {found}, recorded as {entry.digest}")
-        return found
+        return _check(entry, entry, self._contents.copy_into(self._pinned.find(entry.path), target))
 
     def confirm(self, entry: Entry, descriptor: int) -> Digest | None:
         """Return the digest of the open file if it is the content of `entry`."""
-        found = self._contents.confirm(self._of(entry), descriptor)
+        found = self._contents.confirm(self._pinned.find(entry.path), descriptor)
         return found if found == entry.digest else None
 
-    def _of(self, entry: Entry) -> Entry:
-        for pinned in self._pinned:
-            if pinned.path == entry.path:
-                return pinned
-        raise BadManifest(f"{entry.path!r} is not a file of the pinned version, or asked for out of its order")
+
+class _Held:
+    """Contents whose bytes are known: see `hold`."""
+
+    def __init__(self, contents: Contents, known: _Places) -> None:
+        self._contents, self._known = contents, known
+
+    def copy_into(self, entry: Entry, target: int) -> Digest:
+        """Write the file to `target`; raise `DigestMismatch` if its bytes are not those known."""
+        return _check(entry, self._known.find(entry.path), self._contents.copy_into(entry, target))
+
+    def confirm(self, entry: Entry, descriptor: int) -> Digest | None:
+        """Return the digest of the open file if it is the content of `entry`, and that is what is known."""
+        found = self._contents.confirm(entry, descriptor)
+        return found if found == self._known.find(entry.path).digest else None
+
+
+def _check(entry: Entry, wanted: Entry, found: Digest) -> Digest:
+    if found != wanted.digest:
+        name = os.fsdecode(entry.path)
+        raise DigestMismatch(f"{name!r} came with the digest {found}, recorded as {wanted.digest}")
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast, get_args
 
-from lineal.app.elsewhere import BucketObject, find_object, open_origin
+from lineal.app.elsewhere import BucketObject, find_object, hold, open_origin
 from lineal.app.hashed import Hashed, record_hashed
 from lineal.app.session import Session
 from lineal.catalog.reader import NodeView
@@ -55,8 +55,8 @@ def restore(
     is returned. Raises `BadRef` for a kind that has no files, `AlreadyExists` for what would be overwritten without
     `force`, `ObjectMissing` where no bytes are kept, `DigestMismatch` where they are not the recorded ones.
     """
-    view = session.catalog.resolve(text)
-    if pinned := view.detail.get("pinned"):  # known by what its files had; they lie where the pins say
+    asked = view = session.catalog.resolve(text)
+    if pinned := asked.detail.get("pinned"):  # known by what its files had; they lie where the pins say
         view = session.catalog.resolve(pinned)
     if view.kind not in KINDS:
         raise BadRef(f"{view.ref} is a {view.kind}: it has no files to restore", fix=f"One of {', '.join(KINDS)}.")
@@ -74,6 +74,8 @@ def restore(
     if on_total is not None and isinstance(view.detail.get("bytes"), int):
         on_total(view.detail.get("files", 0), view.detail["bytes"])
     contents, origin = _contents(session, view)
+    if contents is not None and asked is not view and asked.digest is not None:
+        contents = hold(session, contents, Digest.parse(asked.digest))
     if contents is not None and link is not None:
         raise UsageError(f"--link is for what the object store holds; {view.ref} comes from the {origin}")
     is_elsewhere = contents is not None and session.ledger.can_append

@@ -1,6 +1,5 @@
 """What can be shown now of a recorded thing: its bytes are there, they have their digest, its entry is in the log."""
 
-import hashlib
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -19,8 +18,18 @@ from lineal.core.event import check_body
 from lineal.datasets import manifest
 from lineal.datasets.manifest import Entry
 from lineal.datasets.pin import Pin
-from lineal.errors import BadRef, IntegrityError, LinealError, SourceError, StoreError, UsageError
+from lineal.errors import (
+    BadInput,
+    BadRef,
+    IntegrityError,
+    LinealError,
+    ObjectChanged,
+    SourceError,
+    StoreError,
+    UsageError,
+)
 from lineal.ledger.verify import prove_entry
+from lineal.objects.copying import fingerprint, open_source
 from lineal.program import run_program
 
 MAX_BYTES: Final = 1 << 30
@@ -179,6 +188,8 @@ class Witness:
         except OSError as error:
             against = f"not in the object store, and {name}: {error.strerror}"
             return Shown(retrievable=False, verified=None, against=against)
+        except (BadInput, ObjectChanged) as error:
+            return Shown(retrievable=False, verified=None, against=f"not in the object store, and {error.message}")
         if found != digest:
             return Shown(retrievable=False, verified=False, against=f"{name} has other bytes now: {found}")
         return Shown(retrievable=True, verified=True, where=name)
@@ -223,8 +234,13 @@ def _place_of(entry: Entry, place: bytes | None, is_file: bool) -> bytes | None:
 
 
 def _hash(place: bytes) -> Digest:
-    with open(place, "rb") as file:
-        return Digest(hashlib.file_digest(file, "sha256").digest())
+    """Return the digest of the file at `place`; never wait for a FIFO, nor read a device without end."""
+    shown = os.fsdecode(place)
+    descriptor = open_source(place, shown)
+    try:
+        return fingerprint(descriptor, shown)[0]
+    finally:
+        os.close(descriptor)
 
 
 def _together(found: Iterable[Shown]) -> Shown:

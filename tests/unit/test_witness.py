@@ -1,0 +1,120 @@
+"""What is shown of bytes: nothing that stands where a file was keeps the reader waiting, or passes for it."""
+
+import hashlib
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import lineal
+from lineal.app.collect_dvc import Options, collect_dvc
+from lineal.app.life import Known
+from lineal.app.restore import restore
+from lineal.app.witness import Shown, Witness
+from lineal.client import Client
+from lineal.core.digest import Digest
+from lineal.core.observation import Node, Observation
+from lineal.errors import DigestMismatch, ObjectMissing
+from lineal.sources.dvc_git import Selection
+from lineal.wiring import Settings, create
+
+# The first two messages with one MD5: Wang, Feng, Lai, Yu, "Collisions for Hash Functions", 2004.
+ONE = bytes.fromhex(
+    "d131dd02c5e6eec4693d9a0698aff95c2fcab58712467eab4004583eb8fb7f8955ad340609f4b30283e488832571415a"
+    "085125e8f7cdc99fd91dbdf280373c5bd8823e3156348f5bae6dacd436c919c6dd53e2b487da03fd02396306d248cda0"
+    "e99f33420f577ee8ce54b67080a80d1ec69821bcb6a8839396f9652b6ff72a70"
+)
+OTHER = bytes(byte ^ 0x80 if place in (19, 45, 59, 83, 109, 123) else byte for place, byte in enumerate(ONE))
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[Client]:
+    (tmp_path / "ledger").mkdir()
+    create(Settings(), tmp_path / "ledger", "lineal.test/log")
+    with lineal.open(str(tmp_path / "ledger"), actor="tester") as opened:
+        yield opened
+
+
+def shown(client: Client, ref: str) -> Shown:
+    view = client.session.catalog.resolve(ref)
+    return Witness(client.session, deep=True).show(Known(view=view, detail=view.detail))
+
+
+@pytest.mark.parametrize("what", ["fifo", "device", "folder", "nothing"])
+def test_what_is_no_file_is_not_read(client: Client, tmp_path: Path, what: str) -> None:
+    (tmp_path / "d").mkdir()
+    place = tmp_path / "d" / "empty"
+    place.touch()
+    taken = client.snapshot("dataset:d", tmp_path / "d", keep=False).version
+    assert shown(client, taken.ref).verified is True
+    place.unlink()
+    if what == "fifo":
+        os.mkfifo(place)
+    elif what == "device":
+        place.symlink_to("/dev/zero")
+    elif what == "folder":
+        place.mkdir()
+    found = shown(client, taken.ref)
+    assert found.retrievable is False
+    assert found.verified is not True
+
+
+def _collected(client: Client, folder: Path) -> tuple[str, Path]:
+    """Make a repository whose DVC cache holds `ONE`, collect it, and return the version and the file in the cache."""
+    oid = hashlib.md5(ONE).hexdigest()
+    cached = folder / ".dvc" / "cache" / "files" / "md5" / oid[:2] / oid[2:]
+    cached.parent.mkdir(parents=True)
+    cached.write_bytes(ONE)
+    (folder / ".dvc" / "config").touch()
+    (folder / "data.dvc").write_text(f"outs: [{{hash: md5, md5: {oid}, size: {len(ONE)}, path: data}}]\n")
+    env = {"PATH": os.environ["PATH"], "HOME": str(folder), "GIT_CONFIG_NOSYSTEM": "1"}
+    for words in (["init", "-q"], ["add", "data.dvc", ".dvc/config"], ["commit", "-qm", "m"]):
+        who = ["-c", "user.name=T", "-c", "user.email=t@example.org"]
+        subprocess.run(["git", *who, *words], cwd=folder, env=env, check=True)
+    collect_dvc(client.session, folder, Selection(), Options())
+    (view,) = client.session.catalog.all_nodes("dataset")
+    return view.canonical, cached
+
+
+def test_other_bytes_with_the_same_md5_are_not_what_was_restored_before(client: Client, tmp_path: Path) -> None:
+    assert hashlib.md5(OTHER).digest() == hashlib.md5(ONE).digest()
+    pinned, cached = _collected(client, tmp_path / "risk")
+    first = restore(client.session, pinned, tmp_path / "first")
+    assert first.content is not None
+    assert restore(client.session, first.content, tmp_path / "again").content == first.content
+    size = client.session.ledger.reader.size()
+    cached.write_bytes(OTHER)
+    for number, ref in enumerate((pinned, first.content)):
+        assert shown(client, ref).verified is False
+        with pytest.raises(DigestMismatch):
+            restore(client.session, ref, tmp_path / str(number))
+        assert not (tmp_path / str(number) / "data").exists()
+    assert client.session.ledger.reader.size() == size
+    (tmp_path / "first" / "data").write_bytes(OTHER)
+    cached.write_bytes(ONE)
+    restore(client.session, pinned, tmp_path / "first", force=True)
+    assert (tmp_path / "first" / "data").read_bytes() == ONE
+
+
+def test_a_version_that_says_it_is_pinned_by_itself_leads_nowhere(client: Client, tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "a").write_text("a")
+    taken = client.snapshot("dataset:d", tmp_path / "d", keep=False).version
+    session = client.session
+    detail = {"stored": "manifest", "pinned": taken.canonical}
+    node = Node(ref=taken.canonical, basis="claimed", digest=Digest.parse(str(taken.digest)), detail=detail)
+    session.say(
+        Observation(
+            type="test.said/1",
+            time=session.clock(),
+            actor="tester",
+            basis="claimed",
+            nodes=(node,),
+            subject=(node.ref,),
+        )
+    )
+    with pytest.raises(ObjectMissing):
+        restore(session, taken.canonical, tmp_path / "out")
+    assert shown(client, taken.ref).verified is True  # by what is where it was
