@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from lineal.core.digest import Digest
-from lineal.datasets import block, manifest, memory
+from lineal.datasets import block, manifest, memory, survey
 from lineal.datasets.ahead import looking_ahead
 from lineal.datasets.manifest import entries, load
 from lineal.datasets.reading import FileReader
@@ -321,6 +321,19 @@ def test_gaps_are_told_each_time(store: ObjectStore, index: Path, data: Path) ->
     assert snapshot(data, store, index=index) == first
     (data / "b" / "tool").write_bytes(b"#!!")
     assert snapshot(data, store, index=index).gaps == first.gaps
+
+
+def test_very_many_gaps_are_counted(
+    store: ObjectStore, index: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(survey, "_MOST_GAPS", 3)
+    for number in range(5):
+        os.mkfifo(data / "a" / f"fifo{number}")
+        os.mkfifo(data / "b" / f"fifo{number}")
+    first = snapshot(data, store, index=index)
+    assert [code for code, _ in first.gaps] == ["dataset.special"] * 3 + ["dataset.more_gaps"]
+    assert first.gaps[-1][1].startswith("7 more")
+    assert snapshot(data, store, index=index) == first
 
 
 def test_one_file_as_a_root(store: ObjectStore, index: Path, data: Path, read: list[bytes]) -> None:

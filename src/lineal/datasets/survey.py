@@ -59,7 +59,7 @@ class Survey:
         self._memory, self._reader, self._text = memory, reader, text
         self._ahead, self._paranoid, self._on_progress = ahead, paranoid, on_progress
         self._waiting: deque[_Begin | Run | bytes] = deque()
-        self._waiting_files = self._waiting_large = 0
+        self._waiting_files = self._waiting_large = self._more_gaps = 0
 
     def take_folder(self, cursor: Cursor) -> None:
         """Go through all that is below `cursor`; raise as `FileReader.read`, and for folders as `walk`."""
@@ -73,7 +73,7 @@ class Survey:
             check_folder(cursor, levels.pop().before)
             if levels:
                 cursor.leave()
-        self._drain(all_of_it=True)
+        self._finish()
 
     def take_file(self, descriptor: int, name: bytes) -> None:
         """Take the one open file `descriptor`, which is closed then, as a tree of one `name`."""
@@ -88,7 +88,12 @@ class Survey:
             self._waiting_large += 1
             self._waiting.append(_Begin(block, status.st_dev, frozenset()))
             list(self._runs(block, _known(rows, block)))
+        self._finish()
+
+    def _finish(self) -> None:
         self._drain(all_of_it=True)
+        if self._more_gaps:
+            self.gaps.append(("dataset.more_gaps", f"{self._more_gaps:,} more files were left out, or lead outside"))
 
     def _level(self, cursor: Cursor, folder: bytes) -> _Level:
         seen = None if self._ahead is None else self._ahead.take(folder)
@@ -204,7 +209,9 @@ class Survey:
     def _account(self, files: int, size: int, gaps: list[tuple[str, str]]) -> None:
         self.files += files
         self.bytes += size
-        self.gaps += [(code, explanation) for code, explanation in gaps[: _MOST_GAPS - len(self.gaps)]]
+        taken = max(0, min(len(gaps), _MOST_GAPS - len(self.gaps)))
+        self.gaps += [(code, explanation) for code, explanation in gaps[:taken]]
+        self._more_gaps += len(gaps) - taken
         self._on_progress(self.files, self.bytes)
 
     def _leave_out(self, block: Block, name: bytes, mode: int) -> None:
