@@ -133,3 +133,13 @@ def test_a_foreign_name_means_the_latest_version_of_its_artifact(session: Sessio
     collect(session, Collection("jobs", "here"), [_job("up", data=_data(3, "other", uri))])
     with pytest.raises(AmbiguousRef):
         session.catalog.resolve(uri)
+
+
+def test_an_address_gives_way_to_the_version_that_was_found_there(session: Session) -> None:
+    uri = "s3://bucket/raw/"
+    address = replace(_data(1, uri.rstrip("/"), uri), detail={"fixed": False})
+    collect(session, Collection("jobs", "here"), [_job("up", data=address)])
+    assert session.catalog.resolve(uri).canonical == address.ref
+    taken = _data(2, "raw", uri)
+    collect(session, Collection("jobs", "here"), [_job("up", data=taken)])
+    assert session.catalog.resolve(uri).canonical == taken.ref

@@ -112,6 +112,8 @@ def _choose(named: ref.Ref, found: list[NodeView]) -> NodeView:
         raise UnknownRef(f"nothing is recorded as {named}")
     if isinstance(named, ref.ForeignRef | ref.VersionRef):
         found = _of_commit(found)
+    if isinstance(named, ref.ForeignRef):  # an address alone gives way to a version that was found there
+        found = [view for view in found if view.detail.get("fixed") is not False] or found
     if isinstance(named, ref.ForeignRef) and len({(view.kind, view.name) for view in found}) == 1:
         return max(found, key=_start if found[0].kind == "endpoint" else attrgetter("age"))
     if len(found) > 1:
