@@ -281,6 +281,22 @@ def test_a_foreign_index_is_thrown_away(
     assert (read == []) == (what != "folder")
 
 
+def test_an_index_that_another_program_holds_is_left_alone(
+    store: ObjectStore, index: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lineal.datasets.index._BUSY_MS", 50)
+    snapshot(data, store, index=index)
+    (data / "a" / "07.csv").write_bytes(b"other")
+    holder = sqlite3.connect(index, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    inode = index.stat().st_ino
+    assert snapshot(data, store, index=index) == plain(data, tmp_path)
+    holder.execute("ROLLBACK")
+    holder.close()
+    assert index.stat().st_ino == inode
+    assert snapshot(data, store, index=index) == plain(data, tmp_path)
+
+
 def test_a_failed_snapshot_makes_no_version_and_keeps_what_it_read(
     store: ObjectStore, index: Path, data: Path, read: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,11 +35,16 @@ PRAGMA user_version = {_VERSION}
 """
 # A file with any bytes in it makes SQLite and its adapter raise each of these.
 _DAMAGE: Final = (sqlite3.Error, struct.error, TypeError, ValueError, AttributeError, IndexError)
+_AWAY: Final = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")
 _COLUMNS: Final = "folder, first, last, device, names, keys, digests, packs, files, size, gaps"
 
 
 class StaleIndexError(Exception):
-    """The index cannot be relied on: it is to be deleted, and everything to be read."""
+    """The index cannot be relied on, and everything has to be read; `is_damaged` says that it is to be deleted, too."""
+
+    def __init__(self, said: object, *, is_damaged: bool = True) -> None:
+        super().__init__(said)
+        self.is_damaged = is_damaged
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +113,7 @@ class ChangeIndex:
             self._read.execute("BEGIN")
             found = self._read.execute("SELECT * FROM root WHERE path = ?", (root,)).fetchone()
         except (OSError, *_DAMAGE) as error:
-            raise StaleIndexError(str(error)) from error
+            raise StaleIndexError(error, is_damaged=not _is_away(error)) from error
         self._id: int | None = found[0] if found else None
         self._token: str | None = found[2] if found else None
         self._is_ours = self._is_writable = True
@@ -163,7 +168,7 @@ class ChangeIndex:
             self._is_writable = False
             with suppress(sqlite3.Error):
                 self._write.execute("ROLLBACK")
-            if not isinstance(error, sqlite3.OperationalError):  # not busy, full or read-only, but broken
+            if not _is_away(error):
                 discard_index(self._file)
 
     def close(self) -> None:
@@ -258,6 +263,11 @@ def removed_paths(index: ChangeIndex, folder: bytes) -> Iterator[bytes]:
 
 def _names(index: ChangeIndex, folder: bytes) -> list[bytes]:
     return [folder + name for row in index.rows(folder) for name in row.names.split(b"\0") if name]
+
+
+def _is_away(error: BaseException) -> bool:
+    """Return whether the file may be whole: busy, full, not to be written or opened."""
+    return isinstance(error, OSError) or getattr(error, "sqlite_errorname", "").startswith(_AWAY)
 
 
 def discard_index(file: Path) -> None:

@@ -90,8 +90,10 @@ def snapshot(
             on_total(*known.last)
         try:
             return _take(path, store, known, how)
-        except StaleIndexError:
+        except StaleIndexError as error:
             known.close()
+            if not error.is_damaged:
+                break
             discard_index(index)
         finally:
             known.close()
@@ -103,7 +105,9 @@ def _open_index(file: Path, path: Path) -> ChangeIndex | None:
     for _ in range(2):
         try:
             return ChangeIndex(file, root)
-        except StaleIndexError:
+        except StaleIndexError as error:
+            if not error.is_damaged:
+                break
             discard_index(file)
     return None
 
