@@ -4,18 +4,18 @@ A SQLite file that can be deleted at any time. Each row has a digest over all th
 at the first sign of damage: it saves time, and nothing is believed because of it that was not read once.
 """
 
-import hashlib
 import secrets
 import sqlite3
 import struct
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from lineal.core.digest import Digest
+from lineal.datasets.index_rows import Basis, Fresh, Row, StaleIndexError
 
 _VERSION: Final = 0x4C434931  # "LCI1"
 _BUSY_MS: Final = 5_000
@@ -37,63 +37,6 @@ PRAGMA user_version = {_VERSION}
 _DAMAGE: Final = (sqlite3.Error, struct.error, TypeError, ValueError, AttributeError, IndexError)
 _AWAY: Final = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")
 _COLUMNS: Final = "folder, first, last, device, names, keys, digests, packs, files, size, gaps"
-
-
-class StaleIndexError(Exception):
-    """The index cannot be relied on, and everything has to be read; `is_damaged` says that it is to be deleted, too."""
-
-    def __init__(self, said: object, *, is_damaged: bool = True) -> None:
-        super().__init__(said)
-        self.is_damaged = is_damaged
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What is known of one block: columns as in `Block`; `packs` None if its content was not put into the store."""
-
-    folder: bytes
-    first: bytes
-    last: bytes
-    device: str
-    names: bytes
-    keys: bytes
-    digests: bytes
-    packs: bytes | None
-    files: int
-    size: int
-    gaps: str
-
-    def seal(self, root: bytes) -> bytes:
-        """Return the digest over all of it."""
-        numbers = b"%d %d %d" % (self.packs is None, self.files, self.size)
-        texts = (root, self.folder, self.first, self.last, self.device.encode(), self.gaps.encode(), numbers)
-        return _seal(*texts, self.names, self.keys, self.digests, self.packs or b"")
-
-
-@dataclass(frozen=True, slots=True)
-class Basis:
-    """The version that the rows of a root add up to: its digest, the number of its files and of their bytes."""
-
-    digest: Digest
-    files: int
-    size: int
-
-    def seal(self, root: bytes) -> bytes:
-        """Return the digest over all of it."""
-        return _seal(root, self.digest.value, b"%d %d" % (self.files, self.size))
-
-
-@dataclass(frozen=True, slots=True)
-class Fresh:
-    """A row to be written in the place of those that begin after the name `low` and up to `high`.
-
-    `packs` are the names of those that hold its content, None if it is not in the store.
-    """
-
-    row: Row
-    low: bytes | None
-    high: bytes | None
-    packs: frozenset[str] | None
 
 
 class ChangeIndex:
@@ -296,10 +239,3 @@ def _connect(file: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
-
-
-def _seal(*parts: bytes) -> bytes:
-    running = hashlib.sha256(struct.pack(f"<{len(parts)}Q", *map(len, parts)))
-    for part in parts:
-        running.update(part)
-    return running.digest()

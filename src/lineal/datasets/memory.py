@@ -8,7 +8,8 @@ from typing import Final
 
 from lineal.core.digest import Digest
 from lineal.datasets.block import DIGEST, KEY, Block, has_content
-from lineal.datasets.index import Basis, ChangeIndex, Fresh, Row, StaleIndexError, removed_paths
+from lineal.datasets.index import ChangeIndex, removed_paths
+from lineal.datasets.index_rows import Basis, Fresh, Row, StaleIndexError
 from lineal.datasets.manifest import Manifest, load
 from lineal.errors import IntegrityError, ObjectMissing
 from lineal.objects.batch import Batch

@@ -9,7 +9,8 @@ from typing import Final
 
 from lineal.core.digest import Digest
 from lineal.datasets.ahead import Ahead
-from lineal.datasets.index import ChangeIndex, StaleIndexError, discard_index
+from lineal.datasets.index import ChangeIndex, discard_index
+from lineal.datasets.index_rows import StaleIndexError
 from lineal.datasets.memory import Memory
 from lineal.datasets.reading import FileReader
 from lineal.datasets.survey import Survey

@@ -11,7 +11,7 @@ from typing import Final
 
 from lineal.datasets.ahead import Ahead
 from lineal.datasets.block import DIGEST, KEY, Block, has_content, pack_key, scan
-from lineal.datasets.index import Row
+from lineal.datasets.index_rows import Row
 from lineal.datasets.memory import Memory
 from lineal.datasets.reading import FileReader
 from lineal.datasets.text import Known, Run, Text
