@@ -71,8 +71,10 @@ class ChangeIndex:
             return []
         query, given = "root = ? AND folder = ?", [self._id, folder]
         if low is not None:
-            query += " AND last > ?"
-            given.append(low)
+            # The row that `low` may lie in is the first to look at: a folder may have very many.
+            start = "SELECT max(first) FROM block WHERE root = ? AND folder = ? AND first <= ?"
+            query += f" AND last > ? AND first >= ifnull(({start}), x'')"
+            given += [low, self._id, folder, low]
         if last is not None:
             query += " AND first <= ?"
             given.append(last)
