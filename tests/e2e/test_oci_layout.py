@@ -271,3 +271,17 @@ def test_a_saved_configuration_under_another_digest(looker: Looker, tmp_path: Pa
     with pytest.raises(IntegrityError):
         looker.look(archive=write_tar(tmp_path / "a.tar", files))
     assert looker.containers() == []
+
+
+def test_links_in_an_archive_that_lead_to_each_other_lead_nowhere(looker: Looker, tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "image.tar", "w") as tar:
+        for name, target in (
+            ("index.json", "oci-layout"),
+            ("oci-layout", "index.json"),
+            ("manifest.json", "index.json"),
+        ):
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname = tarfile.SYMTYPE, target
+            tar.addfile(member)
+    with pytest.raises(BadInput):
+        looker.look(f"{NAME}:v1", archive=tmp_path / "image.tar")

@@ -474,3 +474,25 @@ def test_the_command_line_says_it_as_json(made: Repository, tmp_path: Path) -> N
     assert refused.returncode == 2
     assert "'nowhere' is no branch, tag or commit" in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "place"),
+    [("configpath", "../aws.ini"), ("credentialpath", "{here}/aws.ini"), ("configpath", "{here}/../link/aws.ini")],
+)
+def test_a_repository_names_no_program_to_run_for_credentials(
+    session: Session, made: Repository, tmp_path: Path, option: str, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made.folder.parent.joinpath("link").symlink_to(made.folder)
+    program = f'/bin/sh -c "touch {tmp_path}/ran"'
+    for folder in (".dvc/aws.ini", "aws.ini"):
+        made.write(folder, f"[profile evil]\ncredential_process = {program}\n[evil]\ncredential_process = {program}\n")
+    file = place.format(here=made.folder)
+    lines = ["[core]", "remote = r", "['remote \"r\"']", "url = s3://bucket/x", "endpointurl = http://127.0.0.1:1"]
+    made.write(".dvc/config", "\n".join([*lines, "profile = evil", f"{option} = {file}", ""]))
+    made.write("d.dvc", tracked("d", "1" * 32 + ".dir"))
+    made.commit()
+    monkeypatch.chdir(made.folder)
+    found = {code for code, _ in codes(gather(session, made))}
+    assert not (tmp_path / "ran").exists()
+    assert found == {"dvc.no_list", "dvc.remote"}

@@ -19,6 +19,7 @@ _SECTION: Final = re.compile(r"""\[\s*(?P<quote>['"]?)(?P<name>.*?)(?P=quote)\s*
 _REMOTE: Final = re.compile(r"""remote\s+["'](?P<name>.+)["']""")
 _QUOTED: Final = re.compile(r"""(?P<quote>['"])(?P<value>.*?)(?P=quote)\s*(?:#.*)?""")
 _URL: Final = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+)://(?P<rest>.*)", re.DOTALL)
+_PATHS: Final = ("url", "credentialpath", "configpath")
 _MOST_HOPS: Final = 8
 
 Sections = Mapping[str, Mapping[str, str]]
@@ -109,9 +110,10 @@ def _read(file: Path) -> bytes | None:
 def _resolve(folder: Path, section: str, values: Mapping[str, str]) -> dict[str, str]:
     """Return `values` with paths made absolute: they are relative to the folder of the file that says them."""
     found = dict(values)
-    key = "dir" if section == "cache" else "url"
-    if key in found and (section == "cache" or _REMOTE.fullmatch(section)) and not _URL.match(found[key]):
-        found[key] = os.path.abspath(os.path.join(folder, _expand(found[key])))
+    keys = ("dir",) if section == "cache" else _PATHS if _REMOTE.fullmatch(section) else ()
+    for key in keys:
+        if key in found and not _URL.match(found[key]):
+            found[key] = os.path.abspath(os.path.join(folder, _expand(found[key])))
     return found
 
 

@@ -3,6 +3,7 @@
 Other kinds (SSH, Google Drive, HDFS, WebDAV, Azure, …) are named in the error: `dvc fetch` brings what they have.
 """
 
+import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -145,6 +146,9 @@ def _open_client(remote: Remote) -> Any:
     except ImportError as error:
         raise BadInput("S3 needs more than the core of Lineal", fix="pip install 'lineal[aws]'") from error
     options = remote.options
+    for name in ("credentialpath", "configpath"):
+        if name in options:
+            _check_settings(remote, name)
     with s3_errors(strip_url(remote.url)[0]):
         core = botocore.session.Session()
         for name, variable in (("credentialpath", "credentials_file"), ("configpath", "config_file")):
@@ -168,6 +172,21 @@ def _open_client(remote: Remote) -> Any:
             verify={"false": False, "true": True}.get(verify.lower(), verify) if verify else None,
             config=Config(**settings),
         )
+
+
+def _check_settings(remote: Remote, name: str) -> None:
+    """Raise `SourceError` if the settings of AWS that a remote names lie in a repository.
+
+    They can name a program to run for credentials, and a file to send for a token: that is the user's to say, never
+    that of a repository which is only looked at.
+    """
+    file = Path(os.path.abspath(remote.options[name]))
+    for place in (file, Path(os.path.realpath(file))):
+        if any(os.path.lexists(folder / ".git") or os.path.lexists(folder / ".dvc") for folder in place.parents):
+            raise SourceError(
+                f"the remote {remote.name!r} takes settings of AWS from a file in a repository ({name}): not followed",
+                fix="Keep them in a file of your own, such as ~/.aws/config, and name a profile of that.",
+            )
 
 
 class HttpRemote:

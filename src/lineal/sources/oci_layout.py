@@ -75,7 +75,7 @@ class Archive:
         member = self.members.get(name)
         try:
             return None if member is None else self.tar.extractfile(member)
-        except (KeyError, tarfile.TarError):
+        except (KeyError, tarfile.TarError, RecursionError):  # links that lead to each other
             return None
 
 
