@@ -23,8 +23,11 @@ KEY: Final = struct.Struct(">QQqqI")
 FOLDER_KEY: Final = KEY.pack(0, 0, 0, 0, stat.S_IFDIR)
 LEFT_OUT_KEY: Final = KEY.pack(0, 0, 0, 0, 0)
 DIGEST: Final = 32
+FORM: Final = 0o170000
+"""The bits of a mode that say what a file is, S_IFMT: a call for each file would cost more than looking."""
+CONTENT: Final = frozenset({stat.S_IFREG, stat.S_IFLNK})
+"""The forms that are entries: files and symbolic links."""
 
-_CONTENT: Final = frozenset({stat.S_IFREG, stat.S_IFLNK})
 _WHOLE: Final = 1 << 14
 _CUT: Final = 0xFFF
 _MOST_IN_MEMORY: Final = 200_000
@@ -98,7 +101,7 @@ def kind_of(mode: int) -> str:
 
 def has_content(mode: int) -> bool:
     """Return whether an item of this mode is an entry: a file or a symbolic link."""
-    return stat.S_IFMT(mode) in _CONTENT
+    return mode & FORM in CONTENT
 
 
 def scan(cursor: Cursor, folder: bytes, device: int) -> Iterator[Block]:

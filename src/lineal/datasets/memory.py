@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from lineal.core.digest import Digest
-from lineal.datasets.block import DIGEST, KEY, Block, has_content
+from lineal.datasets.block import CONTENT, DIGEST, FORM, KEY, Block
 from lineal.datasets.index import ChangeIndex, removed_paths
 from lineal.datasets.index_rows import Basis, Fresh, Row, StaleIndexError
 from lineal.datasets.manifest import Manifest, load
@@ -150,5 +150,5 @@ def _split(digests: bytes | bytearray) -> list[bytes]:
 def _contents(found: Block | Row) -> Iterator[tuple[bytes, int]]:
     """Yield digest and size of each item that has content."""
     for digest, (_, size, _, _, mode) in zip(_split(found.digests), KEY.iter_unpack(found.keys), strict=True):
-        if has_content(mode):
+        if mode & FORM in CONTENT:
             yield digest, size

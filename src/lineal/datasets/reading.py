@@ -45,8 +45,9 @@ class FileReader:
         Raises `BadInput` for what cannot be read, `ObjectChanged` for what is being written to, the store's errors.
         """
         files: list[int] = []
+        unpack, keys, width = KEY.unpack_from, block.keys, KEY.size
         for number in wanted:
-            if stat.S_ISLNK(KEY.unpack(block.key(number))[4]):
+            if stat.S_ISLNK(unpack(keys, number * width)[4]):
                 self._read_link(block, number, folder)
             else:
                 files.append(number)
@@ -57,8 +58,9 @@ class FileReader:
 
     def _read_files(self, block: Block, numbers: list[int], folder: int, device: int) -> None:
         small: list[int] = []
+        unpack, keys, width = KEY.unpack_from, block.keys, KEY.size
         for number in numbers:
-            if KEY.unpack(block.key(number))[1] > LARGE:
+            if unpack(keys, number * width)[1] > LARGE:
                 self._read_later(self._open(block, number, folder), block, number, device)
             else:
                 small.append(number)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from lineal.datasets.ahead import Ahead
-from lineal.datasets.block import DIGEST, KEY, Block, has_content, pack_key, scan
+from lineal.datasets.block import CONTENT, DIGEST, FORM, KEY, Block, pack_key, scan
 from lineal.datasets.index_rows import Row
 from lineal.datasets.memory import Memory
 from lineal.datasets.reading import FileReader
@@ -136,7 +136,7 @@ class Survey:
         is_usable = not self._paranoid and None not in packs and all(row.device == str(device) for row in rows)
         wanted: list[int] = []
         for number, (name, (*_, mode)) in enumerate(zip(block.names, KEY.iter_unpack(block.keys), strict=True)):
-            if not has_content(mode):
+            if mode & FORM not in CONTENT:
                 self._leave_out(block, name, mode)
                 continue
             before = known.get(name) if is_usable else None
@@ -199,10 +199,8 @@ class Survey:
         if not block.is_ready:
             self._reader.flush()
         block.settle()
-        for _, size, _, _, mode in KEY.iter_unpack(block.keys):
-            if has_content(mode):
-                block.files += 1
-                block.size += size
+        sizes = [size for _, size, _, _, mode in KEY.iter_unpack(block.keys) if mode & FORM in CONTENT]
+        block.files, block.size = len(sizes), sum(sizes)
         self._account(block.files, block.size, block.gaps)
         self._memory.remember(block, begun.device, begun.packs)
 

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from lineal.core.digest import Digest
-from lineal.datasets.block import DIGEST, FOLDER_KEY, KEY, Block, has_content, kind_of
+from lineal.datasets.block import DIGEST, FOLDER_KEY, FORM, KEY, Block, has_content, kind_of
 from lineal.datasets.manifest import Entry, Manifest, ObjectReader, Writer
 from lineal.datasets.rewrite import Rewrite
 
 Known = dict[bytes, tuple[bytes, bytes]]
 """What was known of names of one block: key and digest."""
-_FORM: Final = 0o170000
 _NOTHING: Final = (FOLDER_KEY, b"")
 
 
@@ -103,7 +102,7 @@ def _items(run: Run) -> Iterator[tuple[bytes, str, str, int]]:
     digests = run.block.digests[start * DIGEST : end * DIGEST].hex()
     place = 0
     for name, (_, size, _, _, mode) in zip(names[start:end], KEY.iter_unpack(keys), strict=True):
-        form = mode & _FORM
+        form = mode & FORM
         if form == stat.S_IFREG:
             yield name, "x" if mode & stat.S_IXUSR else "f", digests[place : place + 2 * DIGEST], size
         elif form == stat.S_IFLNK:
