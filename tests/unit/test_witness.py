@@ -118,3 +118,38 @@ def test_a_version_that_says_it_is_pinned_by_itself_leads_nowhere(client: Client
     with pytest.raises(ObjectMissing):
         restore(session, taken.canonical, tmp_path / "out")
     assert shown(client, taken.ref).verified is True  # by what is where it was
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_the_repository_of_a_commit_is_asked_and_not_obeyed(client: Client, tmp_path: Path, is_there: bool) -> None:
+    folder = tmp_path / "code"
+    folder.mkdir()
+    env = {"PATH": os.environ["PATH"], "HOME": str(folder), "GIT_CONFIG_NOSYSTEM": "1"}
+
+    def git(*words: str) -> str:
+        who = ["-c", "user.name=T", "-c", "user.email=t@example.org"]
+        done = subprocess.run(["git", *who, *words], cwd=folder, env=env, check=True, capture_output=True)
+        return done.stdout.decode().strip()
+
+    git("init", "-q")
+    git("commit", "-q", "--allow-empty", "-m", "m")
+    commit = git("rev-parse", "HEAD") if is_there else "1" * 40
+    for name, value in (
+        ("core.repositoryFormatVersion", "1"),
+        ("extensions.partialClone", "origin"),
+        ("remote.origin.promisor", "true"),
+        ("remote.origin.url", f"ext::touch {tmp_path}/ran"),
+        ("protocol.ext.allow", "always"),
+    ):
+        git("config", name, value)
+    digest = Digest.of(b"a tree that is not kept")
+    detail = {"commit": commit, "toplevel": str(folder), "dirty": False}
+    node = Node(ref=f"code:c@{digest}", basis="observed", version=commit, digest=digest, detail=detail)
+    session = client.session
+    session.say(
+        Observation(
+            type="test.said/1", time=session.clock(), actor="t", basis="observed", nodes=(node,), subject=(node.ref,)
+        )
+    )
+    assert shown(client, node.ref).retrievable is is_there
+    assert not (tmp_path / "ran").exists()

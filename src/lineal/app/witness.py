@@ -30,7 +30,8 @@ from lineal.errors import (
 )
 from lineal.ledger.verify import prove_entry
 from lineal.objects.copying import fingerprint, open_source
-from lineal.program import run_program
+from lineal.sources.git_program import open_folder
+from lineal.sources.git_remote import holds
 
 MAX_BYTES: Final = 1 << 30
 _GIT_SECONDS: Final = 30.0
@@ -206,9 +207,11 @@ class Witness:
         commit, folder = detail.get("commit"), detail.get("toplevel")
         if not folder or not is_committed(detail):
             return found
-        place = Path(os.fsdecode(paths.unspell(folder)))
-        command = ["git", "cat-file", "-e", f"{commit}^{{commit}}"]
-        if not place.is_dir() or not run_program(command, cwd=place, env=os.environ, timeout=_GIT_SECONDS).ok:
+        try:
+            place = Path(os.fsdecode(paths.unspell(str(folder))))
+            if not place.is_dir() or not holds(open_folder(place, _GIT_SECONDS), str(commit)):
+                return found
+        except (BadRef, BadInput, SourceError):  # no repository any more, or one that git refuses to read
             return found
         return Shown(retrievable=True, verified=found.verified, where=f"commit in {folder}", against=found.against)
 
