@@ -72,6 +72,18 @@ def test_the_ledger_itself_is_no_dataset(client: Client, tmp_path: Path) -> None
         client.snapshot("model:d", tmp_path)
 
 
+def test_what_holds_a_ledger_of_another_name_is_no_dataset(tmp_path: Path) -> None:
+    create(Settings(), tmp_path, "lineal.test/log")
+    (tmp_path / "deep").mkdir()
+    (tmp_path / ".lineal").rename(tmp_path / "deep" / "ledger")
+    data = write(tmp_path / "d", a="1")
+    with lineal.open(str(tmp_path / "deep" / "ledger"), actor="tester") as opened:
+        for folder in (tmp_path, tmp_path / "deep"):
+            with pytest.raises(BadInput, match="private key"):
+                opened.snapshot("dataset:d", folder)
+        assert opened.snapshot("dataset:d", data).files == 1
+
+
 def test_a_very_long_path_has_a_name_that_can_be_recorded(client: Client, tmp_path: Path) -> None:
     names = [spell_name(bytes([each]) * 250 + b"/" + b"\xff" * 3000 + b"/end.csv") for each in b"ab"]
     assert names[0] != names[1]

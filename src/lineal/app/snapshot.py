@@ -18,6 +18,7 @@ from lineal.datasets import manifest
 from lineal.datasets.ahead import Ahead
 from lineal.datasets.snapshot import ENGINES, Snapshot, Spread
 from lineal.datasets.snapshot import snapshot as take
+from lineal.datasets.tree import LEFT_OUT
 from lineal.errors import BadInput, UsageError
 
 MAX_MEMBERS: Final = 2000
@@ -128,6 +129,12 @@ def _refuse_ledger(session: Session, source: Path) -> None:
     home = session.ledger.home.root.resolve()
     if home in (found := source.resolve(), *found.parents):
         raise BadInput(f"{source} lies in the ledger itself, beside its private key; nothing was recorded")
+    # That of a ledger in a database, or of one that was renamed, has a name of its own, which no walk leaves out.
+    if found in home.parents and not any(os.fsencode(name) in LEFT_OUT for name in home.relative_to(found).parts):
+        raise BadInput(
+            f"the ledger itself, with its private key, lies in {source}, in {home}; nothing was recorded",
+            fix="Name the folders that hold the data, or keep the ledger elsewhere.",
+        )
 
 
 def _observe(
