@@ -8,10 +8,12 @@ from lineal.app.dvc_versions import name_in, write_pins
 from lineal.app.naming import spell_name
 from lineal.core import canonical
 from lineal.core import path as paths
+from lineal.core.claim import claimed_code
 from lineal.core.digest import Digest
 from lineal.core.edge import Edge
 from lineal.core.observation import Gap, Node
 from lineal.core.redaction import clean, strip_url
+from lineal.core.ref import is_one_word
 from lineal.core.repository import canonical_name
 from lineal.datasets.pin import Pin
 from lineal.errors import BadInput
@@ -30,25 +32,6 @@ class Foreign:
     node: Node
     nodes: tuple[Node, ...] = ()
     edges: tuple[Edge, ...] = ()
-
-
-def code_node(repository: str, url: str | None, commit: str) -> Node:
-    """Return a commit as what DVC's word says of it: no bytes of it were read here.
-
-    The identity is that of the statement, as `lineal add code` makes it.
-    """
-    document = {"commit": commit, "repository": url}
-    digest = Digest.of(canonical.encode(document))
-    aliases = (commit,) if url is None else (commit, f"{url}@{commit}")
-    plain = all(char.isprintable() and not char.isspace() for alias in aliases for char in alias)
-    return Node(
-        ref=f"code:{spell_name(repository.encode())}@{digest}",
-        basis="claimed",
-        version=commit,
-        digest=digest,
-        detail=document,
-        aliases=aliases if plain else (commit,),
-    )
 
 
 def foreign(item: Item, config: Config, out: Item | None, files: Files | None, put: Put) -> Foreign | Gap:
@@ -74,7 +57,7 @@ def _repository(item: Item, origin: Origin, out: Item | None, files: Files | Non
     if origin.commit is None:
         return Gap("dvc.source", f"the commit of {url} that {clean(item.path)!r} came from is not recorded")
     name = canonical_name(url)
-    code = code_node(name, url, clean(origin.commit))
+    code = claimed_code(spell_name(name.encode()), clean(origin.commit), url)
     if out is None or files is None:
         return Foreign(code)
     path = item.path.strip("/").encode("utf-8", "surrogatepass")
@@ -119,8 +102,7 @@ def _in_bucket(item: Item, uri: BucketUri, put: Put) -> Node:
 def _single(item: Item, url: str) -> Node:
     """Return what lies at another address, or at an absolute path of a host."""
     name = f"file:{spell_name(url.encode())}"
-    plain = url.isprintable() and not any(char.isspace() for char in url)
-    aliases = (url,) if plain and "://" in url else ()
+    aliases = (url,) if is_one_word(url) and "://" in url else ()
     if item.listed is not None and (item.oid is None or item.oid.is_dir):
         return _pinned(item.listed, name, {"uri": url}, aliases)
     if item.oid is not None and not item.oid.is_dir:

@@ -5,12 +5,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from lineal.app.dvc_foreign import Foreign, code_node, file_node, foreign
+from lineal.app.dvc_foreign import Foreign, file_node, foreign
 from lineal.app.dvc_hash import Alike, hash_draft
 from lineal.app.dvc_runs import Parts, observe_run, run_ref
 from lineal.app.dvc_versions import Draft, Drafts, Numbers
+from lineal.app.naming import spell_name
 from lineal.app.session import Session
 from lineal.core import path as paths
+from lineal.core.claim import claimed_code
 from lineal.core.edge import Edge
 from lineal.core.event import MAX_BODY
 from lineal.core.observation import Gap, Node, Observation
@@ -205,7 +207,7 @@ class Recorder:
         wanted = [commit for commit in dict.fromkeys(commits) if commit not in self._codes]
         known = self._session.catalog.with_aliases(wanted) if wanted else {}
         for commit in wanted:
-            claimed = code_node(self._repository.name, self._repository.url, commit)
+            claimed = claimed_code(spell_name(self._repository.name.encode()), commit, self._repository.url)
             name = claimed.ref.partition("@")[0]
             views = [view for view in known.get(commit, []) if f"{view.kind}:{view.name}" == name and view.time]
             # Of a dirty tree, the commit is an alias and no version. Oldest first: the choice stays when others come.

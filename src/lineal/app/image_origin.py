@@ -9,6 +9,7 @@ from lineal.app.naming import spell_name
 from lineal.app.session import Session
 from lineal.catalog.reader import NodeView
 from lineal.core import canonical, path, timestamp
+from lineal.core.claim import claimed_code
 from lineal.core.digest import Digest
 from lineal.core.edge import Edge
 from lineal.core.observation import Gap, Node, Observation
@@ -93,7 +94,7 @@ class Origins:
         if known is not None:
             code = known.canonical
         elif name is not None:
-            node = _claim(name, revision, stated.source)
+            node = claimed_code(name, revision, stated.source)
             nodes, code = (node,), node.ref
         else:
             why = f"the {stated.by} names the commit {revision}, and no recorded repository has it"
@@ -130,20 +131,6 @@ def _best(found: Sequence[NodeView], name: str | None, commit: str) -> NodeView 
         code,
         key=lambda view: (view.basis != "claimed", view.version == commit, view.name == name, view.age),
         default=None,
-    )
-
-
-def _claim(name: str, commit: str, source: str | None) -> Node:
-    """Return a commit that nobody has seen yet, as `lineal add code` would record it."""
-    document = {"commit": commit, "repository": source}
-    digest = Digest.of(canonical.encode(document))
-    return Node(
-        ref=f"code:{name}@{digest}",
-        basis="claimed",
-        version=commit,
-        digest=digest,
-        detail=document,
-        aliases=(commit, f"{source}@{commit}"),
     )
 
 

@@ -84,9 +84,14 @@ def parse(text: str) -> Ref:
         return RunRef(rest)
     if colon and kind in KINDS:
         return _parse_artifact(kind, rest)
-    if any(char.isspace() or not char.isprintable() for char in text):
+    if not is_one_word(text):
         raise BadRef(f"a reference holds blanks or control characters: {text!r}")
     return ForeignRef(text)
+
+
+def is_one_word(text: str) -> bool:
+    """Return whether `text` has neither blanks nor control characters, as every reference."""
+    return text.isprintable() and not any(char.isspace() for char in text)
 
 
 def _parse_artifact(kind: str, rest: str) -> ArtifactRef | VersionRef:
