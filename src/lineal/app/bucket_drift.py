@@ -3,39 +3,18 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Final
 
 from lineal.app.bucket_contents import item_of
 from lineal.app.bucket_known import Stay, stays
 from lineal.app.session import Session
 from lineal.catalog.reader import Fact, NodeView
-from lineal.core import path as paths
 from lineal.core.digest import Digest
-from lineal.core.finding import Finding
+from lineal.core.finding import Finding, FoundPaths
 from lineal.datasets.manifest import Entry, entries, load
 from lineal.errors import LinealError, SourceError, UsageError
 from lineal.sources.bucket import Bucket, BucketUri, Listed, folder_of
 from lineal.sources.bucket_listing import Listing, Placed
 from lineal.sources.bucket_open import reopen_bucket
-
-_MOST_NAMED: Final = 5
-
-
-@dataclass(slots=True)
-class _Paths:
-    """Some paths and how many there are."""
-
-    count: int = 0
-    named: list[str] = field(default_factory=list)
-
-    def add(self, path: bytes) -> None:
-        self.count += 1
-        if len(self.named) < _MOST_NAMED:
-            self.named.append(paths.spell(path))
-
-    def __str__(self) -> str:
-        more = f", … ({self.count} in all)" if self.count > len(self.named) else ""
-        return f"{', '.join(self.named)}{more}"
 
 
 @dataclass(slots=True)
@@ -46,11 +25,11 @@ class Drift:
     had, as older versions. `grown` was not there then.
     """
 
-    changed: _Paths = field(default_factory=_Paths)
-    vanished: _Paths = field(default_factory=_Paths)
-    replaced: _Paths = field(default_factory=_Paths)
-    deleted: _Paths = field(default_factory=_Paths)
-    grown: _Paths = field(default_factory=_Paths)
+    changed: FoundPaths = field(default_factory=FoundPaths)
+    vanished: FoundPaths = field(default_factory=FoundPaths)
+    replaced: FoundPaths = field(default_factory=FoundPaths)
+    deleted: FoundPaths = field(default_factory=FoundPaths)
+    grown: FoundPaths = field(default_factory=FoundPaths)
 
 
 def check_bucket(session: Session, view: NodeView, facts: Iterable[Fact]) -> Iterator[Finding]:

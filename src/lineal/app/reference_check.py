@@ -3,34 +3,16 @@
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Final
 
 from lineal.app.session import Session
 from lineal.catalog.reader import NodeView
 from lineal.core import path as paths
 from lineal.core.digest import Digest
-from lineal.core.finding import Finding
+from lineal.core.finding import Finding, FoundPaths
 from lineal.datasets import manifest
 from lineal.datasets.manifest import Entry
 from lineal.errors import BadRef, LinealError
 from lineal.objects.copying import fingerprint, open_source
-
-_MOST_NAMED: Final = 5
-
-
-@dataclass(slots=True)
-class _Paths:
-    count: int = 0
-    named: list[str] = field(default_factory=list)
-
-    def add(self, path: bytes) -> None:
-        self.count += 1
-        if len(self.named) < _MOST_NAMED:
-            self.named.append(paths.spell(path))
-
-    def __str__(self) -> str:
-        return f"{', '.join(self.named)}{f', … ({self.count:,} in all)' if self.count > len(self.named) else ''}"
 
 
 def is_reference(view: NodeView) -> bool:
@@ -46,7 +28,7 @@ def check_reference(session: Session, view: NodeView) -> Iterator[Finding]:
     What another version put into the store since is had from there. A place that this machine does not have is no
     failure: it may be another machine's.
     """
-    changed, vanished = _Paths(), _Paths()
+    changed, vanished = FoundPaths(), FoundPaths()
     try:
         place = paths.unspell(str(view.detail["path"]))
         if not os.path.lexists(place):
