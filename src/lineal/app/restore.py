@@ -35,6 +35,22 @@ class Restored:
     others: int = 0
     content: str | None = None
 
+    @classmethod
+    def tree(
+        cls, view: NodeView, target: Path, origin: str, done: datasets.Restored, content: str | None = None
+    ) -> "Restored":
+        """Return what is to be said of the tree of `view` that `done` wrote."""
+        return cls(
+            version=view,
+            target=target,
+            origin=origin,
+            files=done.files,
+            bytes=done.bytes,
+            skipped=done.skipped,
+            others=done.others,
+            content=content,
+        )
+
 
 def restore(
     session: Session,
@@ -91,16 +107,8 @@ def restore(
             on_entry=hashed.take,
         )
         manifest = hashed.finish()
-    return Restored(
-        version=view,
-        target=target,
-        origin=origin,
-        files=done.files,
-        bytes=done.bytes,
-        skipped=done.skipped,
-        others=done.others,
-        content=None if manifest is None else record_hashed(session, view, manifest, target),
-    )
+    content = None if manifest is None else record_hashed(session, view, manifest, target)
+    return Restored.tree(view, target, origin, done, content)
 
 
 def read_link(text: str | None) -> Link | None:

@@ -70,7 +70,7 @@ def restore_code(
             found = None
         if found is not None:
             done = datasets.restore(found.digest, found.store, target, force=force, on_progress=on_progress)
-            return _restored(view, target, f"host {found.host}", done)
+            return Restored.tree(view, target, f"host {found.host}", done)
     if not is_kept:
         raise ObjectMissing(
             f"the bytes of {view.ref} are not kept here{''.join(f'; {each}' for each in reasons)}",
@@ -79,19 +79,7 @@ def restore_code(
     digest = Digest.parse(view.digest or "")
     contents = StoredContents(session.objects, link)
     done = datasets.restore(digest, session.objects, target, contents=contents, force=force, on_progress=on_progress)
-    return _restored(view, target, "; ".join(["object store", *reasons]), done)
-
-
-def _restored(view: NodeView, target: Path, origin: str, done: datasets.Restored) -> Restored:
-    return Restored(
-        version=view,
-        target=target,
-        origin=origin,
-        files=done.files,
-        bytes=done.bytes,
-        skipped=done.skipped,
-        others=done.others,
-    )
+    return Restored.tree(view, target, "; ".join(["object store", *reasons]), done)
 
 
 def _fetch(session: Session, view: NodeView, scratch: Path, reasons: list[str]) -> _Fetched | None:
