@@ -6,13 +6,13 @@ Formats as DVC 1 to 3 writes them. A file in which anything is not as DVC would 
 import hashlib
 import posixpath
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from lineal.core.redaction import clean
 from lineal.errors import BadInput
 from lineal.sources.dvc_items import Item, Listed, Oid, Origin, Stage
-from lineal.sources.dvc_text import load_yaml
+from lineal.sources.dvc_text import as_list, as_table, load_yaml
 
 LOCK: Final = b"dvc.lock"
 PIPELINE: Final = b"dvc.yaml"
@@ -25,7 +25,7 @@ _NOTES: Final = ("type", "desc", "labels", "meta")
 
 def read_dvc(data: bytes, name: str) -> Stage:
     """Return what a ``.dvc`` file says; raise `BadInput` if it is none."""
-    found = _table(load_yaml(data, name), name)
+    found = as_table(load_yaml(data, name), name)
     return Stage(
         name=name,
         commands=_commands(found.get("cmd"), name),
@@ -41,26 +41,26 @@ def read_dvc(data: bytes, name: str) -> Stage:
 
 def _old_params(deps: Any, name: str) -> dict[str, dict[str, Any]]:
     """Return the parameters that the first DVC kept with the dependency on their file."""
-    entries = [_table(each, name) for each in _list(deps, name)]
+    entries = [as_table(each, name) for each in as_list(deps, name)]
     return {str(each.get("path")): each["params"] for each in entries if isinstance(each.get("params"), dict)}
 
 
 def read_lock(data: bytes, name: str) -> tuple[Stage, ...]:
     """Return the stages of a ``dvc.lock``, of schema 2.0 or the one before it; raise `BadInput` if it is none."""
-    found = _table(load_yaml(data, name), name)
+    found = as_table(load_yaml(data, name), name)
     if "schema" in found:
         if found["schema"] != "2.0":
             raise BadInput(
                 f"{name} has the schema {clean(str(found['schema']))[:40]!r}; 2.0 and the one before are read"
             )
-        found = _table(found.get("stages"), name)
-    return tuple(_locked(stage, _table(entry, name), name) for stage, entry in found.items())
+        found = as_table(found.get("stages"), name)
+    return tuple(_locked(stage, as_table(entry, name), name) for stage, entry in found.items())
 
 
 def _locked(stage: str, entry: dict[str, Any], name: str) -> Stage:
     if not stage or len(stage) > _LONGEST:
         raise BadInput(f"{name} has a stage without a usable name")
-    params = {file: _table(values, name) for file, values in _table(entry.get("params"), name).items()}
+    params = {file: as_table(values, name) for file, values in as_table(entry.get("params"), name).items()}
     return Stage(
         name=stage,
         commands=_commands(entry.get("cmd"), name),
@@ -72,7 +72,7 @@ def _locked(stage: str, entry: dict[str, Any], name: str) -> Stage:
 
 
 def _items(value: Any, name: str) -> tuple[Item, ...]:
-    return tuple(_item(_table(each, name), name) for each in _list(value, name))
+    return tuple(_item(as_table(each, name), name) for each in as_list(value, name))
 
 
 def _item(said: dict[str, Any], name: str) -> Item:
@@ -89,7 +89,7 @@ def _item(said: dict[str, Any], name: str) -> Item:
         is_executable=said.get("isexec") is True,
         is_dos2unix=said.get("hash") != "md5",
         listed=_listed(said, b"", about),
-        files=None if files is None else tuple(_file(_table(each, name), about) for each in _list(files, name)),
+        files=None if files is None else tuple(_file(as_table(each, name), about) for each in as_list(files, name)),
         origin=_origin(said.get("repo"), about),
         remote=_text(said.get("remote"), about),
         is_cached=said.get("cache") is not False,
@@ -100,7 +100,7 @@ def _item(said: dict[str, Any], name: str) -> Item:
 
 def _database(value: Any, name: str) -> str:
     """Return an address for what ``dvc import-db`` read: of a query, by its hash."""
-    said = _table(value, name)
+    said = as_table(value, name)
     query = hashlib.sha256((_text(said.get("query"), name) or "").encode()).hexdigest()[:16]
     table = _text(said.get("table"), name)
     return f"db://{_text(said.get('connection'), name) or 'database'}/{table or f'query-{query}'}"
@@ -125,9 +125,9 @@ def _oid(said: dict[str, Any], about: str) -> Oid | None:
 
 def _listed(said: dict[str, Any], path: bytes, about: str) -> Listed | None:
     """Return what a cloud says of one file: beside it, or below the name of a remote; None if nothing."""
-    cloud = _table(said.get("cloud"), about)
+    cloud = as_table(said.get("cloud"), about)
     remote, facts = next(iter(cloud.items()), (None, said))
-    facts = _table(facts, about)
+    facts = as_table(facts, about)
     etag = _text(facts.get("etag"), about) or _text(facts.get("checksum"), about)
     version = _text(facts.get("version_id"), about)
     if etag is None and version is None and not path:
@@ -160,7 +160,7 @@ def check_inner(path: str | None, about: str) -> bytes:
 def _origin(value: Any, about: str) -> Origin | None:
     if value is None:
         return None
-    said = _table(value, about)
+    said = as_table(value, about)
     url = _text(said.get("url"), about)
     if not url:
         raise BadInput(f"{about} comes from a repository without an address")
@@ -179,26 +179,10 @@ def locate(folder: bytes, wdir: str | None, path: str) -> bytes | None:
 def _commands(value: Any, name: str) -> tuple[str, ...]:
     if isinstance(value, str):
         return (value,)
-    lines = _list(value, name)
+    lines = as_list(value, name)
     if not all(isinstance(line, str) for line in lines):
         raise BadInput(f"{name} has a command that is not text")
     return tuple(lines)
-
-
-def _table(value: Any, name: str) -> dict[str, Any]:
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise BadInput(f"{name} has something else where a table of names belongs")
-    return value
-
-
-def _list(value: Any, name: str) -> Iterable[Any]:
-    if value is None:
-        return ()
-    if not isinstance(value, list):
-        raise BadInput(f"{name} has something else where a list belongs")
-    return value
 
 
 def _text(value: Any, name: str) -> str | None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from lineal.core.redaction import clean
 from lineal.errors import BadInput
 from lineal.sources.dvc_items import Item, Stage
-from lineal.sources.dvc_text import load_yaml
+from lineal.sources.dvc_text import as_list, as_table, load_yaml
 
 _NOTES: Final = ("type", "desc", "labels", "meta")
 _MOST_PIECES: Final = 16
@@ -123,19 +123,19 @@ def _pieces(template: str) -> Iterator[str]:
 
 def read_pipeline(data: bytes, name: str) -> Pipeline:
     """Return what a ``dvc.yaml`` says; raise `BadInput` if it is none."""
-    found = _table(load_yaml(data, name), name)
-    stages = {stage: _spec(_table(said, name), name) for stage, said in _table(found.get("stages"), name).items()}
+    found = as_table(load_yaml(data, name), name)
+    stages = {stage: _spec(as_table(said, name), name) for stage, said in as_table(found.get("stages"), name).items()}
     artifacts = []
-    for artifact, said in _table(found.get("artifacts"), name).items():
-        entry = _table(said, name)
+    for artifact, said in as_table(found.get("artifacts"), name).items():
+        entry = as_table(said, name)
         if isinstance(entry.get("path"), str):
             artifacts.append(Artifact(artifact, entry["path"], _notes(entry)))
-    metrics = tuple(each for each in _list(found.get("metrics"), name) if isinstance(each, str))
+    metrics = tuple(each for each in as_list(found.get("metrics"), name) if isinstance(each, str))
     return Pipeline(stages, tuple(artifacts), metrics)
 
 
 def _spec(said: dict[str, Any], name: str) -> Spec:
-    inner = _table(said.get("do"), name) if "foreach" in said else said
+    inner = as_table(said.get("do"), name) if "foreach" in said else said
     wdir = inner.get("wdir")
     return Spec(
         wdir=wdir if isinstance(wdir, str) else None,
@@ -147,7 +147,7 @@ def _spec(said: dict[str, Any], name: str) -> Spec:
 
 def _outputs(said: dict[str, Any], name: str) -> Iterator[Output]:
     for kind in ("outs", "metrics", "plots"):
-        for each in _list(said.get(kind), name):
+        for each in as_list(said.get(kind), name):
             entries = each.items() if isinstance(each, dict) else [(each, None)]
             for path, facts in entries:
                 known = facts if isinstance(facts, dict) else {}
@@ -163,19 +163,3 @@ def _outputs(said: dict[str, Any], name: str) -> Iterator[Output]:
 
 def _notes(said: Mapping[str, Any]) -> dict[str, Any]:
     return {key: said[key] for key in _NOTES if said.get(key) is not None}
-
-
-def _table(value: Any, name: str) -> dict[str, Any]:
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise BadInput(f"{name} has something else where a table of names belongs")
-    return value
-
-
-def _list(value: Any, name: str) -> list[Any]:
-    if value is None:
-        return []
-    if not isinstance(value, list):
-        raise BadInput(f"{name} has something else where a list belongs")
-    return value

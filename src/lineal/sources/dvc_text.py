@@ -26,6 +26,24 @@ _CORE: Final = "tag:yaml.org,2002:"
 _TAGS: Final = frozenset({"!", *(_CORE + name for name in ("str", "int", "float", "bool", "null", "map", "seq"))})
 
 
+def as_table(value: Any, name: str) -> dict[str, Any]:
+    """Return the table `value` of a file called `name`, an empty one for nothing; raise `BadInput` for another."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise BadInput(f"{name} has something else where a table of names belongs")
+    return value
+
+
+def as_list(value: Any, name: str) -> list[Any]:
+    """Return the list `value` of a file called `name`, an empty one for nothing; raise `BadInput` for another."""
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise BadInput(f"{name} has something else where a list belongs")
+    return value
+
+
 def load_yaml(data: bytes, name: str) -> Value:
     """Return what the one YAML document `data`, called `name` in messages, says.
 
