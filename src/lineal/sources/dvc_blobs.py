@@ -2,7 +2,6 @@
 
 import os
 import selectors
-import subprocess
 from types import TracebackType
 from typing import Final, Self
 
@@ -18,18 +17,7 @@ class Blobs:
 
     def __init__(self, git: Git) -> None:
         self._format = git.format
-        try:
-            self._process = subprocess.Popen(
-                git.command("cat-file", "--batch"),
-                cwd=git.folder,
-                env=git.environment(),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise SourceError(f"the git program cannot be started: {error.strerror}") from error
+        self._process = git.open_batch()
         self._buffer = bytearray()
 
     def read(self, blob: str, limit: int) -> bytes | None:

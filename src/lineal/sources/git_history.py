@@ -96,11 +96,6 @@ def _line(commit: Commit) -> bytes:
     return f"{commit.id} {commit.tree} {time} {commit.signed or '-'} {parents}\n".encode()
 
 
-def find_commit(segment: bytes, name: str) -> bool:
-    """Return whether the list `segment` has the commit `name` (in full)."""
-    return segment.startswith(HEADER) and f"\n{name} ".encode() in segment
-
-
 def is_ancestor(git: Git, older: str, newer: str) -> bool:
     """Return whether `newer` has `older` behind it, or is it; not so where either is not in the repository."""
     if ID.fullmatch(older) is None or ID.fullmatch(newer) is None:

@@ -3,7 +3,6 @@
 import hashlib
 import io
 import re
-import subprocess
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -85,18 +84,7 @@ class ObjectReader:
 
     def __init__(self, git: Git) -> None:
         self._git = git
-        try:
-            self._process = subprocess.Popen(
-                git.command("cat-file", "--batch"),
-                cwd=git.folder,
-                env=git.environment(),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise SourceError(f"the git program cannot be started: {error.strerror}") from error
+        self._process = git.open_batch()
         self._out: IO[bytes] = self._process.stdout or io.BytesIO()
 
     def each(self, names: Iterable[str]) -> Iterator[Found]:

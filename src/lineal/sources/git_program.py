@@ -5,6 +5,7 @@ repositories holds where a host is spoken to: credentials, proxies, certificates
 """
 
 import os
+import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,6 +98,21 @@ class Git:
         if not done.ok:
             raise SourceError(f"git {words[0]} failed in {self.folder}: {complaint(done)}")
         return done.stdout
+
+    def open_batch(self) -> "subprocess.Popen[bytes]":
+        """Start the program that gives out objects by their names; raise `SourceError` where it cannot be started."""
+        try:
+            return subprocess.Popen(
+                self.command("cat-file", "--batch"),
+                cwd=self.folder,
+                env=self.environment(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise SourceError(f"the git program cannot be started: {error.strerror}") from error
 
 
 def environment(allowed: str) -> dict[str, str]:
