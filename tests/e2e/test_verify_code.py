@@ -16,6 +16,7 @@ import pytest
 from git_world import GIT, World, codes, git, make_world
 
 from lineal.core.digest import Digest
+from lineal.core.observation import Node, Observation
 from lineal.core.repository import parse
 from lineal.errors import BadInput, SourceError
 from lineal.sources.git_protection import open_protection
@@ -117,6 +118,11 @@ def test_the_host_says_which_branches_it_protects(world: World, monkeypatch: pyt
     monkeypatch.setenv("GITEA_SERVER_URL", f"http://127.0.0.1:{world.host.port}/")
     said = verdict(world, url, **asked)["reachable"]
     assert (said["holds"], said["basis"]) == (False, "by the host")
+    bare = world.host.root / "acme" / "risk.git"
+    git(bare, "tag", "v9.9", "main")  # whoever may push tags makes one: the host does not vouch for it
+    said = verdict(world, url, **asked)["reachable"]
+    assert (said["holds"], said["basis"], said["refs"]) == (True, "by pattern", ["refs/tags/v9.9"])
+    git(bare, "tag", "-d", "v9.9")
     world.host.protected.add("main")
     said = verdict(world, folder, **asked)["reachable"]
     assert (said["holds"], said["basis"], said["refs"]) == (True, "by the host", ["refs/heads/main"])
@@ -268,6 +274,36 @@ def test_bytes_that_changed_in_the_store_are_not_the_commit(world: World) -> Non
     found_now = verdict(world, url)
     assert answers(found_now) == [True, True, True, False]
     assert "do not hold" in found_now["tree"]["how"]
+
+
+def test_files_recorded_under_a_commit_that_has_others_are_not_its_tree(world: World) -> None:
+    folder = world.repository()
+    url = world.publish(folder)
+    world.collect(url)
+    first = world.session.catalog.resolve(git(folder, "rev-parse", "HEAD"))
+    (folder / "reviewed.py").write_text("print(1)\n")
+    world.commit(folder, "reviewed", 2)
+    world.push(folder, "main")
+    second = git(folder, "rev-parse", "HEAD")
+    fact = world.session.catalog.facts([first.id])[0]
+    assert first.digest is not None
+    node = Node(
+        ref=first.canonical,
+        basis="observed",
+        version=second,
+        digest=Digest.parse(first.digest),
+        detail={**fact.detail, "commit": second},
+        aliases=(second,),
+    )
+    session = world.session
+    session.say(
+        Observation(
+            type=fact.type, time=session.clock(), actor="t", basis="observed", nodes=(node,), subject=(node.ref,)
+        )
+    )
+    found = verdict(world, url, commits=(second,))
+    assert answers(found) == [True, True, True, False]
+    assert "the commit names" in found["tree"]["how"]
 
 
 @pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")

@@ -172,6 +172,8 @@ class Verifier:
         leading = [name for name in containing if name in (asked or ()) or _is_protected(name, default, patterns)]
         # Every later release has it behind it, too: the first by name is enough, and is the same one next time.
         tags = [name for name in leading if name.startswith("refs/tags/")]
+        if tags and len(tags) == len(leading):  # what the host says of branches says nothing of tags
+            more["basis"] = "by pattern"
         exact = [name for name in tags if listed.refs.get(name) == commit.id]
         shown = [*(name for name in leading if name not in tags), *exact][:_MOST_SHOWN] or tags[:1]
         if shown:
