@@ -98,6 +98,8 @@ def test_from_a_folder_the_host_is_asked(world: World) -> None:
     found = verdict(world, folder)
     assert answers(found) == [True, False, True, True]
     assert "feature/x" in found["reachable"]["how"]
+    world.push(folder, "main:release/9")  # a release is a tag: whoever may push makes a branch of any name
+    assert verdict(world, folder)["reachable"]["holds"] is False
     assert verdict(world, folder, protected=("feature/*",))["holds"] is True
     world.push(folder, "main:refs/tags/v2.0")
     found = verdict(world, folder)
