@@ -25,7 +25,7 @@ def _object(store: Store, key: str, body: bytes, *, by: str) -> str:
     """Put an object and record it, and a model that it is, as a source would that has seen its address."""
     sent = store.write(key, body)
     uri, etag, version = f"s3://{store.bucket}/{key}", sent["ETag"].strip('"'), sent.get("VersionId")
-    digest = Digest.of(body) if by == "sha256" else Pin.of(version=version, etag=etag).digest()
+    digest = Digest.of(body) if by == "checksum" else Pin.of(version=version, etag=etag).digest()
     detail: dict[str, Any] = {"uri": uri, "size": len(body), "etag": etag, "basis_of_identity": by}
     detail |= {} if version is None else {"version": version}
     file = Node(ref=f"file:{uri}@{digest}", basis="observed", digest=digest, detail=detail, aliases=(uri,))
@@ -84,7 +84,7 @@ def test_more_than_may_be_read_is_not_asked_for(store: Store, monkeypatch: pytes
 def test_a_bucket_that_does_not_answer_is_no_proof_of_anything(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     store.put(**{"p/a": b"a"})
     taken = store.snapshot(basis="content").version.ref
-    model = _object(store, "m.tar.gz", b"model", by="sha256")
+    model = _object(store, "m.tar.gz", b"model", by="checksum")
     fast(monkeypatch)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     for ref in (taken, model):
@@ -93,12 +93,12 @@ def test_a_bucket_that_does_not_answer_is_no_proof_of_anything(store: Store, mon
         assert shown.against
 
 
-@pytest.mark.parametrize("by", ["sha256", "version"])
+@pytest.mark.parametrize("by", ["checksum", "version"])
 def test_a_model_is_the_object_with_its_identity(store: Store, tmp_path: Path, by: str) -> None:
     store.keep_versions()
     ref = _object(store, "job/model.tar.gz", b"model", by=by)
     store.write("job/model.tar.gz", b"another")
-    verified = True if by == "sha256" else None
+    verified = True if by == "checksum" else None
     if by == "version":
         uri = f"s3://{store.bucket}/job/model.tar.gz"
         assert _show(store, ref) == Shown(retrievable=True, verified=verified, where=uri)
@@ -111,7 +111,7 @@ def test_a_model_is_the_object_with_its_identity(store: Store, tmp_path: Path, b
 
 
 def test_an_object_that_was_replaced_is_not_restored(store: Store, tmp_path: Path) -> None:
-    ref = _object(store, "model.tar.gz", b"model", by="sha256")
+    ref = _object(store, "model.tar.gz", b"model", by="checksum")
     store.write("model.tar.gz", b"other")
     assert _show(store, ref).retrievable is False
     with pytest.raises((ObjectMissing, DigestMismatch)):
@@ -121,7 +121,7 @@ def test_an_object_that_was_replaced_is_not_restored(store: Store, tmp_path: Pat
 
 
 def test_a_false_checksum_is_found(store: Store, tmp_path: Path) -> None:
-    ref = _object(store, "model.tar.gz", b"model", by="sha256")
+    ref = _object(store, "model.tar.gz", b"model", by="checksum")
     view = store.ledger.resolve(ref)
     wrong = Digest.of(b"wrong")
     file = store.ledger.resolve(f"s3://{store.bucket}/model.tar.gz")

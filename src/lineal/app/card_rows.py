@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 from lineal.app.card import Row
+from lineal.app.elsewhere import OBJECT_BASES
 from lineal.app.life import Known, Step
 from lineal.app.witness import NOTHING, Witness, is_committed
 from lineal.core import canonical
@@ -107,7 +108,7 @@ def absent(phase: str, artifact: str, why: str, fill: str, step: Step | None) ->
 def fixed_code(detail: dict[str, Any]) -> tuple[str, bool]:
     """Return what fixes the code, and whether it is fixed: by a clean commit, or by its tree being kept."""
     commit, kept = str(detail.get("commit") or ""), detail.get("stored") == "dataset"
-    if detail.get("basis_of_identity") in {"sha256", "version", "etag"}:
+    if detail.get("basis_of_identity") in OBJECT_BASES:
         return f"object by {detail['basis_of_identity']}", True
     if is_committed(detail):
         return f"commit {commit[:12]}", True

@@ -13,7 +13,7 @@ from lineal.datasets.contents import Contents
 from lineal.datasets.manifest import Entry, entries, load
 from lineal.errors import BadManifest, DigestMismatch, ObjectChanged, ObjectMissing
 
-OBJECT_BASES: Final = frozenset({"version", "etag", "sha256", "checksum"})
+OBJECT_BASES: Final = frozenset({"version", "etag", "checksum"})
 """How an object of a bucket can be identified so that it can be fetched and held against that."""
 
 
@@ -194,6 +194,5 @@ def _object_of(digest: str, detail: dict[str, Any]) -> BucketObject | None:
     uri, size, basis = detail.get("uri"), detail.get("size"), detail.get("basis_of_identity")
     if not isinstance(uri, str) or not isinstance(size, int) or basis not in OBJECT_BASES or uri.endswith("/"):
         return None
-    version = detail.get("version", detail.get("version_id"))
-    content = Digest.parse(digest) if basis in {"sha256", "checksum"} else None
-    return BucketObject(uri, size, version, detail.get("etag"), content)
+    content = Digest.parse(digest) if basis == "checksum" else None
+    return BucketObject(uri, size, detail.get("version"), detail.get("etag"), content)

@@ -40,7 +40,7 @@ class ModelBytes:
             return Gap("sagemaker.model_not_kept", f"the bytes of the model are not kept: {stored.text}", str(uri))
         if stored.size != told["size"]:
             raise SourceError(f"{uri} gave {stored.size} bytes, not {told['size']}; nothing was recorded of it")
-        if told.get("basis_of_identity") == "sha256" and stored.digest != node.digest:
+        if told.get("basis_of_identity") == "checksum" and stored.digest != node.digest:
             raise DigestMismatch(f"the bytes of {uri} have the digest {stored.digest}, and S3 says {node.digest}")
         return Kept(stored.digest, stored.size)
 

@@ -55,7 +55,7 @@ class Objects:
             "written": written,
             "version": version,
             "etag": etag,
-            "basis_of_identity": "sha256" if whole else "version" if version else "etag",
+            "basis_of_identity": "checksum" if whole else "version" if version else "etag",
         }
         kept = {name: value for name, value in detail.items() if value is not None}
         return Head(written, whole or pin.digest(), kept)
