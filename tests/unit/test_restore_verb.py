@@ -8,6 +8,8 @@ import pytest
 
 import lineal
 from lineal.app import restore as restore_module
+from lineal.app.comparison import Comparison, Section
+from lineal.app.diff import diff
 from lineal.app.restore import read_link, restore
 from lineal.app.session import Session
 from lineal.catalog.reader import NodeView
@@ -193,3 +195,35 @@ def test_words_for_linking(client: Client, tmp_path: Path, far: Elsewhere) -> No
         read_link("symlink")
     with pytest.raises(UsageError, match="far place"):
         restore(client.session, pinned(client.session, FILES), tmp_path / "out", link="hardlink")
+
+
+def test_a_difference_holds_bytes_against_bytes_and_pins_against_pins(
+    client: Client, tmp_path: Path, far: Elsewhere
+) -> None:
+    session = client.session
+    first = pinned(session, FILES)
+    content = restore(session, first, tmp_path / "out").content
+    assert content is not None
+    for pair in ((first, content), (content, first)):
+        assert not diff(session, *pair).comparison.differs
+    second = pinned(session, {**FILES, b"c.csv": b"c\n"})
+    found = section_of(diff(session, content, second).comparison)
+    assert ([change.name for change in found.changes], found.same, found.note) == (["c.csv"], 2, None)
+    write_all_of(tmp_path / "d", {**FILES, b"sub/b.csv": b"q\n", b"a.csv": b"other size"})
+    taken = client.snapshot("dataset:d", tmp_path / "d").version.ref
+    found = section_of(diff(session, taken, second).comparison)
+    assert ([change.name for change in found.changes], found.same) == (["a.csv", "c.csv"], 0)
+    assert found.note is not None
+    assert found.note.startswith("1 files")
+
+
+def section_of(found: Comparison) -> Section:
+    (only,) = [each for each in found.sections if each.name == "files"]
+    return only
+
+
+def write_all_of(folder: Path, files: dict[bytes, bytes]) -> None:
+    for path, data in files.items():
+        place = folder / os.fsdecode(path)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(data)

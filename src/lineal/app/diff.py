@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any, Final
 
-from lineal.app.comparison import Comparison, Section, compare, flatten
+from lineal.app.comparison import Comparison, Section, compare, flatten, untold
 from lineal.app.diff_parts import compare_code, compare_environments, compare_files, compare_runs
 from lineal.app.diff_tables import RowOptions, compare_tables
 from lineal.app.life import Graph, Known, Step
@@ -111,6 +111,9 @@ class _Comparing:
         return _comparison(old, new, compare_environments([_called(old, "it")], [_called(new, "it")]))
 
     def _data(self, old: Known, new: Known) -> Comparison:
+        if old.view.canonical == new.detail.get("pinned") or new.view.canonical == old.detail.get("pinned"):
+            why = "the same files: one version knows them by their bytes, the other by what identifies them elsewhere"
+            return _comparison(old, new, [untold("content", why)])
         sections = [compare("content", _identity(old), _identity(new))]
         if old.view.digest != new.view.digest and "stored" in old.detail and old.detail["stored"] != "object":
             sections.append(compare_files(self._session, "files", old.view, new.view))

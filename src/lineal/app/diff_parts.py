@@ -1,5 +1,6 @@
 """The parts of which differences are put together: files by manifests, code, environments, runs."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Final
@@ -24,16 +25,47 @@ def compare_files(session: Session, name: str, old: NodeView, new: NodeView) -> 
     if old.digest is None or new.digest is None:
         return untold(name, "there is no manifest of its files")
     try:
-        before = manifest.load(Digest.parse(old.digest), session.objects)
-        after = manifest.load(Digest.parse(new.digest), session.objects)
+        before, after = _comparable(session, old, new), _comparable(session, new, old)
+        told: Counter[str] = Counter()
         changes = (
             Change(name=paths.spell(each.path), old=_entry(each.old), new=_entry(each.new))
             for each in diff(before, after, session.objects)
+            if not _is_untold(each.old, each.new, told)
         )
         found = gather(name, changes, same=None)
     except LinealError as error:
         return untold(name, f"the files cannot be compared: {error.message}")
-    return replace(found, same=before.count - found.removed - found.changed)
+    same = before.count - found.removed - found.changed - told.total()
+    if not told:
+        return replace(found, same=same)
+    why = (
+        f"{told.total():,} files are known by their bytes on one side and by a pin on the other: whether they differ is"
+    )
+    return replace(found, same=same, note=f"{why} not known")
+
+
+def _comparable(session: Session, view: NodeView, other: NodeView) -> manifest.Manifest:
+    """Return the manifest of `view` in which its files are known as those of `other` are: by bytes, or by pins.
+
+    A digest of bytes and one of a pin differ whatever the file.
+    """
+    found = manifest.load(Digest.parse(view.digest or ""), session.objects)
+    pinned = view.detail.get("pinned")
+    if pinned is None or other.detail.get("pinned") is not None or other.digest is None:
+        return found
+    first = next(manifest.entries(manifest.load(Digest.parse(other.digest), session.objects), session.objects), None)
+    behind = session.catalog.find([str(pinned)]).get(str(pinned))
+    if first is None or first.kind != "p" or behind is None or behind.digest is None:
+        return found
+    return manifest.load(Digest.parse(behind.digest), session.objects)
+
+
+def _is_untold(old: Entry | None, new: Entry | None, told: Counter[str]) -> bool:
+    """Return whether two entries of one path cannot be compared, and note it in `told`."""
+    if old is None or new is None or (old.kind == "p") == (new.kind == "p") or old.size != new.size:
+        return False
+    told[old.kind] += 1
+    return True
 
 
 def _entry(entry: Entry | None) -> str | None:
