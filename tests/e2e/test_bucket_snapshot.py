@@ -3,21 +3,24 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lineal.app.restore import restore
 from lineal.app.snapshot_bucket import snapshot_bucket
 from lineal.core.digest import Digest
-from lineal.core.observation import Node, Observation
+from lineal.core.observation import Observation
 from lineal.datasets import manifest
 from lineal.datasets.pin import Pin
 from lineal.errors import (
     BadInput,
     UsageError,
 )
+from lineal.sources.aws_session import DENIED, MISSING, Refusal
 from lineal.sources.bucket import BucketUri
-from lineal.sources.s3_object import identify
+from lineal.sources.sagemaker_found import Head, object_found
+from lineal.sources.sagemaker_objects import Objects
 from servers.buckets import Store, upload_in_parts
 from servers.proxy import Proxy
 from servers.seaweed import S3Server
@@ -198,15 +201,16 @@ def test_one_object_is_a_dataset_of_one_file(store: Store) -> None:
 def test_a_file_known_from_elsewhere_is_what_the_dataset_derives_from(store: Store) -> None:
     store.keep_versions()
     store.write("p/a", b"one")
-    found = identify(store.client, f"s3://{store.bucket}/p/a")
-    ref = f"file:{found.name}@{found.digest}"
-    node = Node(ref=ref, basis="observed", digest=found.digest, detail=found.detail(), aliases=found.aliases)
+    uri = BucketUri.parse(f"s3://{store.bucket}/p/a")
+    head = Objects(store.client).head(uri)
+    assert isinstance(head, Head)
+    node = object_found(uri, head).nodes[0]
     session = store.ledger.session
     session.say(Observation(type="test.seen/1", time=session.clock(), actor="t", basis="observed", nodes=(node,)))
     for basis in ("auto", "content"):
         taken = store.snapshot(basis=basis)
         above = {node.canonical for node in store.ledger.trace(taken.version.ref).nodes}
-        assert ref in above
+        assert node.ref in above
 
 
 def test_a_lock_is_recorded(store: Store) -> None:
@@ -255,24 +259,29 @@ def test_a_large_object_is_read_in_parts_each_held_to_its_state(store: Store, pr
 
 
 def test_one_object_is_identified_by_what_is_known_of_it(store: Store) -> None:
-    uri = f"s3://{store.bucket}/m/model.tar.gz"
+    def look(key: str, bucket: str = store.bucket, client: Any = store.client) -> Head | Refusal | None:
+        return Objects(client).head(BucketUri.parse(f"s3://{bucket}/{key}"))
+
+    def told(key: str) -> tuple[Digest, dict[str, Any]]:
+        head = look(key)
+        assert isinstance(head, Head)
+        return head.digest, head.detail
+
     store.write("m/model.tar.gz", b"abc", ChecksumAlgorithm="SHA256")
-    found = identify(store.client, uri)
-    assert (found.digest, found.basis, found.fixed, found.size) == (Digest.of(b"abc"), "checksum", True, 3)
+    digest, detail = told("m/model.tar.gz")
+    assert (digest, detail["basis_of_identity"], detail["size"]) == (Digest.of(b"abc"), "checksum", 3)
+    assert detail["uri"] == f"s3://{store.bucket}/m/model.tar.gz"
     plain = store.write("m/plain", b"abc")
-    found = identify(store.client, f"s3://{store.bucket}/m/plain")
-    assert (found.basis, found.fixed) == ("etag", False)
-    assert found.digest == Pin.of(etag=plain["ETag"].strip('"')).digest()
-    assert [gap.code for gap in found.gaps] == ["bucket.not_fixed"]
+    digest, detail = told("m/plain")
+    assert (digest, detail["basis_of_identity"]) == (Pin.of(etag=plain["ETag"].strip('"')).digest(), "etag")
     store.keep_versions()
     kept = store.write("m/plain", b"abc")
-    found = identify(store.client, f"s3://{store.bucket}/m/plain")
-    assert (found.basis, found.fixed, found.version) == ("version", True, kept["VersionId"])
-    for missing in (f"s3://{store.bucket}/m/none", "s3://no-such-bucket-here/m", f"s3://{store.bucket}/m/"):
-        found = identify(store.client, missing)
-        assert (found.basis, found.fixed, found.size) == ("uri", False, None)
-        assert len(found.gaps) == 1
-    stranger = S3Server(store.server.endpoint, access_key="AKIAOTHER").client()
-    found = identify(stranger, uri)
-    assert [gap.code for gap in found.gaps] == ["bucket.object_denied"]
-    assert BucketUri.parse(found.uri).key == "m/model.tar.gz"
+    digest, detail = told("m/plain")
+    assert (detail["basis_of_identity"], detail["version"]) == ("version", kept["VersionId"])
+    assert digest == Pin.of(version=kept["VersionId"], etag=kept["ETag"].strip('"')).digest()
+    for missing in (look("m/none"), look("m", bucket="no-such-bucket-here")):
+        assert isinstance(missing, Refusal)
+        assert missing.kind == MISSING
+    stranger = look("m/model.tar.gz", client=S3Server(store.server.endpoint, access_key="AKIAOTHER").client())
+    assert isinstance(stranger, Refusal)
+    assert stranger.kind == DENIED
