@@ -12,6 +12,7 @@ import lineal
 from lineal.app.collect_dvc import Options, collect_dvc
 from lineal.app.life import Known
 from lineal.app.restore import restore
+from lineal.app.verify import verify_one
 from lineal.app.witness import Shown, Witness
 from lineal.client import Client
 from lineal.core.digest import Digest
@@ -84,6 +85,10 @@ def test_other_bytes_with_the_same_md5_are_not_what_was_restored_before(client: 
     first = restore(client.session, pinned, tmp_path / "first")
     assert first.content is not None
     assert restore(client.session, first.content, tmp_path / "again").content == first.content
+    for ref in (pinned, first.content):  # nobody fetches them for that, and it says so
+        assert [
+            (each.code, each.failed) for each in verify_one(client.session, ref).findings if "dvc" in str(each).lower()
+        ] == [("dataset.files_unseen", False)]
     size = client.session.ledger.reader.size()
     cached.write_bytes(OTHER)
     for number, ref in enumerate((pinned, first.content)):

@@ -22,6 +22,13 @@ def is_reference(view: NodeView) -> bool:
     return view.kind == "dataset" and detail.get("stored") == "manifest" and bool(detail.get("path")) and not elsewhere
 
 
+def note_unseen(view: NodeView) -> Iterator[Finding]:
+    """Yield that nobody looks at the files of `view`, if they lie where DVC has them: to have them is to fetch them."""
+    if view.detail.get("origin") == "dvc" and view.detail.get("stored") == "manifest":
+        explanation = "its files lie in DVC's cache or remote and were not looked at: `lineal restore` fetches them"
+        yield Finding(code="dataset.files_unseen", about=view.ref, explanation=explanation, failed=False)
+
+
 def check_reference(session: Session, view: NodeView) -> Iterator[Finding]:
     """Read the files of the reference `view` where they were, and yield what is gone, what has other bytes now.
 

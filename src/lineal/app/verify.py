@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lineal.app.bucket_drift import check_bucket
 from lineal.app.log import Proof, published_size, show_proof
-from lineal.app.reference_check import check_reference, is_reference
+from lineal.app.reference_check import check_reference, is_reference, note_unseen
 from lineal.app.session import Session
 from lineal.app.stored import missing, verify_stored
 from lineal.catalog import project
@@ -95,7 +95,7 @@ def verify_one(session: Session, text: str) -> Verified:
 
     Each entry that speaks of them is proved to be in the signed log, each body held against its commitment, each
     stored byte read and hashed. What lies in a bucket is looked at there, without being read; files of which only the
-    digests are kept are read where they were.
+    digests are kept are read where they were; those that DVC has are not looked at, and a finding says so.
     """
     catalog = session.catalog
     root = catalog.resolve(text)
@@ -121,6 +121,7 @@ def verify_one(session: Session, text: str) -> Verified:
     for view in sorted(views.values(), key=lambda item: item.ref):
         findings.extend(verify_stored(session, view, of_node[view.id]))
         findings.extend(check_bucket(session, view, of_node[view.id]))
+        findings.extend(note_unseen(view))
         if is_reference(view):
             findings.extend(check_reference(session, view))
     return Verified(tuple(view.ref for view in views.values()), tuple(proofs), tuple(findings))
