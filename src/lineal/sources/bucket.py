@@ -8,6 +8,7 @@ from typing import Final, Protocol
 from lineal.core import path
 from lineal.core.digest import Digest
 from lineal.core.observation import Gap
+from lineal.core.ref import is_one_word
 from lineal.datasets.pin import Pin
 from lineal.errors import BadInput
 
@@ -79,8 +80,7 @@ def folder_of(uri: BucketUri) -> str:
 
 
 def _in_one_word(text: str) -> str:
-    plain = text.isprintable() and not any(char.isspace() for char in text)
-    return text if plain else path.spell(text.encode())
+    return text if is_one_word(text) else path.spell(text.encode())
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from lineal.core import canonical, image
+from lineal.core import image
+from lineal.core.claim import address_digest, claimed_code
 from lineal.core.digest import Digest
 from lineal.core.observation import Gap, Node
 from lineal.core.redaction import strip_url
@@ -156,7 +157,7 @@ class Places:
             if each.fixed and each.ref.startswith("container:"):
                 return Found(ref=each.ref, digest=digest_of(each.ref))
         gap = Gap("sagemaker.image_not_fixed", "the image is named by a tag: which one it was is not known", str(named))
-        unfixed = Digest.of(canonical.encode({"uri": str(named)}))
+        unfixed = address_digest(str(named))
         node = Node(
             ref=f"{named.artifact}@{unfixed}",
             basis="claimed",
@@ -172,19 +173,8 @@ class Places:
             if each.ref.startswith("code:") and not each.detail.get("dirty"):
                 return Found(ref=each.ref, digest=digest_of(each.ref))
         place = None if not repository else strip_url(repository)[0]
-        document = {"commit": commit, "repository": place}
-        digest = Digest.of(canonical.encode(document))
-        name = shorten(canonical_name(place)) if place else "code"
-        aliases = (commit,) if place is None else (commit, f"{place}@{commit}")
-        node = Node(
-            ref=f"code:{name}@{digest}",
-            basis="claimed",
-            version=commit if commit.isalnum() else None,
-            digest=digest,
-            detail=document,
-            aliases=aliases,
-        )
-        return Found(ref=node.ref, digest=digest, fixed=False, nodes=(node,))
+        node = claimed_code(shorten(canonical_name(place)) if place else "code", commit, place)
+        return Found(ref=node.ref, digest=node.digest, fixed=False, nodes=(node,))
 
     def known(self, aliases: Sequence[str], at: str | None) -> Found | None:
         """Return the model version that is on record under any of these names by the moment `at`, None if none is."""

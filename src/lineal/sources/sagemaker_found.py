@@ -4,12 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from lineal.core import canonical, path
+from lineal.core import path
+from lineal.core.claim import address_digest
 from lineal.core.digest import Digest
 from lineal.core.edge import Edge
 from lineal.core.image import Image
 from lineal.core.observation import Gap, Node
 from lineal.core.redaction import clean, strip_url
+from lineal.core.ref import is_one_word
 from lineal.sources.bucket import BucketUri
 
 _LONGEST_NAME: Final = 1800
@@ -101,7 +103,7 @@ def address_found(uri: BucketUri, *, gaps: tuple[Gap, ...], single: bool) -> Fou
     """Return the node of an address of which nothing but itself is known; without and with slash it is the same."""
     whole = uri if single else uri.as_prefix()
     kind = "file" if single else "dataset"
-    digest = Digest.of(canonical.encode({"uri": str(whole)}))
+    digest = address_digest(str(whole))
     node = Node(
         ref=f"{kind}:{shorten(uri.name)}@{digest}",
         basis="claimed",
@@ -115,14 +117,13 @@ def address_found(uri: BucketUri, *, gaps: tuple[Gap, ...], single: bool) -> Fou
 def foreign_found(address: str, kind: str = "dataset") -> Found:
     """Return the node of an address that is no bucket: a file system, a table, a name of SageMaker's own."""
     shown = strip_url(clean(address))[0]
-    digest = Digest.of(canonical.encode({"uri": shown}))
-    plain = shown.isprintable() and not any(char.isspace() for char in shown)
+    digest = address_digest(shown)
     node = Node(
         ref=f"{kind}:{shorten(path.spell(shown.encode()) or 'nowhere')}@{digest}",
         basis="claimed",
         digest=digest,
         detail={"uri": shown, "fixed": False, "basis_of_identity": "address"},
-        aliases=(shown,) if plain else (),
+        aliases=(shown,) if is_one_word(shown) else (),
     )
     gap = Gap("sagemaker.foreign_address", "the address is of no kind that Lineal can look at", shown[:300])
     return Found(ref=node.ref, digest=digest, fixed=False, nodes=(node,), gaps=(gap,))

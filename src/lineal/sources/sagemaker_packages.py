@@ -7,6 +7,7 @@ from typing import Any, Final
 from lineal.core import path
 from lineal.core.edge import Edge
 from lineal.core.observation import Node, Observation
+from lineal.core.ref import is_one_word
 from lineal.sources.sagemaker_data import Places
 from lineal.sources.sagemaker_found import Found, digest_of
 from lineal.sources.sagemaker_models import Content, Kept, edges_of, nodes_of, read_content
@@ -111,7 +112,7 @@ def registration(
 
 def _code(said: Mapping[str, Any], places: Places, at: str) -> tuple[Found, ...]:
     commit = str(said.get("CommitId") or "")
-    if not commit or any(char.isspace() for char in commit) or not commit.isprintable():
+    if not commit or not is_one_word(commit):
         return ()
     return (places.code(text(commit), str(said.get("Repository") or "") or None, at),)
 

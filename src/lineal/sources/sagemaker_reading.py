@@ -43,7 +43,6 @@ TRAINING: Final = _kind("training-job", "TrainingJob", "LastModifiedTimeAfter")
 PROCESSING: Final = _kind("processing-job", "ProcessingJob", "LastModifiedTimeAfter")
 TRANSFORM: Final = _kind("transform-job", "TransformJob", "LastModifiedTimeAfter")
 MODEL: Final = _kind("model", "Model", "CreationTimeAfter")
-GROUP: Final = _kind("model-package-group", "ModelPackageGroup", None, key="ModelPackageGroupSummaryList")
 PACKAGE: Final = _kind(
     "model-package",
     "ModelPackage",
