@@ -15,10 +15,13 @@ from typing import Any
 import pytest
 from git_world import GIT, World, codes, git, make_world
 
+from lineal.app.verify_code import stored_tree
 from lineal.core.digest import Digest
 from lineal.core.observation import Node, Observation
 from lineal.core.repository import parse
-from lineal.errors import BadInput, SourceError
+from lineal.datasets import manifest
+from lineal.datasets.manifest import Entry
+from lineal.errors import BadInput, IntegrityError, SourceError
 from lineal.sources.git_protection import open_protection
 from servers.git_http import PASSWORD, TOKEN, USER
 
@@ -276,6 +279,24 @@ def test_bytes_that_changed_in_the_store_are_not_the_commit(world: World) -> Non
     found_now = verdict(world, url)
     assert answers(found_now) == [True, True, True, False]
     assert "do not hold" in found_now["tree"]["how"]
+
+
+def test_files_kept_of_a_submodule_are_held_against_its_own_commit(world: World) -> None:
+    library, folder = world.repository("library"), world.repository()
+    git(folder, "submodule", "add", "-q", str(library), "lib")
+    commit = world.commit(folder, "with a submodule", 3)
+    world.collect(folder, verify=False)
+    view = world.session.catalog.resolve(commit)
+    entries = world.entries(view.digest)
+    detail = world.session.catalog.facts([view.id])[0].detail
+    assert stored_tree(world.session, Digest.parse(str(view.digest)), detail, "sha1") == detail["tree"]
+    with world.session.objects.batch() as batch:
+        other = batch.put_bytes(b"print('never reviewed')\n")
+        altered = [Entry(e.path, e.kind, other, 24) if e.path == b"lib/src/train.py" else e for e in entries]
+        made = manifest.write(altered, batch.put_bytes)
+    assert altered != entries
+    with pytest.raises(IntegrityError, match="submodule lib"):
+        stored_tree(world.session, made.digest, detail, "sha1")
 
 
 def test_files_recorded_under_a_commit_that_has_others_are_not_its_tree(world: World) -> None:

@@ -16,7 +16,7 @@ from lineal.catalog.reader import NodeView
 from lineal.client import Client
 from lineal.core.digest import Digest
 from lineal.core.observation import Node, Observation
-from lineal.datasets.check import verify_dataset
+from lineal.datasets.check import verify_dataset, verify_manifest
 from lineal.datasets.contents import Contents
 from lineal.datasets.manifest import Entry, entries, load, write
 from lineal.datasets.pin import Pin
@@ -227,3 +227,11 @@ def write_all_of(folder: Path, files: dict[bytes, bytes]) -> None:
         place = folder / os.fsdecode(path)
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(data)
+
+
+def test_what_stands_for_a_pin_has_to_be_one(client: Client) -> None:
+    session = client.session
+    with session.objects.batch() as batch:
+        made = write([Entry(b"a", "p", batch.put_bytes(b'{"size":"1"}'), 1)], batch.put_bytes)
+    assert [fault.code for fault in verify_manifest(made.digest, session.objects)] == ["datasets.bad_manifest"]
+    assert [fault.code for fault in verify_dataset(made.digest, session.objects)] == ["datasets.bad_manifest"]

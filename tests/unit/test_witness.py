@@ -106,23 +106,18 @@ def test_other_bytes_with_the_same_md5_are_not_what_was_restored_before(client: 
 def test_a_version_that_says_it_is_pinned_by_itself_leads_nowhere(client: Client, tmp_path: Path) -> None:
     (tmp_path / "d").mkdir()
     (tmp_path / "d" / "a").write_text("a")
-    taken = client.snapshot("dataset:d", tmp_path / "d", keep=False).version
-    session = client.session
-    detail = {"stored": "manifest", "pinned": taken.canonical}
-    node = Node(ref=taken.canonical, basis="claimed", digest=Digest.parse(str(taken.digest)), detail=detail)
+    digest = Digest.parse(str(client.snapshot("dataset:d", tmp_path / "d", keep=False).version.digest))
+    session, ref = client.session, f"dataset:e@{digest}"
+    node = Node(ref=ref, basis="claimed", digest=digest, detail={"stored": "manifest", "pinned": ref})
     session.say(
         Observation(
-            type="test.said/1",
-            time=session.clock(),
-            actor="tester",
-            basis="claimed",
-            nodes=(node,),
-            subject=(node.ref,),
+            type="test.said/1", time=session.clock(), actor="tester", basis="claimed", nodes=(node,), subject=(ref,)
         )
     )
+    assert session.catalog.resolve(ref).detail["pinned"] == ref
     with pytest.raises(ObjectMissing):
-        restore(session, taken.canonical, tmp_path / "out")
-    assert shown(client, taken.ref).verified is True  # by what is where it was
+        restore(session, ref, tmp_path / "out")
+    assert shown(client, ref).retrievable is False
 
 
 @pytest.mark.parametrize("is_there", [True, False])
