@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from lineal.core.digest import Digest
 from lineal.core.observation import Gap
-from lineal.errors import BadInput, SourceError
+from lineal.errors import BadInput
 from lineal.sources.bucket import BucketUri, Described, Listed
 from lineal.sources.s3_access import client_options, retries
-from lineal.sources.s3_errors import s3_errors
+from lineal.sources.s3_errors import s3_errors, whole
 
 _PAGE: Final = 1000
 _STREAM: Final = 1 << 20
@@ -81,22 +81,14 @@ class StoreBucket:
 
         if end <= start:
             return
-        name = str(self.uri.below(item.key))
         options: dict[str, Any] = {} if item.etag is None else {"if_match": item.etag}
         if (start, end) != (0, item.size):
             options["range"] = (start, end)
-        with s3_errors(name):
-            stream = iter(obstore.get(self._store, item.key, options=options).stream(min_chunk_size=_STREAM))  # type: ignore[arg-type]
-        got = 0
-        while True:
-            with s3_errors(name):
-                piece = next(stream, None)
-            if piece is None:
-                break
-            got += len(piece)
-            yield bytes(piece)
-        if got != end - start:
-            raise SourceError(f"{name} was cut off: {got} bytes came of {end - start}; nothing was recorded")
+
+        def begin() -> Iterator[Any]:
+            return iter(obstore.get(self._store, item.key, options=options).stream(min_chunk_size=_STREAM))  # type: ignore[arg-type]
+
+        yield from whole(str(self.uri.below(item.key)), begin, end - start)
 
     @property
     def _name(self) -> str:

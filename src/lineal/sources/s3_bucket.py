@@ -11,7 +11,7 @@ from lineal.errors import SourceError
 from lineal.sources import s3_listing
 from lineal.sources.bucket import BucketUri, Described, Listed
 from lineal.sources.s3_access import S3Access, open_s3, open_store
-from lineal.sources.s3_errors import code_of, is_denied, is_missing, no_bucket, s3_errors, shown
+from lineal.sources.s3_errors import code_of, is_denied, is_missing, no_bucket, s3_errors, shown, whole
 
 STREAM: Final = 1 << 20
 _NO_LOCK: Final = frozenset(
@@ -85,21 +85,8 @@ class S3Bucket:
 
     def read(self, item: Listed, start: int, end: int) -> Iterator[bytes]:
         """Yield the bytes from `start` to `end` of `item`, held to its version and ETag by the request itself."""
-        if end <= start:
-            return
-        name = self.name_of(item)
-        with s3_errors(name):
-            stream = self._open(item, start, end)
-        got = 0
-        while True:
-            with s3_errors(name):
-                piece = next(stream, None)
-            if piece is None:
-                break
-            got += len(piece)
-            yield bytes(piece)
-        if got != end - start:
-            raise SourceError(f"{name} was cut off: {got} bytes came of {end - start}; nothing was recorded")
+        if end > start:
+            yield from whole(self.name_of(item), lambda: self._open(item, start, end), end - start)
 
     def name_of(self, item: Listed) -> str:
         """Return the object for messages."""

@@ -1,7 +1,7 @@
 """What S3 and its clients say went wrong, as errors of the house."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -63,6 +63,25 @@ def s3_errors(what: str) -> Iterator[None]:
         if not _is_foreign(error):
             raise
         raise translate(error, what) from error
+
+
+def whole(what: str, begin: Callable[[], Iterator[Any]], length: int) -> Iterator[bytes]:
+    """Yield the `length` bytes of the stream that `begin` opens; raise `SourceError` branches if not all of them come.
+
+    Nobody else's code runs inside of the translation of errors: what the taker of a piece raises is not of S3.
+    """
+    with s3_errors(what):
+        stream = begin()
+    got = 0
+    while True:
+        with s3_errors(what):
+            piece = next(stream, None)
+        if piece is None:
+            break
+        got += len(piece)
+        yield bytes(piece)
+    if got != length:
+        raise SourceError(f"{what} was cut off: {got} bytes came of {length}; nothing was recorded")
 
 
 def no_bucket(what: str) -> BadInput:
