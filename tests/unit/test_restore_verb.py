@@ -235,3 +235,12 @@ def test_what_stands_for_a_pin_has_to_be_one(client: Client) -> None:
         made = write([Entry(b"a", "p", batch.put_bytes(b'{"size":"1"}'), 1)], batch.put_bytes)
     assert [fault.code for fault in verify_manifest(made.digest, session.objects)] == ["datasets.bad_manifest"]
     assert [fault.code for fault in verify_dataset(made.digest, session.objects)] == ["datasets.bad_manifest"]
+
+
+def test_what_was_pinned_and_is_stored_now_comes_from_the_store(client: Client, tmp_path: Path, far: Elsewhere) -> None:
+    content = restore(client.session, pinned(client.session, FILES), tmp_path / "out").content
+    assert content is not None
+    assert client.snapshot("dataset:far", tmp_path / "out").version.canonical == content
+    far.files.clear()
+    done = restore(client.session, content, tmp_path / "again")
+    assert (done.origin, done.files) == ("object store", 2)

@@ -88,7 +88,7 @@ def test_other_bytes_with_the_same_md5_are_not_what_was_restored_before(client: 
     for ref in (pinned, first.content):  # nobody fetches them for that, and it says so
         assert [
             (each.code, each.failed) for each in verify_one(client.session, ref).findings if "dvc" in str(each).lower()
-        ] == [("dataset.files_unseen", False)]
+        ] == [("dataset.dvc_unseen", False)]
     size = client.session.ledger.reader.size()
     cached.write_bytes(OTHER)
     for number, ref in enumerate((pinned, first.content)):

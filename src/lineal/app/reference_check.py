@@ -26,7 +26,7 @@ def note_unseen(view: NodeView) -> Iterator[Finding]:
     """Yield that nobody looks at the files of `view`, if they lie where DVC has them: to have them is to fetch them."""
     if view.detail.get("origin") == "dvc" and view.detail.get("stored") == "manifest":
         explanation = "its files lie in DVC's cache or remote and were not looked at: `lineal restore` fetches them"
-        yield Finding(code="dataset.files_unseen", about=view.ref, explanation=explanation, failed=False)
+        yield Finding(code="dataset.dvc_unseen", about=view.ref, explanation=explanation, failed=False)
 
 
 def check_reference(session: Session, view: NodeView) -> Iterator[Finding]:

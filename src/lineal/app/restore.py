@@ -72,7 +72,8 @@ def restore(
     `force`, `ObjectMissing` where no bytes are kept, `DigestMismatch` where they are not the recorded ones.
     """
     asked = view = session.catalog.resolve(text)
-    if pinned := asked.detail.get("pinned"):  # known by what its files had; they lie where the pins say
+    pinned = asked.detail.get("pinned")
+    if pinned and asked.detail.get("stored") != "dataset":  # known by what its files had; they lie where the pins say
         view = session.catalog.resolve(pinned)
     if view.kind not in KINDS:
         raise BadRef(f"{view.ref} is a {view.kind}: it has no files to restore", fix=f"One of {', '.join(KINDS)}.")
