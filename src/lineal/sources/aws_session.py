@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import IO, Any, Final, TypeVar
 
 from lineal.core.observation import Gap
-from lineal.core.redaction import redact
 from lineal.errors import BadInput, LinealError, SourceError
+from lineal.sources.client_errors import CREDENTIALS, LOGIN, PROFILES, is_foreign, shown, shown_text, unready
 
 AT_ONCE: Final = 8
 _TRIES: Final = 10
@@ -43,9 +43,6 @@ _BAD_CREDENTIALS: Final = frozenset(
     "InvalidAccessKeyId MissingAuthenticationToken MissingAuthenticationTokenException IncompleteSignature "
     "InvalidToken AuthFailure OptInRequired".split()
 )
-_LOGIN: Final = "Get new credentials (`aws sso login`, or whoever gives out your session) and run the command again."
-_CREDENTIALS: Final = "`aws configure`, AWS_PROFILE=…, --profile or a role; `aws sts get-caller-identity` must work."
-
 _NETWORK: Final = "Check the network, the region and AWS_ENDPOINT_URL, then run the command again."
 
 T = TypeVar("T")
@@ -97,7 +94,7 @@ class AwsAccess:
         try:
             return self.session.client(service, config=config)
         except Exception as error:
-            if not _is_foreign(error):
+            if not is_foreign(error):
                 raise
             raise _fatal(error, service) from error
 
@@ -109,7 +106,7 @@ class AwsAccess:
         try:
             return str(self.client("sts").get_caller_identity()["Account"])
         except Exception as error:
-            if not _is_foreign(error):
+            if not is_foreign(error):
                 raise
             if not _is_unreachable(error):
                 _translate(error, "GetCallerIdentity")
@@ -131,7 +128,7 @@ def open_aws(region: str | None = None, profile: str | None = None) -> AwsAccess
         session = boto3.session.Session(region_name=named, profile_name=profile)
         found = session.region_name
     except Exception as error:
-        if not _is_foreign(error):
+        if not is_foreign(error):
             raise
         raise _fatal(error, "AWS") from error
     if found is None:
@@ -152,7 +149,7 @@ def ask(client: Any, operation: str, **parameters: Any) -> dict[str, Any] | Refu
     try:
         answer: dict[str, Any] = call(**parameters)
     except Exception as error:
-        if not _is_foreign(error):
+        if not is_foreign(error):
             raise
         return _translate(error, operation)
     answer.pop("ResponseMetadata", None)
@@ -168,9 +165,9 @@ def download(client: Any, file: IO[bytes], **wanted: Any) -> Refusal | None:
         for chunk in answer["Body"].iter_chunks(1 << 20):
             file.write(chunk)
     except Exception as error:
-        if not _is_foreign(error) or isinstance(error, OSError):
+        if not is_foreign(error) or isinstance(error, OSError):
             raise
-        return Refusal(FAILED, "GetObject", _shown(error))
+        return Refusal(FAILED, "GetObject", shown(error))
     return None
 
 
@@ -224,15 +221,15 @@ def _translate(error: Exception, operation: str) -> Refusal:
     response: Any = getattr(error, "response", None)
     if not isinstance(response, dict):
         if type(error).__name__ in {"ResponseParserError", "ParamValidationError"}:
-            return Refusal(FAILED, operation, _shown(error))
+            return Refusal(FAILED, operation, shown(error))
         raise _fatal(error, operation) from error
     said = response.get("Error", {})
-    code, text = str(said.get("Code") or ""), _shown_text(str(said.get("Message") or "no reason is given"))
+    code, text = str(said.get("Code") or ""), shown_text(str(said.get("Message") or "no reason is given"))
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in _EXPIRED:
-        raise SourceError(f"{operation}: the credentials have expired ({code})", fix=_LOGIN) from error
+        raise SourceError(f"{operation}: the credentials have expired ({code})", fix=LOGIN) from error
     if code in _BAD_CREDENTIALS:
-        raise SourceError(f"{operation}: the credentials are refused ({code})", fix=_CREDENTIALS) from error
+        raise SourceError(f"{operation}: the credentials are refused ({code})", fix=CREDENTIALS) from error
     if code in _DENIED:
         return Refusal(DENIED, operation, text)
     if code in _THROTTLED:
@@ -247,36 +244,17 @@ def _translate(error: Exception, operation: str) -> Refusal:
 
 
 def _fatal(error: Exception, what: str) -> LinealError:
-    kind = type(error).__name__
-    if kind in {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"}:
-        return SourceError(f"there are no credentials for {what}", fix=_CREDENTIALS)
-    if kind in {"SSOTokenLoadError", "UnauthorizedSSOTokenError", "TokenRetrievalError", "SSOError"}:
-        return SourceError(f"no credentials for {what}: {_shown(error)}", fix=_LOGIN)
-    if kind == "ProfileNotFound":
-        return BadInput(_shown(error), fix="`aws configure list-profiles` lists what there is.")
-    if kind in {"NoRegionError", "InvalidRegionError"}:
-        return BadInput(_shown(error), fix="Name a region: --region eu-west-1, or AWS_REGION.")
+    if type(error).__name__ == "ProfileNotFound":  # one that was asked for by name
+        return BadInput(shown(error), fix=PROFILES)
+    if (found := unready(error, what)) is not None:
+        return found
+    if type(error).__name__ in {"NoRegionError", "InvalidRegionError"}:
+        return BadInput(shown(error), fix="Name a region: --region eu-west-1, or AWS_REGION.")
     if _is_unreachable(error):
-        return SourceError(f"{what}: AWS cannot be reached: {_shown(error)}", fix=_NETWORK)
-    return SourceError(f"{what}: {_shown(error)}")
+        return SourceError(f"{what}: AWS cannot be reached: {shown(error)}", fix=_NETWORK)
+    return SourceError(f"{what}: {shown(error)}")
 
 
 def _is_unreachable(error: BaseException) -> bool:
     endings = ("ConnectionError", "TimeoutError", "SSLError", "ClosedError", "HTTPClientError")
     return type(error).__name__.endswith(endings)
-
-
-def _shown(error: BaseException) -> str:
-    return _shown_text(str(error) or type(error).__name__)
-
-
-def _shown_text(text: str) -> str:
-    """Return the first words of a foreign error, without secrets; of a web page only that it is one."""
-    line = next((each for each in text.splitlines() if each.strip()), "")
-    return "the answer is a web page" if line.lower().startswith("<!doctype") else redact(line)[0][:300]
-
-
-def _is_foreign(error: BaseException) -> bool:
-    """Return whether an error comes from the client's own libraries: any other is a mistake of ours and must show."""
-    modules = {cls.__module__.split(".")[0] for cls in type(error).__mro__}
-    return bool(modules & {"botocore", "boto3", "urllib3", "s3transfer"}) or isinstance(error, OSError)

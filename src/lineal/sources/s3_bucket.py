@@ -10,8 +10,9 @@ from lineal.core.observation import Gap
 from lineal.errors import SourceError
 from lineal.sources import s3_listing
 from lineal.sources.bucket import BucketUri, Described, Listed
+from lineal.sources.client_errors import shown
 from lineal.sources.s3_access import S3Access, open_s3, open_store
-from lineal.sources.s3_errors import code_of, is_denied, is_missing, no_bucket, s3_errors, shown, whole
+from lineal.sources.s3_errors import code_of, is_denied, is_missing, no_bucket, s3_errors, whole
 
 STREAM: Final = 1 << 20
 _NO_LOCK: Final = frozenset(

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from lineal.core.redaction import redact
 from lineal.errors import BadInput, LinealError, ObjectChanged, SourceDenied, SourceError
+from lineal.sources.client_errors import LOGIN, is_foreign, shown, unready
 
 PERMISSIONS: Final = "docs/sources/s3.md lists the permissions that are needed."
 _CODE: Final = re.compile(r"<Code>([A-Za-z0-9.]{1,80})</Code>")
@@ -26,7 +26,6 @@ _FIXES: Final = {
     "InvalidObjectState": "The object is archived: restore it from Glacier first (`aws s3api restore-object`).",
     "SlowDown": "The store asks to slow down: run the command again later; what is known already is not read again.",
 }
-_LOGIN: Final = "Get new credentials (`aws sso login`, or whoever gives out your session) and run the command again."
 
 
 def code_of(error: BaseException) -> str:
@@ -60,7 +59,7 @@ def s3_errors(what: str) -> Iterator[None]:
     except LinealError:
         raise
     except Exception as error:
-        if not _is_foreign(error):
+        if not is_foreign(error):
             raise
         raise translate(error, what) from error
 
@@ -107,24 +106,9 @@ def translate(error: BaseException, what: str) -> LinealError:
     if code in _DENIED:
         return SourceDenied(f"access to {what} is denied ({code})", fix=PERMISSIONS)
     if code in _EXPIRED:
-        return SourceError(f"the credentials for {what} have expired ({code})", fix=_LOGIN)
+        return SourceError(f"the credentials for {what} have expired ({code})", fix=LOGIN)
     if code in _FIXES:
         return SourceError(f"{what} is refused ({code})", fix=_FIXES[code])
-    kind = type(error).__name__
-    if kind in ("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"):
-        return SourceError(f"there are no credentials for {what}", fix="`aws configure`, AWS_PROFILE=…, or a role.")
-    if kind in ("ProfileNotFound", "SSOTokenLoadError", "UnauthorizedSSOTokenError", "TokenRetrievalError"):
-        return SourceError(f"no credentials for {what}: {shown(error)}", fix=_LOGIN)
+    if (found := unready(error, what)) is not None:
+        return found
     return SourceError(f"{what} cannot be had: {code or shown(error)}")
-
-
-def shown(error: BaseException) -> str:
-    """Return the first line of a foreign error without secrets, cut to what a person reads."""
-    line = next((each for each in str(error).splitlines() if each.strip()), type(error).__name__)
-    return redact(line)[0][:300]
-
-
-def _is_foreign(error: Exception) -> bool:
-    """The clients raise classes of their own, and of their transports; ours are bugs and must show."""
-    modules = {cls.__module__.split(".")[0] for cls in type(error).__mro__}
-    return bool(modules & {"botocore", "boto3", "obstore", "urllib3", "s3transfer"}) or isinstance(error, OSError)
