@@ -160,6 +160,23 @@ def test_a_link_out_of_the_folder_is_not_followed(world: World) -> None:
     assert list(outside.iterdir()) == []
 
 
+def test_what_is_not_on_record_of_a_commit_is_said(world: World) -> None:
+    library, folder = world.repository("library"), world.repository()
+    git(folder, "submodule", "add", "-q", str(library), "lib")
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'a' * 64}\nsize 7\n"
+    (folder / "weights.bin").write_text(pointer)
+    commit = world.commit(folder, "with a submodule and a pointer", 3)
+    bare = world.root / "bare.git"
+    git(world.root, "clone", "-q", "--bare", str(folder), str(bare))
+    assert codes(world.collect(bare, commits=(commit,))) == ["git.lfs", "git.submodule"]
+    done = restore(world.session, commit, world.root / "out", offline=True)
+    inner = git(library, "rev-parse", "HEAD")
+    assert done.lacks == (
+        f"the files of the submodule lib ({inner}) are not on record",
+        "1 files of Git LFS are restored as their pointers: weights.bin",
+    )
+
+
 def test_submodules_come_back_too(world: World) -> None:
     library = world.repository("library")
     folder = world.repository()

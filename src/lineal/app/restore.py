@@ -24,7 +24,10 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restored:
-    """What was restored and from where: files and bytes written, files there already, others left alone."""
+    """What was restored and from where: files and bytes written, files there already, others left alone.
+
+    `lacks` says what of code never was on record: submodules, contents of Git LFS.
+    """
 
     version: NodeView
     target: Path
@@ -34,6 +37,7 @@ class Restored:
     skipped: int = 0
     others: int = 0
     content: str | None = None
+    lacks: tuple[str, ...] = ()
 
     @classmethod
     def tree(

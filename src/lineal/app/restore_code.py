@@ -6,7 +6,7 @@ the repository is run: there is no checkout, so there are no hooks and no filter
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -70,7 +70,7 @@ def restore_code(
             found = None
         if found is not None:
             done = datasets.restore(found.digest, found.store, target, force=force, on_progress=on_progress)
-            return Restored.tree(view, target, f"host {found.host}", done)
+            return _restored(session, view, target, f"host {found.host}", done)
     if not is_kept:
         raise ObjectMissing(
             f"the bytes of {view.ref} are not kept here{''.join(f'; {each}' for each in reasons)}",
@@ -79,7 +79,26 @@ def restore_code(
     digest = Digest.parse(view.digest or "")
     contents = StoredContents(session.objects, link)
     done = datasets.restore(digest, session.objects, target, contents=contents, force=force, on_progress=on_progress)
-    return Restored.tree(view, target, "; ".join(["object store", *reasons]), done)
+    return _restored(session, view, target, "; ".join(["object store", *reasons]), done)
+
+
+def _restored(session: Session, view: NodeView, target: Path, origin: str, done: datasets.Restored) -> Restored:
+    lacks = tuple(dict.fromkeys(_lacking(session.catalog.facts([view.id]))))
+    return replace(Restored.tree(view, target, origin, done), lacks=lacks)
+
+
+def _lacking(facts: Iterable[Fact]) -> Iterator[str]:
+    """Yield what a commit names and the version does not have: the tree restored is not all that a checkout is."""
+    for fact in facts:
+        if fact.type != "code.collected/1":
+            continue
+        for each in fact.detail.get("submodules", ()):
+            if "tree" not in each:
+                yield f"the files of the submodule {each['path']} ({each['commit']}) are not on record"
+        pointers = [each["path"] for each in fact.detail.get("lfs", ())]
+        if pointers:
+            some = ", ".join(pointers[:3]) + (", …" if len(pointers) > 3 else "")
+            yield f"{len(pointers):,} files of Git LFS are restored as their pointers: {some}"
 
 
 def _fetch(session: Session, view: NodeView, scratch: Path, reasons: list[str]) -> _Fetched | None:

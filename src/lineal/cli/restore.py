@@ -69,6 +69,8 @@ def restore(
         "others": done.others,
         "content": done.content,
     }
+    for each in done.lacks:
+        terminal.note(f"note: {each}")
     more = f", {done.skipped:,} there already" if done.skipped else ""
     line = f"restored {done.version.ref} to {done.target}: {done.files:,} files, {size(done.bytes)}{more}"
     terminal.emit(document, lambda out: out.print(f"{line} (from the {done.origin})", markup=False))
