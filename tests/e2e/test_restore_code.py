@@ -12,7 +12,7 @@ from git_world import GIT, World, codes, git, make_world
 
 from lineal.app.add import add
 from lineal.app.restore import restore
-from lineal.errors import AlreadyExists, DigestMismatch, ObjectMissing, StoreError
+from lineal.errors import AlreadyExists, BadManifest, DigestMismatch, ObjectMissing, StoreError
 
 pytestmark = GIT
 
@@ -175,6 +175,17 @@ def test_what_is_not_on_record_of_a_commit_is_said(world: World) -> None:
         f"the files of the submodule lib ({inner}) are not on record",
         "1 files of Git LFS are restored as their pointers: weights.bin",
     )
+
+
+def test_a_ledger_in_a_commit_is_kept_and_not_written_back(world: World) -> None:
+    folder = world.repository()
+    (folder / "sub" / ".Lineal").mkdir(parents=True)
+    (folder / "sub" / ".Lineal" / "format").write_text("lineal-ledger/1\n")
+    commit = world.commit(folder, "with a ledger", 3)
+    assert codes(world.collect(folder)) == ["git.reserved_path"]
+    with pytest.raises(BadManifest, match="nothing was written"):
+        restore(world.session, commit, world.root / "out", offline=True)
+    assert not (world.root / "out").exists()
 
 
 def test_submodules_come_back_too(world: World) -> None:

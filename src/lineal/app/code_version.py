@@ -11,6 +11,7 @@ from lineal.core.digest import Digest
 from lineal.core.observation import Gap
 from lineal.core.repository import without_credentials
 from lineal.datasets import manifest
+from lineal.datasets.tree import LEFT_OUT
 from lineal.errors import BadInput, DigestMismatch, IntegrityError, SourceError
 from lineal.objects.batch import StoredFile
 from lineal.sources import git_lfs, git_tree
@@ -119,6 +120,12 @@ class _Work:
             )
         files = [entry for entry in entries if entry.mode in KINDS]
         self._keep(git, files, prefix)
+        reserved = [each.path for each in files if any(part.lower() in LEFT_OUT for part in each.path.split(b"/"))]
+        if reserved:
+            explanation = (
+                "the commit has files in a folder that belongs to a tool: they are kept, a restore refuses them"
+            )
+            self.tree.gaps.append(Gap("git.reserved_path", explanation, paths.spell(prefix + reserved[0])))
         for entry in files:
             kind = KINDS[entry.mode]
             self._found.append((prefix + entry.path, kind, entry.id))
