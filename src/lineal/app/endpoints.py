@@ -53,14 +53,12 @@ def next_start(session: Session, name: str) -> tuple[str, tuple[Gap, ...]]:
     now = session.clock()
     if now >= begun:
         return now, ()
-    last = datetime.fromisoformat(begun)
-    if last - datetime.fromisoformat(now) >= _MOST_BACK:
+    if datetime.fromisoformat(begun) - datetime.fromisoformat(now) >= _MOST_BACK:
         raise Refused(
             f"the clock went back: it says {now}, and the last revision of endpoint:{name} began at {begun}",
             fix="Set the clock right, or wait until that moment is over; nothing was recorded.",
         )
-    start = timestamp.spell(last + timedelta(microseconds=1))
-    return start, (
+    return timestamp.next_after(begun), (
         Gap("clock.went_back", f"the clock of the producer says {now}, before the last revision at {begun}"),
     )
 

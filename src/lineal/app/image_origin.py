@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from typing import Any, Final
 
 from lineal.app.naming import spell_name
@@ -101,7 +100,8 @@ class Origins:
             return Gap("oci.no_repository", why, about)
         return Observation(
             type=STATED,
-            time=_just_after(seen.observation.time),
+            # Of what is said of one thing at one time, the catalog would show whichever sorts first.
+            time=timestamp.next_after(seen.observation.time),
             actor=seen.observation.actor,
             basis="claimed",
             nodes=(_with_origin(seen.node, stated, code), *nodes),
@@ -140,8 +140,3 @@ def _with_origin(node: Node, stated: Stated, code: str) -> Node:
     origin = {name: value for name, value in said.items() if value is not None}
     detail: dict[str, Any] = {"image": node.detail["image"], "built_from": origin}
     return replace(node, basis="claimed", detail=detail, aliases=(), members=())
-
-
-def _just_after(time: str) -> str:
-    """Return the next moment: of what is said of one thing at one time, the catalog shows whichever sorts first."""
-    return timestamp.spell(datetime.fromisoformat(time) + timedelta(microseconds=1))

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
 from typing import Any
 
 from lineal.app.endpoints import current
@@ -75,8 +74,7 @@ class Deployments:
             after = past.began
             yield self._say(past, spelled, count)
         if serving.began <= after:
-            began = datetime.fromisoformat(after) + timedelta(microseconds=1)
-            serving = replace(serving, began=timestamp.spell(began))
+            serving = replace(serving, began=timestamp.next_after(after))
         yield self._say(serving, spelled, count + 1)
 
     def ended(self, region: str, account: str) -> Iterator[Observation | Gap]:

@@ -19,6 +19,11 @@ def spell(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
+def next_after(text: str) -> str:
+    """Return the moment after the canonical `text`, the least that a record can tell from it: a microsecond later."""
+    return spell(datetime.fromisoformat(text) + timedelta(microseconds=1))
+
+
 @lru_cache(maxsize=1024)
 def check(text: str) -> str:
     """Return `text` if it is a moment in its canonical spelling; raise `BadTime` otherwise."""
