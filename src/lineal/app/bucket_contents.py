@@ -19,9 +19,9 @@ from lineal.errors import BadManifest, DigestMismatch, ObjectChanged, ObjectMiss
 from lineal.objects.copying import fingerprint, pieces
 from lineal.objects.durable import write_all
 from lineal.objects.store import ObjectStore
-from lineal.sources.bucket import Bucket, Listed, folder_of
+from lineal.sources.bucket import Bucket, Listed, folder_of, is_md5
 from lineal.sources.bucket_open import reopen_bucket
-from lineal.sources.bucket_reading import Reader, is_md5
+from lineal.sources.bucket_reading import Reader
 
 _WORKERS: Final = 16
 _SMALL: Final = 1 << 20

@@ -19,6 +19,7 @@ NULL_VERSION: Final = "null"
 """The version of an object written while the bucket kept no versions: the next write replaces it."""
 
 _URI: Final = re.compile(r"([a-z0-9]+)://([^/]*)(?:/(.*))?", re.DOTALL)
+_MD5: Final = re.compile(r"[0-9a-f]{32}")
 _BUCKET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,221}")
 
 
@@ -77,6 +78,11 @@ class BucketUri:
 def folder_of(uri: BucketUri) -> str:
     """Return what the keys of a recorded address begin with, before the paths of its files."""
     return uri.key if uri.is_prefix else uri.key[: uri.key.rfind("/") + 1]
+
+
+def is_md5(etag: str | None) -> bool:
+    """Return whether an ETag has the shape of the MD5 of the bytes: of one upload, not of parts."""
+    return etag is not None and _MD5.fullmatch(etag) is not None
 
 
 def _in_one_word(text: str) -> str:

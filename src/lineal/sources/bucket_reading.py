@@ -1,7 +1,6 @@
 """Reading objects: their bytes in order, large ones by several requests at once, in a bounded piece of memory."""
 
 import hashlib
-import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,19 +10,13 @@ from typing import Final, Self
 
 from lineal.core.digest import Digest
 from lineal.errors import DigestMismatch
-from lineal.sources.bucket import Bucket, Listed
+from lineal.sources.bucket import Bucket, Listed, is_md5
 
 PART: Final = 8 << 20
 _AHEAD: Final = 4
 _LARGE_AT_ONCE: Final = 2
-_MD5: Final = re.compile(r"[0-9a-f]{32}")
 LARGE: Final = 4 * PART
 """From this size on an object is read in parts: one stream of S3 gives some 90 MB/s, whatever the line."""
-
-
-def is_md5(etag: str | None) -> bool:
-    """Return whether an ETag has the shape of the MD5 of the bytes: of one upload, not of parts."""
-    return etag is not None and _MD5.fullmatch(etag) is not None
 
 
 class Reader:

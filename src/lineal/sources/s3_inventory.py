@@ -5,7 +5,6 @@ data files with their MD5, ``manifest.checksum`` holds its own. Every one is che
 """
 
 import hashlib
-import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,13 +15,12 @@ from typing import Any, BinaryIO, Final, cast
 
 from lineal.core import canonical, timestamp
 from lineal.errors import BadInput, DigestMismatch, NotCanonical
-from lineal.sources.bucket import BucketUri, Listed
+from lineal.sources.bucket import BucketUri, Listed, is_md5
 from lineal.sources.bucket_open import is_address, open_bucket
 from lineal.sources.bucket_reading import Reader
 from lineal.sources.s3_inventory_files import READERS, read_columns
 
 _MOST_BYTES: Final = 256 << 20
-_MD5: Final = re.compile(r"[0-9a-f]{32}")
 _FIX: Final = "Name the manifest.json of an inventory that is complete, with Size and ETag among its fields."
 
 
@@ -115,7 +113,7 @@ def _files(said: list[Any], place: str) -> tuple[_File, ...]:
     found: list[_File] = []
     for each in said:
         key, md5 = (each.get("key"), each.get("MD5checksum")) if isinstance(each, dict) else (None, None)
-        if not isinstance(key, str) or not isinstance(md5, str) or _MD5.fullmatch(md5.lower()) is None:
+        if not isinstance(key, str) or not isinstance(md5, str) or not is_md5(md5.lower()):
             raise BadInput(f"{place} names a file without a key and an MD5", fix=_FIX)
         if any(part in ("", ".", "..") for part in key.split("/")):
             raise BadInput(f"{place} names a file that is no path: {key[:200]!r}", fix=_FIX)
