@@ -8,7 +8,7 @@ from lineal.app.dvc_versions import name_in, write_pins
 from lineal.app.naming import spell_name
 from lineal.core import canonical
 from lineal.core import path as paths
-from lineal.core.claim import claimed_code
+from lineal.core.claim import claimed_address, claimed_code
 from lineal.core.digest import Digest
 from lineal.core.edge import Edge
 from lineal.core.observation import Gap, Node
@@ -92,11 +92,13 @@ def _in_bucket(item: Item, uri: BucketUri, put: Put) -> Node:
         return _pinned(item.listed, f"file:{uri.name}", detail, uri.aliases)
     is_folder = item.oid is not None and item.oid.is_dir
     place = uri.as_prefix() if is_folder else uri
-    said = {"uri": str(place)} if item.oid is None else {"uri": str(place), "etags_md5": str(item.oid)}
-    detail.update(said, fixed=False)
+    artifact = f"{'dataset' if is_folder else 'file'}:{place.name}"
+    if item.oid is None:
+        return claimed_address(artifact, str(place), place.aliases)
+    said = {"uri": str(place), "etags_md5": str(item.oid)}
     digest = Digest.of(canonical.encode(said))
-    ref = f"{'dataset' if is_folder else 'file'}:{place.name}@{digest}"
-    return Node(ref=ref, basis="claimed", digest=digest, detail=detail, aliases=place.aliases)
+    detail.update(said, fixed=False)
+    return Node(ref=f"{artifact}@{digest}", basis="claimed", digest=digest, detail=detail, aliases=place.aliases)
 
 
 def _single(item: Item, url: str) -> Node:
@@ -111,7 +113,9 @@ def _single(item: Item, url: str) -> Node:
         if item.size is not None:
             detail["bytes"] = item.size
         return Node(ref=f"{name}@{pin.digest()}", basis="claimed", digest=pin.digest(), detail=detail, aliases=aliases)
-    said = {"uri": url} if item.oid is None else {"uri": url, "md5": str(item.oid)}
+    if item.oid is None:
+        return claimed_address(name, url, aliases)
+    said = {"uri": url, "md5": str(item.oid)}
     digest = Digest.of(canonical.encode(said))
     detail = {**said, "fixed": False}
     return Node(ref=f"{name}@{digest}", basis="claimed", digest=digest, detail=detail, aliases=aliases)

@@ -3,6 +3,8 @@
 There are no bytes to be known by, so the identity is that of the statement: whoever says the same says one thing.
 """
 
+from collections.abc import Sequence
+
 from lineal.core import canonical
 from lineal.core.digest import Digest
 from lineal.core.observation import Node
@@ -27,6 +29,16 @@ def claimed_code(name: str, commit: str, repository: str | None) -> Node:
     )
 
 
-def address_digest(uri: str) -> Digest:
-    """Return the identity of what is known by its address alone, `uri`: which bytes were there, it does not say."""
-    return Digest.of(canonical.encode({"uri": uri}))
+def claimed_address(artifact: str, address: str, aliases: Sequence[str], *, word: str = "uri") -> Node:
+    """Return a version of `artifact` of which nothing but its `address` is known, told under `word`.
+
+    It says ``fixed: false``: other bytes can be there now.
+    """
+    digest = Digest.of(canonical.encode({"uri": address}))
+    return Node(
+        ref=f"{artifact}@{digest}",
+        basis="claimed",
+        digest=digest,
+        detail={word: address, "fixed": False, "basis_of_identity": "address"},
+        aliases=tuple(dict.fromkeys(aliases)),
+    )

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from lineal.core import image
-from lineal.core.claim import address_digest, claimed_code
+from lineal.core.claim import claimed_address, claimed_code
 from lineal.core.digest import Digest
 from lineal.core.observation import Gap, Node
 from lineal.core.redaction import strip_url
@@ -157,15 +157,8 @@ class Places:
             if each.fixed and each.ref.startswith("container:"):
                 return Found(ref=each.ref, digest=digest_of(each.ref))
         gap = Gap("sagemaker.image_not_fixed", "the image is named by a tag: which one it was is not known", str(named))
-        unfixed = address_digest(str(named))
-        node = Node(
-            ref=f"{named.artifact}@{unfixed}",
-            basis="claimed",
-            digest=unfixed,
-            detail={"image": str(named), "fixed": False, "basis_of_identity": "address"},
-            aliases=(str(named),),
-        )
-        return Found(ref=node.ref, digest=unfixed, fixed=False, nodes=(node,), gaps=(gap,))
+        node = claimed_address(str(named.artifact), str(named), (str(named),), word="image")
+        return Found(ref=node.ref, digest=node.digest, fixed=False, nodes=(node,), gaps=(gap,))
 
     def code(self, commit: str, repository: str | None, at: str) -> Found:
         """Return the source that somebody named by `commit` and the address of its `repository`."""

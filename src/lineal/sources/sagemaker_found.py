@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from lineal.core import path
-from lineal.core.claim import address_digest
+from lineal.core.claim import claimed_address
 from lineal.core.digest import Digest
 from lineal.core.edge import Edge
 from lineal.core.image import Image
@@ -103,30 +103,17 @@ def address_found(uri: BucketUri, *, gaps: tuple[Gap, ...], single: bool) -> Fou
     """Return the node of an address of which nothing but itself is known; without and with slash it is the same."""
     whole = uri if single else uri.as_prefix()
     kind = "file" if single else "dataset"
-    digest = address_digest(str(whole))
-    node = Node(
-        ref=f"{kind}:{shorten(uri.name)}@{digest}",
-        basis="claimed",
-        digest=digest,
-        detail={"uri": str(whole), "fixed": False, "basis_of_identity": "address"},
-        aliases=tuple(dict.fromkeys((*whole.aliases, *uri.aliases))),
-    )
-    return Found(ref=node.ref, digest=digest, fixed=False, nodes=(node,), gaps=gaps)
+    node = claimed_address(f"{kind}:{shorten(uri.name)}", str(whole), (*whole.aliases, *uri.aliases))
+    return Found(ref=node.ref, digest=node.digest, fixed=False, nodes=(node,), gaps=gaps)
 
 
 def foreign_found(address: str, kind: str = "dataset") -> Found:
     """Return the node of an address that is no bucket: a file system, a table, a name of SageMaker's own."""
     shown = strip_url(clean(address))[0]
-    digest = address_digest(shown)
-    node = Node(
-        ref=f"{kind}:{shorten(path.spell(shown.encode()) or 'nowhere')}@{digest}",
-        basis="claimed",
-        digest=digest,
-        detail={"uri": shown, "fixed": False, "basis_of_identity": "address"},
-        aliases=(shown,) if is_one_word(shown) else (),
-    )
+    name = shorten(path.spell(shown.encode()) or "nowhere")
+    node = claimed_address(f"{kind}:{name}", shown, (shown,) if is_one_word(shown) else ())
     gap = Gap("sagemaker.foreign_address", "the address is of no kind that Lineal can look at", shown[:300])
-    return Found(ref=node.ref, digest=digest, fixed=False, nodes=(node,), gaps=(gap,))
+    return Found(ref=node.ref, digest=node.digest, fixed=False, nodes=(node,), gaps=(gap,))
 
 
 def shorten(name: str) -> str:
