@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from lineal.app.witness import Shown, Witness
 from lineal.client import Client
 from lineal.core.digest import Digest
 from lineal.core.observation import Node, Observation
+from lineal.datasets.manifest import write
 from lineal.errors import DigestMismatch, ObjectMissing
 from lineal.sources.dvc_git import Selection
 from lineal.wiring import Settings, create
@@ -153,3 +155,34 @@ def test_the_repository_of_a_commit_is_asked_and_not_obeyed(client: Client, tmp_
     )
     assert shown(client, node.ref).retrievable is is_there
     assert not (tmp_path / "ran").exists()
+
+
+def _in_a_bucket(client: Client, uri: str, endpoint: str, basis: str) -> str:
+    session = client.session
+    with session.objects.batch() as batch:
+        made = write([], batch.put_bytes)
+    ref = f"dataset:far@{made.digest}"
+    detail = {"origin": "bucket", "uri": uri, "endpoint": endpoint, "stored": "manifest"}
+    node = Node(ref=ref, basis=basis, digest=made.digest, detail={**detail, "objects": {"pins": str(made.digest)}})
+    session.say(
+        Observation(type="test.said/1", time=session.clock(), actor="t", basis=basis, nodes=(node,), subject=(ref,))
+    )
+    return ref
+
+
+def test_no_claim_says_to_which_server_our_keys_go(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("ACCESS_KEY_ID", "AKIAEXAMPLE"), ("SECRET_ACCESS_KEY", "s"), ("REGION", "eu-west-1")):
+        monkeypatch.setenv(f"AWS_{name}", value)
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.2)
+        endpoint = f"http://127.0.0.1:{server.getsockname()[1]}"
+        ref = _in_a_bucket(client, "s3://bucket/p/", endpoint, "claimed")
+        verify_one(client.session, ref)
+        with pytest.raises(TimeoutError):
+            server.accept()
+
+
+def test_an_address_that_is_none_ends_no_verification(client: Client) -> None:
+    ref = _in_a_bucket(client, "s3://b/p/", "http://127.0.0.1:1", "observed")
+    assert "dataset.prefix_unseen" in {each.code for each in verify_one(client.session, ref).findings}

@@ -46,7 +46,7 @@ def check_bucket(session: Session, view: NodeView, facts: Iterable[Fact]) -> Ite
     try:
         drift = compare(session, stay.pins, reopen_bucket(stay.uri, stay.detail.get("endpoint")), stay.uri)
     except (SourceError, UsageError) as error:
-        explanation = f"{stay.uri} could not be looked at: {error.message}"
+        explanation = f"{stay.detail['uri']} could not be looked at: {error.message}"
         yield Finding(code="dataset.prefix_unseen", about=view.ref, explanation=explanation, failed=False)
     except LinealError as error:
         yield Finding(code=error.code, about=view.ref, explanation=error.message)

@@ -34,11 +34,15 @@ class Stay:
 
 
 def stays(facts: Iterable[Fact]) -> list[Stay]:
-    """Return those of `facts` that say where in a bucket a version was found, in their order."""
+    """Return those of `facts` that say where in a bucket a version was found, in their order.
+
+    What somebody claims is not followed: it names the server to which requests signed with our keys would go.
+    """
     found: list[Stay] = []
     for fact in facts:
         pins = fact.detail.get("objects", {}).get(PINS)
-        if fact.detail.get("origin") == ORIGIN and pins is not None and fact.digest is not None:
+        is_seen = fact.detail.get("origin") == ORIGIN and fact.basis != "claimed"
+        if is_seen and pins is not None and fact.digest is not None:
             digests = Digest.parse(pins), Digest.parse(fact.digest)
             found.append(Stay(fact.detail, digests[0], fact.basis, digests[1], fact.taken))
     return found
