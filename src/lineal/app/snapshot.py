@@ -22,7 +22,7 @@ from lineal.datasets.tree import LEFT_OUT
 from lineal.errors import BadInput, UsageError
 
 MAX_MEMBERS: Final = 2000
-_SNAPSHOTTED: Final = "dataset.snapshotted/1"
+SNAPSHOTTED: Final = "dataset.snapshotted/1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def _find(session: Session, known: NodeView, taken: Snapshot, source: Path, *, k
         node = Node(ref=known.canonical, basis="verified", version=known.version, digest=taken.digest, detail=detail)
         session.say(
             Observation(
-                type=_SNAPSHOTTED,
+                type=SNAPSHOTTED,
                 time=session.clock(),
                 actor=session.actor,
                 basis="verified",
@@ -157,7 +157,7 @@ def _observe(
         "members": "all" if taken.files <= MAX_MEMBERS else "too many to list: see the manifest",
     }
     return Observation(
-        type=_SNAPSHOTTED,
+        type=SNAPSHOTTED,
         time=happened,
         actor=session.actor,
         basis="verified",
@@ -174,7 +174,7 @@ def _observe(
         edges=tuple(_origins(session, canonical, members)),
         gaps=tuple(Gap(code, explanation, canonical) for code, explanation in taken.gaps),
         subject=(canonical, f"{artifact}@{number}"),
-        claims=(f"{artifact}@{number}", f"{_SNAPSHOTTED} {canonical}"),
+        claims=(f"{artifact}@{number}", f"{SNAPSHOTTED} {canonical}"),
     )
 
 

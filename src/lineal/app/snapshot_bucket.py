@@ -9,7 +9,7 @@ from lineal.app.bucket_listed import listed
 from lineal.app.bucket_resume import Resume
 from lineal.app.naming import next_number, parse_artifact, version_ref
 from lineal.app.session import Session
-from lineal.app.snapshot import MAX_MEMBERS, Snapshotted, members_of
+from lineal.app.snapshot import MAX_MEMBERS, SNAPSHOTTED, Snapshotted, members_of
 from lineal.core.digest import Digest
 from lineal.core.edge import Edge
 from lineal.core.observation import Gap, Node, Observation
@@ -22,8 +22,6 @@ from lineal.sources.bucket import Bucket, BucketUri, Described
 from lineal.sources.bucket_open import open_bucket
 from lineal.sources.bucket_reading import Reader
 from lineal.sources.s3_inventory import open_inventory
-
-_SNAPSHOTTED: Final = "dataset.snapshotted/1"
 
 
 def read_basis(text: str | None) -> Basis:
@@ -97,7 +95,7 @@ def snapshot_bucket(
             return None
         named = f"{artifact}@{next_number(session.catalog, artifact)}"
         said = _observe(session, canonical, taken, version=named.rpartition("@")[2], uri=uri, happened=happened)
-        return replace(said, subject=(canonical, named), claims=(named, f"{_SNAPSHOTTED} {canonical}"))
+        return replace(said, subject=(canonical, named), claims=(named, f"{SNAPSHOTTED} {canonical}"))
 
     new = session.say_numbered(observe) is not None
     if not new:
@@ -169,7 +167,7 @@ def _observe(
         members=members,
     )
     return Observation(
-        type=_SNAPSHOTTED,
+        type=SNAPSHOTTED,
         time=happened,
         actor=session.actor,
         basis=basis,
