@@ -13,45 +13,56 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+_Repository = Annotated[
+    str, typer.Argument(metavar="REPO", help="A folder of a repository, or its URL.", show_default=False)
+]
+_Refs = Annotated[
+    list[str] | None,
+    typer.Option("--ref", metavar="REF", help="A branch or tag to make a version of (repeatable)."),
+]
+_Commits = Annotated[
+    list[str] | None, typer.Option("--commit", metavar="C", help="A commit to make a version of (repeatable).")
+]
+_AllTags = Annotated[bool, typer.Option("--all-tags", help="Make a version of what each tag leads to.")]
+_Verify = Annotated[
+    bool | None,
+    typer.Option(
+        "--verify/--no-verify",
+        help="Ask the host, check signatures and recompute trees. [default: if REPO is a URL]",
+        show_default=False,
+    ),
+]
+_Protected = Annotated[
+    list[str] | None,
+    typer.Option("--protected", metavar="PATTERN", help="Branches and tags that count as protected (repeatable)."),
+]
+_Remote = Annotated[
+    str | None,
+    typer.Option("--remote", metavar="NAME|URL", help="The host of a folder's repository. [default: origin]"),
+]
+_Forge = Annotated[
+    str | None, typer.Option("--forge", metavar="KIND", help="Who serves it: github, gitlab, gitea, azure, …")
+]
+_Submodules = Annotated[bool, typer.Option("--submodules", help="Fetch submodules from other hosts and folders, too.")]
+_AllowedSigners = Annotated[
+    str | None,
+    typer.Option("--allowed-signers", metavar="FILE", help="SSH keys that may sign. [default: git's own setting]"),
+]
+_Timeout = Annotated[float, typer.Option("--timeout", metavar="S", help="Seconds to wait for a host.")]
+
+
 def collect_git(
-    repository: Annotated[
-        str, typer.Argument(metavar="REPO", help="A folder of a repository, or its URL.", show_default=False)
-    ],
-    refs: Annotated[
-        list[str] | None,
-        typer.Option("--ref", metavar="REF", help="A branch or tag to make a version of (repeatable)."),
-    ] = None,
-    commits: Annotated[
-        list[str] | None, typer.Option("--commit", metavar="C", help="A commit to make a version of (repeatable).")
-    ] = None,
-    all_tags: Annotated[bool, typer.Option("--all-tags", help="Make a version of what each tag leads to.")] = False,
-    verify: Annotated[
-        bool | None,
-        typer.Option(
-            "--verify/--no-verify",
-            help="Ask the host, check signatures and recompute trees. [default: if REPO is a URL]",
-            show_default=False,
-        ),
-    ] = None,
-    protected: Annotated[
-        list[str] | None,
-        typer.Option("--protected", metavar="PATTERN", help="Branches and tags that count as protected (repeatable)."),
-    ] = None,
-    remote: Annotated[
-        str | None,
-        typer.Option("--remote", metavar="NAME|URL", help="The host of a folder's repository. [default: origin]"),
-    ] = None,
-    forge: Annotated[
-        str | None, typer.Option("--forge", metavar="KIND", help="Who serves it: github, gitlab, gitea, azure, …")
-    ] = None,
-    submodules: Annotated[
-        bool, typer.Option("--submodules", help="Fetch submodules from other hosts and folders, too.")
-    ] = False,
-    allowed_signers: Annotated[
-        str | None,
-        typer.Option("--allowed-signers", metavar="FILE", help="SSH keys that may sign. [default: git's own setting]"),
-    ] = None,
-    timeout: Annotated[float, typer.Option("--timeout", metavar="S", help="Seconds to wait for a host.")] = 600.0,
+    repository: _Repository,
+    refs: _Refs = None,
+    commits: _Commits = None,
+    all_tags: _AllTags = False,
+    verify: _Verify = None,
+    protected: _Protected = None,
+    remote: _Remote = None,
+    forge: _Forge = None,
+    submodules: _Submodules = False,
+    allowed_signers: _AllowedSigners = None,
+    timeout: _Timeout = 600.0,
     ledger: options.Ledger = None,
     actor: options.Actor = None,
     as_json: options.Json = False,

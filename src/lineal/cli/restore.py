@@ -9,26 +9,29 @@ from lineal.cli import options
 from lineal.cli.opening import opened
 from lineal.cli.terminal import Terminal, size
 
+_Target = Annotated[Path, typer.Argument(metavar="DIR", help="Where to write it.", show_default=False)]
+_Force = Annotated[
+    bool, typer.Option("--force", help="Replace files that differ; leave files that are not of the version.")
+]
+_Link = Annotated[
+    str | None,
+    typer.Option(
+        "--link",
+        metavar="reflink|hardlink|copy",
+        help="How files come from the object store: by default blocks are shared where the file system can, else "
+        "copied. A hard link is read-only and a name of the stored object itself.",
+        show_default=False,
+    ),
+]
+_Offline = Annotated[bool, typer.Option("--offline", help="Ask no git host: code comes from the ledger's own objects.")]
+
 
 def restore(
     ref: options.RefArgument,
-    target: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write it.", show_default=False)],
-    force: Annotated[
-        bool, typer.Option("--force", help="Replace files that differ; leave files that are not of the version.")
-    ] = False,
-    link: Annotated[
-        str | None,
-        typer.Option(
-            "--link",
-            metavar="reflink|hardlink|copy",
-            help="How files come from the object store: by default blocks are shared where the file system can, else "
-            "copied. A hard link is read-only and a name of the stored object itself.",
-            show_default=False,
-        ),
-    ] = None,
-    offline: Annotated[
-        bool, typer.Option("--offline", help="Ask no git host: code comes from the ledger's own objects.")
-    ] = False,
+    target: _Target,
+    force: _Force = False,
+    link: _Link = None,
+    offline: _Offline = False,
     ledger: options.Ledger = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,

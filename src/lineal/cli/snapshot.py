@@ -2,7 +2,7 @@
 
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,52 +11,64 @@ from lineal.cli.opening import opened
 from lineal.cli.terminal import Terminal, short, size
 from lineal.errors import UsageError
 
+if TYPE_CHECKING:
+    from lineal.app.snapshot import Snapshotted
+
+
+_Name = Annotated[str, typer.Argument(metavar="dataset:NAME", help="The dataset.", show_default=False)]
+_Place = Annotated[
+    str,
+    typer.Argument(
+        metavar="PATH|URI", help="A file or folder, or s3://BUCKET/PREFIX/, gs://, az://.", show_default=False
+    ),
+]
+_Store = Annotated[
+    bool | None,
+    typer.Option(
+        "--store/--reference",
+        help="Keep the bytes in the ledger's objects, or only their digests. [default: a bucket: --reference]",
+        show_default=False,
+    ),
+]
+_Basis = Annotated[
+    str | None,
+    typer.Option(
+        "--basis",
+        metavar="auto|content|pin",
+        help="What identifies an object of a bucket: the cheapest that fixes it, its bytes, its version and ETag.",
+    ),
+]
+_Inventory = Annotated[
+    str | None,
+    typer.Option("--inventory", metavar="URI|FILE", help="An S3 Inventory (manifest.json) to use as the listing."),
+]
+_Endpoint = Annotated[
+    str | None,
+    typer.Option("--endpoint-url", metavar="URL", help="An S3 server other than AWS. [env: AWS_ENDPOINT_URL]"),
+]
+_Paranoid = Annotated[bool, typer.Option("--paranoid", help="Read every file again, also those that seem unchanged.")]
+_Engine = Annotated[
+    str | None,
+    typer.Option(
+        "--engine", metavar="dask|ray|spark", help="Let a cluster hash the files of a folder (with --reference)."
+    ),
+]
+_Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", "-j", min=1, metavar="N", help="Hash with N processes or workers (with --reference)."),
+]
+
 
 def snapshot(
-    name: Annotated[str, typer.Argument(metavar="dataset:NAME", help="The dataset.", show_default=False)],
-    path: Annotated[
-        str,
-        typer.Argument(
-            metavar="PATH|URI", help="A file or folder, or s3://BUCKET/PREFIX/, gs://, az://.", show_default=False
-        ),
-    ],
-    store: Annotated[
-        bool | None,
-        typer.Option(
-            "--store/--reference",
-            help="Keep the bytes in the ledger's objects, or only their digests. [default: a bucket: --reference]",
-            show_default=False,
-        ),
-    ] = None,
-    basis: Annotated[
-        str | None,
-        typer.Option(
-            "--basis",
-            metavar="auto|content|pin",
-            help="What identifies an object of a bucket: the cheapest that fixes it, its bytes, its version and ETag.",
-        ),
-    ] = None,
-    inventory: Annotated[
-        str | None,
-        typer.Option("--inventory", metavar="URI|FILE", help="An S3 Inventory (manifest.json) to use as the listing."),
-    ] = None,
-    endpoint: Annotated[
-        str | None,
-        typer.Option("--endpoint-url", metavar="URL", help="An S3 server other than AWS. [env: AWS_ENDPOINT_URL]"),
-    ] = None,
-    paranoid: Annotated[
-        bool, typer.Option("--paranoid", help="Read every file again, also those that seem unchanged.")
-    ] = False,
-    engine: Annotated[
-        str | None,
-        typer.Option(
-            "--engine", metavar="dask|ray|spark", help="Let a cluster hash the files of a folder (with --reference)."
-        ),
-    ] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option("--jobs", "-j", min=1, metavar="N", help="Hash with N processes or workers (with --reference)."),
-    ] = None,
+    name: _Name,
+    path: _Place,
+    store: _Store = None,
+    basis: _Basis = None,
+    inventory: _Inventory = None,
+    endpoint: _Endpoint = None,
+    paranoid: _Paranoid = False,
+    engine: _Engine = None,
+    jobs: _Jobs = None,
     ledger: options.Ledger = None,
     actor: options.Actor = None,
     as_json: options.Json = False,
@@ -85,11 +97,7 @@ def snapshot(
             from lineal.app.snapshot_bucket import Asked, read_basis, snapshot_bucket
 
             asked = Asked(
-                basis=read_basis(basis),
-                keep=bool(store),
-                endpoint=endpoint,
-                inventory=inventory,
-                paranoid=paranoid,
+                basis=read_basis(basis), keep=bool(store), endpoint=endpoint, inventory=inventory, paranoid=paranoid
             )
             taken = snapshot_bucket(session, name, path, asked, on_total=move.expect, on_progress=move)
         else:
@@ -107,7 +115,10 @@ def snapshot(
                 on_total=move.expect,
                 on_progress=move,
             )
+    _emit(terminal, taken)
 
+
+def _emit(terminal: Terminal, taken: "Snapshotted") -> None:
     def describe() -> dict[str, Any]:
         from lineal.wire.documents import describe_gap, describe_node
 
