@@ -215,6 +215,8 @@ def test_a_difference_holds_bytes_against_bytes_and_pins_against_pins(
     assert ([change.name for change in found.changes], found.same) == (["a.csv", "c.csv"], 0)
     assert found.note is not None
     assert found.note.startswith("1 files")
+    found = section_of(diff(session, content, taken).comparison)
+    assert ([change.name for change in found.changes], found.note) == (["a.csv", "sub/b.csv"], None)
 
 
 def section_of(found: Comparison) -> Section:
@@ -244,3 +246,12 @@ def test_what_was_pinned_and_is_stored_now_comes_from_the_store(client: Client, 
     far.files.clear()
     done = restore(client.session, content, tmp_path / "again")
     assert (done.origin, done.files) == ("object store", 2)
+
+
+def test_a_version_by_content_is_never_other_bytes(client: Client, tmp_path: Path, far: Elsewhere) -> None:
+    content = restore(client.session, pinned(client.session, FILES), tmp_path / "out").content
+    assert content is not None
+    far.files[b"a.csv"] = b"x,y\n1,3\n"
+    with pytest.raises(DigestMismatch, match=r"a\.csv"):
+        restore(client.session, content, tmp_path / "other")
+    assert not (tmp_path / "other" / "a.csv").exists()
