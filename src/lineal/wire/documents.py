@@ -1,18 +1,20 @@
 """The documents of `--json`: what commands print for machines, in one shape wherever a thing appears."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lineal.app.card import Card, Row
-from lineal.app.comparison import Comparison, Section
-from lineal.app.diff import Difference
-from lineal.app.lineage import Lineage
-from lineal.app.log import Proof
 from lineal.catalog.graph import FOREVER
-from lineal.catalog.reader import Fact, NodeView
-from lineal.core.finding import Finding
+
+if TYPE_CHECKING:
+    from lineal.app.card import Card, Row
+    from lineal.app.comparison import Comparison, Section
+    from lineal.app.diff import Difference
+    from lineal.app.lineage import Lineage
+    from lineal.app.log import Proof
+    from lineal.catalog.reader import Fact, NodeView
+    from lineal.core.finding import Finding
 
 
-def describe_node(view: NodeView) -> dict[str, Any]:
+def describe_node(view: "NodeView") -> dict[str, Any]:
     """Return a node: ``ref kind name version digest time actor basis``."""
     return {
         "ref": view.ref,
@@ -31,7 +33,7 @@ def describe_gap(code: str, explanation: str, about: str | None) -> dict[str, An
     return {"code": code, "explanation": explanation, "about": about}
 
 
-def describe_fact(fact: Fact) -> dict[str, Any]:
+def describe_fact(fact: "Fact") -> dict[str, Any]:
     """Return what one entry says of a node."""
     return {
         "entry": fact.idx,
@@ -44,12 +46,12 @@ def describe_fact(fact: Fact) -> dict[str, Any]:
     }
 
 
-def describe_finding(finding: Finding) -> dict[str, Any]:
+def describe_finding(finding: "Finding") -> dict[str, Any]:
     """Return a finding: ``code about explanation failed``."""
     return finding.describe()
 
 
-def describe_lineage(found: Lineage) -> dict[str, Any]:
+def describe_lineage(found: "Lineage") -> dict[str, Any]:
     """Return a lineage: ``root at nodes edges gaps``; an edge's source feeds its target."""
     names = {view.id: view.ref for view in found.nodes}
     return {
@@ -63,7 +65,7 @@ def describe_lineage(found: Lineage) -> dict[str, Any]:
     }
 
 
-def describe_card(card: Card) -> dict[str, Any]:
+def describe_card(card: "Card") -> dict[str, Any]:
     """Return a completeness card: ``ref digest complete rows findings``."""
     return {
         "ref": card.ref,
@@ -74,7 +76,7 @@ def describe_card(card: Card) -> dict[str, Any]:
     }
 
 
-def describe_row(row: Row) -> dict[str, Any]:
+def describe_row(row: "Row") -> dict[str, Any]:
     """Return a row of a card: its fields (see `Row`) and whether it ``holds``; null is: does not apply."""
     return {
         "phase": row.phase,
@@ -99,7 +101,7 @@ def describe_row(row: Row) -> dict[str, Any]:
     }
 
 
-def describe_difference(found: Difference) -> dict[str, Any]:
+def describe_difference(found: "Difference") -> dict[str, Any]:
     """Return a difference: the nodes ``old`` and ``new``, and their comparison (see `describe_comparison`)."""
     return {
         "old": describe_node(found.old.view),
@@ -108,7 +110,7 @@ def describe_difference(found: Difference) -> dict[str, Any]:
     }
 
 
-def describe_comparison(found: Comparison) -> dict[str, Any]:
+def describe_comparison(found: "Comparison") -> dict[str, Any]:
     """Return a comparison: ``name a b differs sections steps``; ``a`` or ``b`` is null for a step of one side only."""
     return {
         "name": found.name,
@@ -120,7 +122,7 @@ def describe_comparison(found: Comparison) -> dict[str, Any]:
     }
 
 
-def _describe_section(section: Section) -> dict[str, Any]:
+def _describe_section(section: "Section") -> dict[str, Any]:
     changes = [
         {"name": each.name, "change": each.kind, "old": each.old, "new": each.new, "delta": each.delta}
         for each in section.changes
@@ -136,7 +138,7 @@ def _describe_section(section: Section) -> dict[str, Any]:
     }
 
 
-def describe_proof(proof: Proof) -> dict[str, Any]:
+def describe_proof(proof: "Proof") -> dict[str, Any]:
     """Return a proof: ``entry leaf path checkpoint since``; hashes are lowercase hex, checkpoints signed notes."""
     return {
         "entry": proof.inclusion.idx,
