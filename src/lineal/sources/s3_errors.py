@@ -65,20 +65,12 @@ def s3_errors(what: str) -> Iterator[None]:
 
 
 def whole(what: str, begin: Callable[[], Iterator[Any]], length: int) -> Iterator[bytes]:
-    """Yield the `length` bytes of the stream that `begin` opens; raise `SourceError` branches if not all of them come.
-
-    Nobody else's code runs inside of the translation of errors: what the taker of a piece raises is not of S3.
-    """
-    with s3_errors(what):
-        stream = begin()
+    """Yield the `length` bytes of the stream that `begin` opens; raise `SourceError` branches if not all come."""
     got = 0
-    while True:
-        with s3_errors(what):
-            piece = next(stream, None)
-        if piece is None:
-            break
-        got += len(piece)
-        yield bytes(piece)
+    with s3_errors(what):
+        for piece in begin():
+            got += len(piece)
+            yield bytes(piece)
     if got != length:
         raise SourceError(f"{what} was cut off: {got} bytes came of {length}; nothing was recorded")
 
