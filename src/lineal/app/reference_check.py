@@ -1,17 +1,18 @@
-"""Whether the files of a version whose bytes were not stored are still where they were recorded, by their digests."""
+"""Whether what was not stored is still where it was recorded: files of a machine, of a bucket, of DVC."""
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from lineal.app.bucket_drift import check_bucket
 from lineal.app.session import Session
-from lineal.catalog.reader import NodeView
+from lineal.catalog.reader import Fact, NodeView
 from lineal.core import path as paths
 from lineal.core.digest import Digest
 from lineal.core.finding import Finding, FoundPaths
 from lineal.datasets import manifest
 from lineal.datasets.manifest import Entry
-from lineal.errors import BadRef, LinealError
+from lineal.errors import LinealError
 from lineal.objects.copying import fingerprint, open_source
 
 
@@ -22,11 +23,28 @@ def is_reference(view: NodeView) -> bool:
     return view.kind == "dataset" and detail.get("stored") == "manifest" and bool(detail.get("path")) and not elsewhere
 
 
-def note_unseen(view: NodeView) -> Iterator[Finding]:
-    """Yield that nobody looks at the files of `view`, if they lie where DVC has them: to have them is to fetch them."""
-    if view.detail.get("origin") == "dvc" and view.detail.get("stored") == "manifest":
+def lies_elsewhere(view: NodeView) -> bool:
+    """Return whether bytes of `view` are not promised by the object store, but lie somewhere that is known."""
+    detail = view.detail
+    is_object = "stored" not in detail and str(detail.get("uri", "")).startswith("s3://") and "size" in detail
+    return detail.get("stored") == "manifest" or is_object
+
+
+def look_elsewhere(session: Session, view: NodeView, facts: Iterable[Fact]) -> Iterator[Finding]:
+    """Yield what has become of the bytes of `view` that lie elsewhere, of which `facts` speak.
+
+    Prefixes of buckets are listed, files of this machine are read. What could only be fetched whole is not looked at,
+    and a finding says so.
+    """
+    yield from check_bucket(session, view, facts)
+    if is_reference(view):
+        yield from check_reference(session, view)
+    elif view.detail.get("origin") == "dvc" and view.detail.get("stored") == "manifest":
         explanation = "its files lie in DVC's cache or remote and were not looked at: `lineal restore` fetches them"
         yield Finding(code="dataset.dvc_unseen", about=view.ref, explanation=explanation, failed=False)
+    elif "stored" not in view.detail and lies_elsewhere(view):
+        explanation = f"it lies at {view.detail['uri']} and was not looked at: `lineal restore` fetches it"
+        yield Finding(code="bucket.object_unseen", about=view.ref, explanation=explanation, failed=False)
 
 
 def check_reference(session: Session, view: NodeView) -> Iterator[Finding]:
@@ -52,8 +70,6 @@ def check_reference(session: Session, view: NodeView) -> Iterator[Finding]:
                 vanished.add(entry.path)
             elif digest != entry.digest:
                 changed.add(entry.path)
-    except BadRef:
-        return
     except LinealError as error:
         yield Finding(code=error.code, about=view.ref, explanation=error.message)
         return

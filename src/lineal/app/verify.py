@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lineal.app.bucket_drift import check_bucket
 from lineal.app.log import Proof, published_size, show_proof
-from lineal.app.reference_check import check_reference, is_reference, note_unseen
+from lineal.app.reference_check import lies_elsewhere, look_elsewhere
 from lineal.app.session import Session
 from lineal.app.stored import missing, verify_stored
 from lineal.catalog import project
@@ -23,8 +22,11 @@ from lineal.ledger.verify import prove_prefix, verify_ledger
 Progress = Callable[[str, int, int], None]
 
 
-def verify_all(session: Session, on_progress: Progress) -> Iterator[Finding]:
-    """Yield what does not hold: every entry, signature, tile, body and stored byte, and the catalog folded anew."""
+def verify_all(session: Session, on_progress: Progress, *, references: bool = False) -> Iterator[Finding]:
+    """Yield what does not hold: every entry, signature, tile, body and stored byte, and the catalog folded anew.
+
+    What lies elsewhere is looked at with `references`; without, a finding says how much was not.
+    """
     yield from verify_ledger(session.ledger, lambda done, total: on_progress("entries", done, total))
     for fault in session.objects.verify(lambda files, size: on_progress("objects", files, size)):
         about = str(fault.digest) if fault.digest is not None else fault.path
@@ -35,6 +37,14 @@ def verify_all(session: Session, on_progress: Progress) -> Iterator[Finding]:
         for view in views:
             for digest in missing(session, view, facts[view.id]):
                 yield Finding(code="objects.missing", about=view.ref, explanation=f"{digest} is not in the store")
+        elsewhere = [view for view in views if lies_elsewhere(view)]
+        for view in elsewhere if references else ():
+            yield from look_elsewhere(session, view, facts[view.id])
+        if elsewhere and not references:
+            explanation = (
+                f"the bytes of {len(elsewhere)} versions lie elsewhere and were not looked at: --references does"
+            )
+            yield Finding(code="references.unseen", about="references", explanation=explanation, failed=False)
         yield from _verify_catalog(session)
     except LinealError as error:
         yield Finding(code=error.code, about="catalog", explanation=f"the catalog cannot follow the ledger: {error}")
@@ -120,8 +130,5 @@ def verify_one(session: Session, text: str) -> Verified:
     of_node = _by_node(facts)
     for view in sorted(views.values(), key=lambda item: item.ref):
         findings.extend(verify_stored(session, view, of_node[view.id]))
-        findings.extend(check_bucket(session, view, of_node[view.id]))
-        findings.extend(note_unseen(view))
-        if is_reference(view):
-            findings.extend(check_reference(session, view))
+        findings.extend(look_elsewhere(session, view, of_node[view.id]))
     return Verified(tuple(view.ref for view in views.values()), tuple(proofs), tuple(findings))

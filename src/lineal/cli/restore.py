@@ -71,6 +71,7 @@ def restore(
         "skipped": done.skipped,
         "others": done.others,
         "content": done.content,
+        "lacks": list(done.lacks),
     }
     for each in done.lacks:
         terminal.note(f"note: {each}")

@@ -34,6 +34,12 @@ def verify(
         Path | None,
         typer.Option("--checkpoint", metavar="FILE", help="A checkpoint that you kept: the log must go on from it."),
     ] = None,
+    references: Annotated[
+        bool,
+        typer.Option(
+            "--references", help="Without REF: look at what lies elsewhere, too (reads folders, lists buckets)."
+        ),
+    ] = False,
     ledger: options.Ledger = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -45,11 +51,11 @@ def verify(
     A log that was written anew under another key is sound in itself: --key and --checkpoint tell it from yours.
 
     Examples: `lineal verify` · `lineal verify endpoint:scorer` · `lineal verify --json > findings.json`
-    · `lineal verify --key risk.vkey --checkpoint kept/checkpoint`
+    · `lineal verify --references` · `lineal verify --key risk.vkey --checkpoint kept/checkpoint`
     """
     terminal = Terminal(as_json=as_json, quiet=quiet)
     kept = _read_key(key), _read_checkpoint(checkpoint)
-    findings, subject, proofs = _verify(ref, ledger, kept, terminal)
+    findings, subject, proofs = _verify(ref, ledger, kept, terminal, references=references)
     failed = [finding for finding in findings if finding.failed]
 
     def render(out: Console) -> None:
@@ -96,7 +102,12 @@ def _read_checkpoint(file: Path | None) -> bytes | None:
 
 
 def _verify(
-    ref: str | None, ledger: str | None, kept: "tuple[VerifyingKey | None, bytes | None]", terminal: Terminal
+    ref: str | None,
+    ledger: str | None,
+    kept: "tuple[VerifyingKey | None, bytes | None]",
+    terminal: Terminal,
+    *,
+    references: bool,
 ) -> "tuple[Sequence[Finding], str, Sequence[Proof]]":
     from lineal.app.verify import verify_against, verify_all, verify_one
     from lineal.core.finding import Finding
@@ -109,7 +120,8 @@ def _verify(
                 subject = f"{ref} and what made it: {len(found.names)} things, their entries and stored bytes"
                 return [*against, *found.findings], subject, found.proofs
             with terminal.progress("verifying", unit="entries") as move:
-                findings = [*against, *verify_all(session, lambda _what, done, total: move(done, total))]
+                found_all = verify_all(session, lambda _what, done, total: move(done, total), references=references)
+                findings = [*against, *found_all]
             size = session.ledger.reader.size()
             return findings, f"{session.ledger.origin}: {size} entries, their proofs, signatures and stored bytes", ()
     except IntegrityError as error:  # a ledger that refuses to open is what verify is there to report
