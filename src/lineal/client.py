@@ -29,6 +29,7 @@ from lineal.catalog.reader import NodeView
 from lineal.core import canonical
 from lineal.core import path as paths
 from lineal.core.edge import Edge
+from lineal.core.event_type import FINISHED
 from lineal.core.observation import Node, Observation
 from lineal.core.redaction import clean, redact_value
 from lineal.errors import BadInput
@@ -94,7 +95,7 @@ class Run:
         edges += [Edge(self.ref, ref, "generated") for ref in dict.fromkeys(self._generated)]
         self._session.say(
             Observation(
-                type="run.finished/1",
+                type=FINISHED,
                 time=now,
                 actor=self._session.actor,
                 basis="claimed",

@@ -5,9 +5,6 @@ from typing import Any, Final
 
 from lineal.app.naming import new_run_id
 from lineal.app.registry import (
-    APPROVED,
-    REGISTERED,
-    REJECTED,
     Approval,
     approval_of,
     hold_against_log,
@@ -20,6 +17,7 @@ from lineal.app.session import Session
 from lineal.catalog.reader import NodeView
 from lineal.core.digest import Digest
 from lineal.core.edge import Edge
+from lineal.core.event_type import APPROVED, REGISTERED, REJECTED
 from lineal.core.observation import Gap, Node, Observation
 from lineal.core.redaction import redact
 from lineal.errors import BadInput, Refused

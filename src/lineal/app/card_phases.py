@@ -7,9 +7,10 @@ from typing import Final
 from lineal.app.card import PHASES, Row
 from lineal.app.card_rows import RowMaker, absent, artifact_of, fixed_code, register_again, run_again, snapshot_again
 from lineal.app.life import CONTENT, Known, Life, Step
-from lineal.app.registry import APPROVED, REJECTED, last_decision
+from lineal.app.registry import last_decision
 from lineal.app.witness import Witness
 from lineal.catalog.reader import Fact
+from lineal.core.event_type import APPROVED, REJECTED
 
 MAX_FILES: Final = 8
 

@@ -8,11 +8,12 @@ from lineal.app.card import Card
 from lineal.app.card_phases import compose, decided
 from lineal.app.endpoints import current
 from lineal.app.life import Life, read_life
-from lineal.app.registry import APPROVED, REGISTERED, REJECTED, person
+from lineal.app.registry import person
 from lineal.app.session import Session
 from lineal.app.witness import Progress, Witness
 from lineal.catalog.graph import NOW, Moment
 from lineal.catalog.reader import NodeView
+from lineal.core.event_type import APPROVED, REGISTERED, REJECTED
 from lineal.core.finding import Finding
 from lineal.errors import BadRef
 

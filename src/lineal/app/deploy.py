@@ -11,11 +11,12 @@ from lineal.app import serving
 from lineal.app.deploy_record import Deployment, observe
 from lineal.app.endpoints import end_replaced, next_start, serving_intervals
 from lineal.app.naming import new_run_id, parse_artifact
-from lineal.app.registry import APPROVED, Approval, approval_of, hold_against_log, registered_model, stated
+from lineal.app.registry import Approval, approval_of, hold_against_log, registered_model, stated
 from lineal.app.session import Session
 from lineal.capture.parameters import read_parameter_file
 from lineal.catalog.reader import NodeView
 from lineal.core.digest import Digest
+from lineal.core.event_type import APPROVED
 from lineal.core.observation import Gap
 from lineal.core.redaction import redact_value
 from lineal.core.ref import ArtifactRef

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lineal.app.endpoints import DEPLOYED, next_start
+from lineal.app.endpoints import next_start
 from lineal.app.naming import next_number
 from lineal.app.registry import Approval
 from lineal.app.run_code import read_code
@@ -21,6 +21,7 @@ from lineal.core import canonical
 from lineal.core import path as paths
 from lineal.core.digest import Digest
 from lineal.core.edge import Edge
+from lineal.core.event_type import DEPLOYED
 from lineal.core.observation import Gap, Node, Observation
 from lineal.core.redaction import redact, redact_argv, strip_url
 from lineal.core.ref import ArtifactRef

@@ -9,9 +9,9 @@ from lineal.app.comparison import Comparison, Section, compare, flatten, untold
 from lineal.app.diff_parts import compare_code, compare_environments, compare_files, compare_runs
 from lineal.app.diff_tables import RowOptions, compare_tables
 from lineal.app.life import Graph, Known, Step
-from lineal.app.registry import REGISTERED
 from lineal.app.session import Session
 from lineal.catalog.graph import NOW, Moment
+from lineal.core.event_type import REGISTERED
 from lineal.errors import BadRef
 
 # What a registration says of where and how it was made rather than of the model.

@@ -7,12 +7,12 @@ from typing import Final
 from lineal.app import serving
 from lineal.app.session import Session
 from lineal.catalog.graph import NOW, Moment
-from lineal.catalog.reader import RETIRED, Catalog, Fact, NodeView
+from lineal.catalog.reader import Catalog, Fact, NodeView
 from lineal.core import timestamp
+from lineal.core.event_type import DEPLOYED, RETIRED
 from lineal.core.observation import Gap
 from lineal.errors import Refused
 
-DEPLOYED: Final = "endpoint.deployed/1"
 _MOST_BACK: Final = timedelta(seconds=1)
 
 

@@ -7,10 +7,10 @@ from typing import Any, Final
 from lineal.app.session import Session
 from lineal.catalog.graph import NOW, Moment
 from lineal.catalog.reader import Catalog, Fact, NodeView
+from lineal.core.event_type import STARTED
 
 CONTENT: Final = ("file", "dataset")
 _LIKENESS: Final = ("same_as", "derived_from")
-_STARTED: Final = "run.started/1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +107,7 @@ class Graph:
 
     def step(self, run: int) -> Step:
         """Return a run with what it used and, as far as the graph goes, what it made."""
-        entries = [fact.idx for fact in self.facts.get(run, ()) if fact.type != _STARTED]
+        entries = [fact.idx for fact in self.facts.get(run, ()) if fact.type != STARTED]
         entry = max(entries, default=self.views[run].idx)
         return Step(
             run=self._run(run),

@@ -8,7 +8,7 @@ from typing import Any
 
 from lineal.app.life import bytes_of, rank
 from lineal.app.naming import next_number, parse_artifact, version_ref
-from lineal.app.registry import REGISTERED, generations, runs_behind, stated
+from lineal.app.registry import generations, runs_behind, stated
 from lineal.app.session import Session
 from lineal.app.snapshot import members_of
 from lineal.capture.metrics import read_metrics_file
@@ -16,6 +16,7 @@ from lineal.catalog.reader import Catalog, NodeView
 from lineal.core import path as paths
 from lineal.core.digest import Digest
 from lineal.core.edge import Edge
+from lineal.core.event_type import REGISTERED
 from lineal.core.observation import Gap, Node, Observation
 from lineal.core.redaction import redact
 from lineal.core.ref import ArtifactRef

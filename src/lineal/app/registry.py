@@ -11,11 +11,9 @@ from lineal.catalog.graph import NOW, Moment
 from lineal.catalog.reader import Catalog, Fact, NodeView
 from lineal.core import ref
 from lineal.core.event import decode_entry
+from lineal.core.event_type import APPROVED, REGISTERED, REJECTED
 from lineal.errors import BadRef, InconsistentStore, Refused
 
-REGISTERED: Final = "model.registered/1"
-APPROVED: Final = "model.approved/1"
-REJECTED: Final = "model.rejected/1"
 _LIKENESS: Final = frozenset({"same_as", "derived_from"})
 _ON_MODELS: Final = b'"type":"model.'
 _MEND: Final = "Run `lineal verify`, then `lineal rebuild`."

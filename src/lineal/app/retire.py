@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from lineal.app.endpoints import current, end_process, next_start
 from lineal.app.naming import parse_artifact
 from lineal.app.session import Session
-from lineal.catalog.reader import RETIRED, NodeView
+from lineal.catalog.reader import NodeView
 from lineal.core.digest import Digest
+from lineal.core.event_type import RETIRED
 from lineal.core.observation import Node, Observation
 from lineal.core.redaction import redact
 from lineal.errors import BadInput, Refused, UnknownRef

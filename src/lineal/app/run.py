@@ -28,6 +28,7 @@ from lineal.capture.sagemaker import SageMakerJob, read_sagemaker
 from lineal.capture.variables import read_variables
 from lineal.core import path as paths
 from lineal.core.digest import Digest
+from lineal.core.event_type import STARTED
 from lineal.core.observation import Gap, Node, Observation
 from lineal.core.redaction import clean, redact, redact_argv, redact_bytes
 from lineal.core.ref import parse
@@ -121,7 +122,7 @@ def start(session: Session, argv: Sequence[str], options: RunOptions) -> Started
         detail["parent"] = parent
     session.say(
         Observation(
-            type="run.started/1",
+            type=STARTED,
             time=now,
             actor=session.actor,
             basis="observed",

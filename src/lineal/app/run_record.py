@@ -22,6 +22,7 @@ from lineal.core import canonical, timestamp
 from lineal.core import path as paths
 from lineal.core.digest import Digest
 from lineal.core.edge import Edge
+from lineal.core.event_type import FINISHED
 from lineal.core.observation import Gap, Node, Observation
 from lineal.core.redaction import redact_argv
 
@@ -70,7 +71,7 @@ def observe(
     for source in (captured.container, captured.sagemaker):
         gaps += source.gaps if source is not None else ()
     return Observation(
-        type="run.finished/1",
+        type=FINISHED,
         time=_moment(outcome.ended),
         actor=session.actor,
         basis="observed",

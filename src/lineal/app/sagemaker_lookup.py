@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from lineal.app.registry import APPROVED, REJECTED, approval_of
+from lineal.app.registry import approval_of
 from lineal.app.session import Session
 from lineal.app.tag_history import TagHistory, read_history
 from lineal.catalog.graph import NOW, Moment
 from lineal.catalog.reader import NodeView
 from lineal.core import path
+from lineal.core.event_type import APPROVED, REJECTED
 from lineal.core.image import Image
 from lineal.core.observation import Node, Observation
 from lineal.sources.sagemaker_found import Recorded

@@ -5,10 +5,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from lineal.app.registry import APPROVED, REJECTED
 from lineal.app.sagemaker_bytes import ModelBytes
 from lineal.app.sagemaker_lookup import Lookup
 from lineal.app.session import Session
+from lineal.core.event_type import APPROVED, REJECTED
 from lineal.core.observation import Gap, Observation
 from lineal.sources import sagemaker_decisions as decisions
 from lineal.sources import sagemaker_packages as packages

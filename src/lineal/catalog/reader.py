@@ -8,12 +8,12 @@ import sqlalchemy as sa
 
 from lineal.catalog import graph, known, tables
 from lineal.catalog.graph import NOW, Closure, Moment
-from lineal.catalog.resolve import RETIRED, nodes_named, resolve, starting
+from lineal.catalog.resolve import nodes_named, resolve, starting
 from lineal.catalog.view import TAGGED, Fact, NodeView, read_facts, read_views
 from lineal.core.observation import Observation
 from lineal.ledger.database import Database, chunks, select_in
 
-__all__ = ["RETIRED", "TAGGED", "Catalog", "Fact", "NodeView"]
+__all__ = ["TAGGED", "Catalog", "Fact", "NodeView"]
 
 _BY_REF: Final = "SELECT id FROM catalog_node WHERE ref IN ({})"
 _BY_DIGEST: Final = "SELECT id FROM catalog_node WHERE digest IN ({})"

@@ -11,9 +11,9 @@ from lineal.catalog import tables
 from lineal.catalog.graph import Moment
 from lineal.catalog.view import NodeView, read_facts, read_views
 from lineal.core import ref
+from lineal.core.event_type import RETIRED
 from lineal.errors import AmbiguousRef, UnknownRef
 
-RETIRED: Final = "endpoint.retired/1"
 _PREFIX_MIN: Final = 4
 _COMMIT: Final = re.compile(r"[0-9a-f]{7,64}")
 _MOST_NAMES: Final = 5000

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from lineal.core.edge import Edge
+from lineal.core.event_type import APPROVED, REJECTED
 from lineal.core.observation import Gap, Node, Observation
 from lineal.sources.sagemaker_found import digest_of
 from lineal.sources.sagemaker_packages import NOBODY, Package
@@ -74,7 +75,7 @@ def decision_event(package: Package, ref: str, shown: str, decision: Decision) -
             )
         )
     return Observation(
-        type="model.approved/1" if approved else "model.rejected/1",
+        type=APPROVED if approved else REJECTED,
         time=decision.time,
         actor=decision.by,
         basis="observed",

@@ -13,14 +13,13 @@ from typing import Any, Final
 from lineal.core import canonical, path
 from lineal.core.digest import Digest
 from lineal.core.edge import Edge
+from lineal.core.event_type import DEPLOYED, RETIRED
 from lineal.core.observation import Gap, Node, Observation
 from lineal.sources.sagemaker_data import Places
 from lineal.sources.sagemaker_found import Found
 from lineal.sources.sagemaker_jobs import SERVICE
 from lineal.sources.sagemaker_words import Arn, moment, number, plain, text
 
-DEPLOYED: Final = "endpoint.deployed/1"
-RETIRED: Final = "endpoint.retired/1"
 SETTLED: Final = "InService"
 # So long a first deployment can take: whatever changed later was another one.
 _FIRST: Final = timedelta(hours=1)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from lineal.core import path
 from lineal.core.edge import Edge
+from lineal.core.event_type import REGISTERED
 from lineal.core.observation import Node, Observation
 from lineal.core.ref import is_one_word
 from lineal.sources.sagemaker_data import Places
@@ -13,7 +14,6 @@ from lineal.sources.sagemaker_found import Found, digest_of
 from lineal.sources.sagemaker_models import Content, Kept, edges_of, nodes_of, read_content
 from lineal.sources.sagemaker_words import Arn, moment, person, plain, text
 
-REGISTERED: Final = "model.registered/1"
 UPDATED: Final = "sagemaker.package_updated/1"
 NOBODY: Final = "somebody whom SageMaker does not name"
 # What UpdateModelPackage can change: it is no part of what was registered.
