@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from lineal.core.digest import Digest
 from lineal.errors import BadInput, ObjectChanged
+from lineal.objects.direct import copy_direct
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -129,14 +130,17 @@ def copy_and_hash(
 
     Shares the blocks where the file system can (FICLONE), else copies in the kernel; holes stay holes. With `clone`
     false blocks are never shared; with `clone` true nothing is copied, and `OSError` says that it would have to be.
-    With `sync`, what is copied goes to disk meanwhile, so that the caller's own `fsync` has little left to do. The
-    digest is of the stored bytes, never of the source, so that a writer who changes the source during the copy
-    cannot make the two differ. Raises `ObjectChanged` if the source is shorter than `size`.
+    With `sync`, what is copied goes to disk meanwhile, past the page cache if it can, so that the caller's own `fsync`
+    has little left to do. The digest is of the stored bytes, or of the buffers they were written from; never of the
+    source, so that a writer who changes the source during the copy cannot make the two differ. Raises `ObjectChanged`
+    if the source is shorter than `size`.
     """
     if clone is not False and _clone(source, target):
         return hash_open(target, size, name)
     if clone:
         raise OSError(errno.EOPNOTSUPP, "the file system cannot share blocks between these files")
+    if sync and (found := copy_direct(source, target, size, name)) is not None:
+        return Digest(found)
     os.ftruncate(target, size)
     running = hashlib.sha256()
     with _Copier(source, target, size, name, sync=sync) as copied:
