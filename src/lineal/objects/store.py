@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from lineal.core.digest import Digest
 from lineal.errors import DigestMismatch, IntegrityError, ObjectMissing, ReadOnlyStore
@@ -14,6 +15,9 @@ from lineal.objects.batch import Batch, StoredFile
 from lineal.objects.copying import copy_and_hash, hash_open, pieces, signature
 from lineal.objects.durable import SWEEP_AGE, replacing, store_errors, sweep, write_all
 from lineal.objects.places import OpenPacks, Place, Places
+
+
+_PAST_CACHE: Final = 1 << 30  # of a file so large, finding memory for the copy takes longer than writing it to disk
 
 
 class ObjectStore:
@@ -92,7 +96,8 @@ class ObjectStore:
         """
         with self._opened(digest, keep_open=True) as (descriptor, place):
             if place.offset == 0:
-                found = copy_and_hash(descriptor, target, place.length, place.path, clone=clone)
+                past_cache = place.length >= _PAST_CACHE
+                found = copy_and_hash(descriptor, target, place.length, place.path, clone=clone, sync=past_cache)
                 _check(digest, found.value, place)
             else:
                 data = os.pread(descriptor, place.length, place.offset)
