@@ -16,7 +16,6 @@ from lineal.objects.copying import copy_and_hash, hash_open, pieces, signature
 from lineal.objects.durable import SWEEP_AGE, replacing, store_errors, sweep, write_all
 from lineal.objects.places import OpenPacks, Place, Places
 
-
 _PAST_CACHE: Final = 1 << 30  # of a file so large, finding memory for the copy takes longer than writing it to disk
 
 
