@@ -23,7 +23,7 @@ from typing import Any, Final
 
 from benchmarks.environments import ROOT, RefusedEnvironmentError, clean_environment, prepare
 from benchmarks.measure import load, machine
-from benchmarks.results import merge
+from benchmarks.results import merge, read
 from benchmarks.table import render
 
 STEPS: Final = ("first", "unchanged", "one changed", "restore")
@@ -241,18 +241,23 @@ def main() -> int:
     parser.add_argument("--files", type=int, default=100_000)
     parser.add_argument("--gib", type=int, default=4)
     parser.add_argument("--entries", type=int, default=1_000_000)
+    parser.add_argument("--only", choices=("many", "large", "manifest"), help="replace only these rows in --json")
     parser.add_argument("--folder", type=Path, default=ROOT / ".data")
     parser.add_argument("--json", type=Path, help="merge the result into this file")
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
-    rows: list[dict[str, Any]] = []
+    held = read(given.json).get("snapshot", {}) if given.json and given.only else {}
+    manifest = held.get("manifest", {"name": "manifest", "samples": []})
+    many, large = f"{given.files:,} files of 4 KiB", f"one file of {given.gib} GiB"
+    rows = [row for row in held.get("rows", []) if row["data"] != {"many": many, "large": large}.get(given.only or "")]
     with tempfile.TemporaryDirectory(dir=given.folder, prefix="snapshot-") as place:
         scratch = Path(place)
-        many = f"{given.files:,} files of 4 KiB"
-        rows += measure_case(many, lambda folder: make_many(folder, given.files), scratch, given.repeats)
-        large = f"one file of {given.gib} GiB"
-        rows += measure_case(large, lambda folder: make_large(folder, given.gib), scratch, given.repeats)
-        manifest = measure_manifest(given.entries, scratch)
+        if given.only in (None, "many"):
+            rows += measure_case(many, lambda folder: make_many(folder, given.files), scratch, given.repeats)
+        if given.only in (None, "large"):
+            rows += measure_case(large, lambda folder: make_large(folder, given.gib), scratch, given.repeats)
+        if given.only in (None, "manifest"):
+            manifest = measure_manifest(given.entries, scratch)
     settings = {"repeats": given.repeats, "load": load()}
     result = {"settings": settings, "rows": rows, "manifest": manifest, "machine": machine(given.folder)}
     print(render("snapshot", result))

@@ -6,13 +6,15 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from lineal.core.digest import Digest
-from lineal.errors import ObjectChanged, StoreError
+from lineal.errors import DigestMismatch, ObjectChanged, StoreError
 from lineal.objects import direct
+from lineal.objects import store as store_module
 from lineal.objects.copying import copy_and_hash
 from lineal.objects.direct import copy_direct
 from lineal.objects.store import ObjectStore
@@ -47,8 +49,27 @@ def test_any_size_is_copied_whole(tmp_path: Path, size: int) -> None:
         pytest.skip("this file system cannot write directly")
     data = os.urandom(size)
     (tmp_path / "source").write_bytes(data)
-    assert copy(tmp_path / "source", tmp_path / "target") == hashlib.sha256(data).digest()
-    assert (tmp_path / "target").read_bytes() == data
+    for how in (copy_direct, partial(copy_direct, cold=True)):
+        assert copy(tmp_path / "source", tmp_path / "target", how) == hashlib.sha256(data).digest()
+        assert (tmp_path / "target").read_bytes() == data
+
+
+def test_very_large_objects_are_restored_past_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "_PAST_CACHE", 100_000)
+    data = os.urandom(3_000_001)
+    (tmp_path / "source").write_bytes(data)
+    store = ObjectStore(tmp_path / "objects")
+    digest = store.put_file(tmp_path / "source").digest
+    store.fetch(digest, tmp_path / "back")
+    assert (tmp_path / "back").read_bytes() == data
+    path = store.root / "sha256" / digest.hex[:2] / digest.hex[2:]
+    path.chmod(0o644)
+    with path.open("r+b") as file:
+        file.seek(2_000_000)
+        file.write(b"?")
+    with pytest.raises(DigestMismatch):
+        store.fetch(digest, tmp_path / "other")
+    assert not (tmp_path / "other").exists()
 
 
 def test_small_files_and_files_with_holes_are_left_to_the_other_way(tmp_path: Path) -> None:

@@ -229,7 +229,7 @@ def test_what_the_disk_says_while_a_large_file_is_copied_is_not_lost(
     source = tmp_path / "large"
     source.write_bytes(LARGE * 40)
     monkeypatch.setattr(copying, "_SYNC_EVERY", 8 << 20)
-    monkeypatch.setattr(copying, "copy_direct", lambda *_: None)
+    monkeypatch.setattr(copying, "copy_direct", lambda *_, **_cold: None)
 
     def fail(_descriptor: int) -> None:
         raise OSError(errno.EIO, "Input/output error")

@@ -124,14 +124,14 @@ def hash_open(descriptor: int, size: int, name: str) -> Digest:
 
 
 def copy_and_hash(
-    source: int, target: int, size: int, name: str, *, clone: bool | None = None, sync: bool = False
+    source: int, target: int, size: int, name: str, *, clone: bool | None = None, sync: bool = False, cold: bool = False
 ) -> Digest:
     """Copy `size` bytes of the open `source` to the new, empty `target`; return the digest of what `target` holds.
 
     Shares the blocks where the file system can (FICLONE), else copies in the kernel; holes stay holes. With `clone`
     false blocks are never shared; with `clone` true nothing is copied, and `OSError` says that it would have to be.
     With `sync`, what is copied goes to disk meanwhile, past the page cache if it can, so that the caller's own `fsync`
-    has little left to do. The digest is of the stored bytes, or of the buffers they were written from; never of the
+    has little left to do; with `cold`, the source is not expected in the cache either. The digest is of the stored bytes, or of the buffers they were written from; never of the
     source, so that a writer who changes the source during the copy cannot make the two differ. Raises `ObjectChanged`
     if the source is shorter than `size`.
     """
@@ -139,7 +139,7 @@ def copy_and_hash(
         return hash_open(target, size, name)
     if clone:
         raise OSError(errno.EOPNOTSUPP, "the file system cannot share blocks between these files")
-    if sync and (found := copy_direct(source, target, size, name)) is not None:
+    if sync and (found := copy_direct(source, target, size, name, cold=cold)) is not None:
         return Digest(found)
     os.ftruncate(target, size)
     running = hashlib.sha256()

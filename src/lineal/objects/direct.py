@@ -10,7 +10,9 @@ import hashlib
 import mmap
 import os
 from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Final
 
 from lineal.errors import ObjectChanged
@@ -22,8 +24,9 @@ _DIRECT: Final = getattr(os, "O_DIRECT", 0)
 _LEAST: Final = 64 << 20
 
 
-def copy_direct(source: int, target: int, size: int, name: str) -> bytes | None:
-    """Copy `size` bytes of the open `source` to the new, empty `target`; return their SHA-256.
+def copy_direct(source: int, target: int, size: int, name: str, *, cold: bool = False) -> bytes | None:
+    """Copy `size` bytes of the open `source` to the new, empty `target`; return their SHA-256. With `cold`, the source is
+    read past the cache, too.
 
     None, and `target` empty, where this cannot be done or gains nothing: small files, files with holes, file systems
     that do not know of it. The caller still has to `fsync`. Raises `ObjectChanged` if the source is shorter.
@@ -37,7 +40,8 @@ def copy_direct(source: int, target: int, size: int, name: str) -> bytes | None:
         return None
     try:
         os.ftruncate(target, size)
-        return _copy(source, target, size, name, flags)
+        with _reopened(source, cold=cold) as read:
+            return _copy(read, source, target, size, name, flags)
     except OSError as error:
         if error.errno != errno.EINVAL:  # a file system, or a disk, with other rules of alignment
             raise
@@ -47,7 +51,21 @@ def copy_direct(source: int, target: int, size: int, name: str) -> bytes | None:
         fcntl.fcntl(target, fcntl.F_SETFL, flags)
 
 
-def _copy(source: int, target: int, size: int, name: str, flags: int) -> bytes:
+@contextmanager
+def _reopened(source: int, *, cold: bool) -> Iterator[int]:
+    """Give a descriptor of the same file that reads past the cache, or the same one where there is none."""
+    try:
+        descriptor = os.open(f"/proc/self/fd/{source}", os.O_RDONLY | os.O_CLOEXEC | _DIRECT) if cold else source
+    except OSError:
+        descriptor = source
+    try:
+        yield descriptor
+    finally:
+        if descriptor != source:
+            os.close(descriptor)
+
+
+def _copy(read: int, source: int, target: int, size: int, name: str, flags: int) -> bytes:
     running = hashlib.sha256()
     free = deque(memoryview(mmap.mmap(-1, _STEP)) for _ in range(_BUFFERS))
     reads: deque[tuple[memoryview, int, Future[int]]] = deque()
@@ -58,7 +76,7 @@ def _copy(source: int, target: int, size: int, name: str, flags: int) -> bytes:
         while place < end or reads:
             while place < end and free:
                 part = free.popleft()[: min(_STEP, end - place)]
-                reads.append((part, place, reader.submit(_fill, source, part, place, name)))
+                reads.append((part, place, reader.submit(_fill, read, part, place, name)))
                 place += len(part)
             part, start, future = reads.popleft()
             future.result()

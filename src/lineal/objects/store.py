@@ -95,8 +95,9 @@ class ObjectStore:
         """
         with self._opened(digest, keep_open=True) as (descriptor, place):
             if place.offset == 0:
-                past_cache = place.length >= _PAST_CACHE
-                found = copy_and_hash(descriptor, target, place.length, place.path, clone=clone, sync=past_cache)
+                large = place.length >= _PAST_CACHE
+                length, path = place.length, place.path
+                found = copy_and_hash(descriptor, target, length, path, clone=clone, sync=large, cold=large)
                 _check(digest, found.value, place)
             else:
                 data = os.pread(descriptor, place.length, place.offset)
