@@ -131,9 +131,9 @@ def copy_and_hash(
     Shares the blocks where the file system can (FICLONE), else copies in the kernel; holes stay holes. With `clone`
     false blocks are never shared; with `clone` true nothing is copied, and `OSError` says that it would have to be.
     With `sync`, what is copied goes to disk meanwhile, past the page cache if it can, so that the caller's own `fsync`
-    has little left to do; with `cold`, the source is not expected in the cache either. The digest is of the stored bytes, or of the buffers they were written from; never of the
-    source, so that a writer who changes the source during the copy cannot make the two differ. Raises `ObjectChanged`
-    if the source is shorter than `size`.
+    has little left to do; with `cold`, the source is not expected in the cache either. The digest is of the stored
+    bytes, or of the buffers they were written from; never of the source, so that a writer who changes the source
+    during the copy cannot make the two differ. Raises `ObjectChanged` if the source is shorter than `size`.
     """
     if clone is not False and _clone(source, target):
         return hash_open(target, size, name)

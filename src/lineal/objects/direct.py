@@ -25,11 +25,11 @@ _LEAST: Final = 64 << 20
 
 
 def copy_direct(source: int, target: int, size: int, name: str, *, cold: bool = False) -> bytes | None:
-    """Copy `size` bytes of the open `source` to the new, empty `target`; return their SHA-256. With `cold`, the source is
-    read past the cache, too.
+    """Copy `size` bytes of the open `source` to the new, empty `target`; return their SHA-256.
 
-    None, and `target` empty, where this cannot be done or gains nothing: small files, files with holes, file systems
-    that do not know of it. The caller still has to `fsync`. Raises `ObjectChanged` if the source is shorter.
+    With `cold`, the source is read past the cache, too. None, and `target` empty, where this cannot be done or gains
+    nothing: small files, files with holes, file systems that do not know of it. The caller still has to `fsync`. Raises
+    `ObjectChanged` if the source is shorter.
     """
     if not _DIRECT or size < _LEAST or os.fstat(source).st_blocks * 512 < size:
         return None
