@@ -171,7 +171,8 @@ def _snapshot_table(result: dict[str, Any]) -> str:
             ratio = f"{walls[0] / walls[1]:.1f}"
         costs = [*_costs(row["samples"], 1), _spread(row["samples"], "peak")]
         rows.append([row["data"], row["step"], f"`{row['tool']}`", *costs, ratio])
-    intro = f"{result['settings']['repeats']} interleaved runs."
+    counts = sorted({len(row["samples"]) for row in result["rows"] if row["samples"]})
+    intro = f"{' or '.join(map(str, counts))} interleaved runs of each."
     loads = [sample for row in result["rows"] for sample in row["samples"]]
     if loads:
         intro += f" Load average after each: {_spread(loads, 'load')}."
