@@ -71,7 +71,7 @@ def open_places(folder: Path) -> Iterator[Places]:
             "AWS_ENDPOINT_URL_S3": s3.endpoint,
             "AWS_ACCESS_KEY_ID": s3.access_key,
             "AWS_SECRET_ACCESS_KEY": s3.secret_key,
-            "AWS_MAX_ATTEMPTS": "1",  # moto answers what it has not with an error that would be tried again
+            "AWS_MAX_ATTEMPTS": "2",  # moto answers what it has not with an error that would be tried again
         }
         yield Places(
             s3=client,
