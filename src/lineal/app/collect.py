@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from lineal.app.session import Session
+from lineal.core.coverage import Look, TrailSpan
 from lineal.core.observation import Gap, Node, Observation
 from lineal.errors import LinealError
 
@@ -33,11 +34,14 @@ class Collection:
     """One look at a source (such as ``git``) within a scope (which repository, which account and region).
 
     `covered` is what the source says of it in the end: what was seen completely, from where the next look can go on.
+    `looks` and `trail` say the same of configuration and of API events, so that it can be asked.
     """
 
     source: str
     scope: str
     covered: dict[str, Any] = field(default_factory=dict)
+    looks: list[Look] = field(default_factory=list)
+    trail: list[TrailSpan] = field(default_factory=list)
 
     @property
     def prefix(self) -> str:
@@ -138,5 +142,10 @@ def _observe(session: Session, collection: Collection, done: Collected, started:
         basis="observed",
         nodes=(Node(ref=done.run, basis="observed", detail=detail),),
         gaps=tuple(Gap(gap.code, gap.explanation, gap.about or done.run) for gap in done.gaps),
+        data={
+            name: [each.describe() for each in found]
+            for name, found in (("looks", collection.looks), ("trail", collection.trail))
+            if found
+        },
         subject=(done.run,),
     )

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from lineal.catalog import project
+from lineal.catalog.configuration import Configuration
 from lineal.catalog.reader import Catalog
 from lineal.core.event import SALT_SIZE, Event
 from lineal.core.observation import Gap, Observation
@@ -53,6 +54,12 @@ class Session:
         """The catalog, after following the ledger to its end."""
         self.catch_up()
         return Catalog(self._catalog)
+
+    @property
+    def configuration(self) -> Configuration:
+        """What the catalog says of configuration, after following the ledger to its end."""
+        self.catch_up()
+        return Configuration(self._catalog)
 
     @property
     def catalog_database(self) -> Database:

@@ -6,6 +6,7 @@ Rows depend on nothing but the entry itself, so the same events make the same ro
 from dataclasses import dataclass, field
 from typing import Any
 
+from lineal.catalog.fold_configuration import CONFIGURED, fold_configuration
 from lineal.core import canonical, ref
 from lineal.errors import IntegrityError, LinealError, Malformed
 
@@ -24,6 +25,7 @@ class Rows:
     members: Table = field(default_factory=dict)
     gaps: Table = field(default_factory=dict)
     events: Table = field(default_factory=dict)
+    configuration: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
 
 
 def fold(rows: Rows, idx: int, statement: dict[str, Any], taken: str, body: bytes | None) -> None:
@@ -78,6 +80,8 @@ def _fold_body(rows: Rows, idx: int, statement: dict[str, Any], taken: str, docu
     for n, gap in enumerate(map(_object, _list(document.get("gaps")))):
         about = _text_or_none(gap.get("about"))
         rows.gaps[idx, n] = (_text(gap.get("code")), _text(gap.get("explanation")), about, *when)
+    if statement["type"] in CONFIGURED:
+        fold_configuration(rows.configuration, idx, statement["type"], time, taken, _object(document.get("data", {})))
     return actor
 
 

@@ -27,8 +27,15 @@ class EntrySource(Protocol):
 
 
 def prepare(database: Database) -> None:
-    """Make the tables of an empty catalog, if they are not there."""
+    """Make the tables of an empty catalog, if they are not there; those of an older format are dropped first.
+
+    Nothing is lost by that: the catalog is folded from the ledger anew when it is asked next.
+    """
     with database.writing() as connection:
+        if sa.inspect(connection).has_table(tables.cursor.name):
+            at = connection.execute(sa.select(tables.cursor.c.format)).scalar_one_or_none()
+            if at is not None and at < tables.FORMAT:
+                tables.metadata.drop_all(connection)
         tables.metadata.create_all(connection)
         if connection.execute(sa.select(tables.cursor)).one_or_none() is None:
             connection.execute(tables.cursor.insert().values(id=1, format=tables.FORMAT, size=0, nodes=0))
@@ -86,6 +93,8 @@ def _fold_step(connection: sa.Connection, entries: Iterable[Entry], count: int) 
     insert_rows(connection, tables.member, members)
     insert_rows(connection, tables.gap, [key + rest for key, rest in rows.gaps.items()])
     insert_rows(connection, tables.event, [key + rest for key, rest in rows.events.items()])
+    for table in tables.CONFIGURATION:
+        insert_rows(connection, table, rows.configuration.get(table.name, []))
     return max(count, *numbers.values()) if numbers else count
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, Table, Text
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 
 metadata: Final = MetaData()
 
@@ -129,4 +129,135 @@ event: Final = Table(
     Column("erased", Boolean, nullable=False),
 )
 
-FOLDED: Final = (node, fact, edge, alias, member, gap, event)
+# What configuration items, API events and conclusions say: each row has the document whole, for it is read whole.
+config: Final = Table(
+    "catalog_config",
+    metadata,
+    Column("idx", BigInteger, primary_key=True, autoincrement=False),
+    Column("n", Integer, primary_key=True, autoincrement=False),
+    Column("resource", _TEXT, nullable=False),
+    Column("type", _TEXT, nullable=False),
+    Column("account", _TEXT, nullable=False),
+    Column("region", _TEXT, nullable=False),
+    Column("name", _TEXT, nullable=False),
+    Column("time", _TEXT, nullable=False),
+    Column("taken", _TEXT, nullable=False),
+    Column("status", _TEXT, nullable=False),
+    Column("source", _TEXT, nullable=False),
+    Column("shape", _TEXT, nullable=False),
+    Column("semantic", _TEXT, nullable=True),
+    Column("document", _TEXT, nullable=False),
+    Index("catalog_config_resource", "resource", "time"),
+    Index("catalog_config_type", "type", "account", "region"),
+    Index("catalog_config_name", "name"),
+)
+
+api: Final = Table(
+    "catalog_api",
+    metadata,
+    Column("idx", BigInteger, primary_key=True, autoincrement=False),
+    Column("n", Integer, primary_key=True, autoincrement=False),
+    Column("id", _TEXT, nullable=False),
+    Column("time", _TEXT, nullable=False),
+    Column("taken", _TEXT, nullable=False),
+    Column("service", _TEXT, nullable=False),
+    Column("name", _TEXT, nullable=False),
+    Column("account", _TEXT, nullable=False),
+    Column("region", _TEXT, nullable=False),
+    Column("principal", _TEXT, nullable=False),
+    Column("failed", Boolean, nullable=False),
+    Column("read_only", Boolean, nullable=False),
+    Column("amends", _TEXT, nullable=False),
+    Column("document", _TEXT, nullable=False),
+    Index("catalog_api_id", "id"),
+    Index("catalog_api_time", "time"),
+)
+
+api_target: Final = Table(
+    "catalog_api_target",
+    metadata,
+    Column("resource", _TEXT, primary_key=True),
+    Column("time", _TEXT, primary_key=True),
+    Column("idx", BigInteger, primary_key=True, autoincrement=False),
+    Column("n", Integer, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+
+# What was covered completely: looks at the resources of a type, and spans of a trail.
+look: Final = Table(
+    "catalog_look",
+    metadata,
+    Column("idx", BigInteger, primary_key=True, autoincrement=False),
+    Column("n", Integer, primary_key=True, autoincrement=False),
+    Column("source", _TEXT, nullable=False),
+    Column("account", _TEXT, nullable=False),
+    Column("region", _TEXT, nullable=False),
+    Column("type", _TEXT, nullable=False),
+    Column("began", _TEXT, nullable=False),
+    Column("ended", _TEXT, nullable=False),
+    Column("complete", Boolean, nullable=False),
+    Column("taken", _TEXT, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+trail: Final = Table(
+    "catalog_trail",
+    metadata,
+    Column("idx", BigInteger, primary_key=True, autoincrement=False),
+    Column("n", Integer, primary_key=True, autoincrement=False),
+    Column("account", _TEXT, nullable=False),
+    Column("region", _TEXT, nullable=False),
+    Column("since", _TEXT, nullable=False),
+    Column("until", _TEXT, nullable=False),
+    Column("proof", _TEXT, nullable=False),
+    Column("missing", Boolean, nullable=False),
+    Column("why", _TEXT, nullable=False),
+    Column("taken", _TEXT, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+approval: Final = Table(
+    "catalog_approval",
+    metadata,
+    Column("idx", BigInteger, primary_key=True, autoincrement=False),
+    Column("n", Integer, primary_key=True, autoincrement=False),
+    Column("id", _TEXT, nullable=False),
+    Column("not_before", _TEXT, nullable=False),
+    Column("not_after", _TEXT, nullable=False),
+    Column("time", _TEXT, nullable=False),
+    Column("taken", _TEXT, nullable=False),
+    Column("document", _TEXT, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+judgement: Final = Table(
+    "catalog_judgement",
+    metadata,
+    Column("idx", BigInteger, primary_key=True, autoincrement=False),
+    Column("n", Integer, primary_key=True, autoincrement=False),
+    Column("about", _TEXT, nullable=False),
+    Column("resource", _TEXT, nullable=False),
+    Column("verdict", _TEXT, nullable=False),
+    Column("until", _TEXT, nullable=False),
+    Column("taken", _TEXT, nullable=False),
+    Column("document", _TEXT, nullable=False),
+    Index("catalog_judgement_about", "about"),
+    Index("catalog_judgement_resource", "resource", "until"),
+)
+
+conclusion: Final = Table(
+    "catalog_conclusion",
+    metadata,
+    Column("idx", BigInteger, primary_key=True, autoincrement=False),
+    Column("n", Integer, primary_key=True, autoincrement=False),
+    Column("rule", _TEXT, nullable=False),
+    Column("resource", _TEXT, nullable=False),
+    Column("state", _TEXT, nullable=False),
+    Column("time", _TEXT, nullable=False),
+    Column("taken", _TEXT, nullable=False),
+    Column("document", _TEXT, nullable=False),
+    Index("catalog_conclusion_rule", "rule", "resource"),
+)
+
+CONFIGURATION: Final = (config, api, api_target, look, trail, approval, judgement, conclusion)
+FOLDED: Final = (node, fact, edge, alias, member, gap, event, *CONFIGURATION)

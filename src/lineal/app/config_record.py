@@ -1,0 +1,80 @@
+"""Recording configuration items: what differs from what is known goes on record, in batches."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Final
+
+from lineal.app.session import Session
+from lineal.core import canonical
+from lineal.core.config_item import OBSERVED, ConfigItem
+from lineal.core.observation import Observation
+
+_MOST_ITEMS: Final = 200
+_MOST_BYTES: Final = 4 * 1024 * 1024
+
+
+def new_items(session: Session, items: Iterable[ConfigItem]) -> list[ConfigItem]:
+    """Return those of `items` that say anything new: of each resource and shape, what differs from the one before.
+
+    Items whose semantic digest and status are those of the item before them (in time) say nothing new; nor does one
+    that is on record at the same moment.
+    """
+    given = sorted(items, key=lambda each: (each.resource.key, each.time))
+    known = session.configuration.items([each.resource.key for each in given])
+    held: dict[tuple[str, str], list[ConfigItem]] = {}
+    for key, found in known.items():
+        for each in found:
+            held.setdefault((key, each.shape), []).append(each)
+    new: list[ConfigItem] = []
+    for item in given:
+        before = held.setdefault((item.resource.key, item.shape), [])
+        last = max((each for each in before if each.time <= item.time), key=lambda each: each.time, default=None)
+        if last is None or (last.semantic, last.status, last.created) != (item.semantic, item.status, item.created):
+            new.append(item)
+            before.append(item)
+    return new
+
+
+def observe_items(items: Sequence[ConfigItem], actor: str) -> Iterator[Observation]:
+    """Yield observations that say `items`, some in each, at the time of the last of them."""
+    batch: list[ConfigItem] = []
+    size = 0
+    for item in sorted(items, key=lambda each: each.time):
+        weight = len(canonical.encode(item.describe()))
+        if batch and (len(batch) >= _MOST_ITEMS or size + weight > _MOST_BYTES):
+            yield _observe(batch, actor)
+            batch, size = [], 0
+        batch.append(item)
+        size += weight
+    if batch:
+        yield _observe(batch, actor)
+
+
+def missing(
+    session: Session, seen: Iterable[str], *, source: str, kind: str, account: str, region: str, at: str
+) -> list[ConfigItem]:
+    """Return deletions, at the moment `at`, of the resources that were there and a complete look did not see.
+
+    `seen` are the keys of the resources that the look saw. Only resources that `source` has seen itself are said to be
+    gone.
+    """
+    there = session.configuration.estate(kind=kind, account=account, region=region)
+    there_still = set(seen)
+    return [
+        replace(
+            item, time=at, status="deleted", configuration={}, tags={}, relationships=(), modified=None, state=None,
+            semantic=None, extra={},
+        )
+        for key, item in there.items()
+        if key not in there_still and item.source == source and item.time <= at
+    ]  # fmt: skip
+
+
+def _observe(batch: list[ConfigItem], actor: str) -> Observation:
+    return Observation(
+        type=OBSERVED,
+        time=batch[-1].time,
+        actor=actor,
+        basis="observed",
+        data={"items": [each.describe() for each in batch]},
+    )

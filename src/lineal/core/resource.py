@@ -1,0 +1,137 @@
+"""Resources: things outside that have a configuration, each with one key whatever name a record calls it by.
+
+A resource of AWS is known by its ARN; where a record has a name alone, the ARN is put together from type, account,
+region and name. What an ARN says beyond that (the path of a role, the identifier of a stack, a revision) is left out of
+the key, since API events leave it out as well.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from lineal.errors import BadInput
+
+MAX_KEY: Final = 2048
+_ARN: Final = re.compile(
+    r"arn:(?P<partition>aws[a-z-]*):(?P<service>[a-z0-9-]+):(?P<region>[a-z0-9-]*):(?P<account>[0-9]{12}|aws|)"
+    r":(?P<rest>\S.*)"
+)
+# What stands in an ARN after the account, by type (Service Authorization Reference, "Resource types"). `{}` is the
+# name.
+_ARNS: Final[dict[str, tuple[str, str]]] = {
+    "AWS::ApplicationAutoScaling::ScalableTarget": ("application-autoscaling", "scalable-target/{}"),
+    "AWS::CloudFormation::Stack": ("cloudformation", "stack/{}"),
+    "AWS::CloudTrail::Trail": ("cloudtrail", "trail/{}"),
+    "AWS::CodeBuild::Project": ("codebuild", "project/{}"),
+    "AWS::CodeCommit::Repository": ("codecommit", "{}"),
+    "AWS::CodePipeline::Pipeline": ("codepipeline", "{}"),
+    "AWS::Config::ConfigurationRecorder": ("config", "configuration-recorder/{}"),
+    "AWS::ECR::Image": ("ecr", "image/{}"),
+    "AWS::ECR::Repository": ("ecr", "repository/{}"),
+    "AWS::IAM::Policy": ("iam", "policy/{}"),
+    "AWS::IAM::Role": ("iam", "role/{}"),
+    "AWS::KMS::Key": ("kms", "key/{}"),
+    "AWS::Lambda::Function": ("lambda", "function:{}"),
+    "AWS::S3::Bucket": ("s3", "{}"),
+    "AWS::SageMaker::Domain": ("sagemaker", "domain/{}"),
+    "AWS::SageMaker::Endpoint": ("sagemaker", "endpoint/{}"),
+    "AWS::SageMaker::EndpointConfig": ("sagemaker", "endpoint-config/{}"),
+    "AWS::SageMaker::FeatureGroup": ("sagemaker", "feature-group/{}"),
+    "AWS::SageMaker::InferenceComponent": ("sagemaker", "inference-component/{}"),
+    "AWS::SageMaker::Model": ("sagemaker", "model/{}"),
+    "AWS::SageMaker::ModelCard": ("sagemaker", "model-card/{}"),
+    "AWS::SageMaker::ModelPackage": ("sagemaker", "model-package/{}"),
+    "AWS::SageMaker::ModelPackageGroup": ("sagemaker", "model-package-group/{}"),
+    "AWS::SageMaker::MonitoringSchedule": ("sagemaker", "monitoring-schedule/{}"),
+    "AWS::SageMaker::NotebookInstance": ("sagemaker", "notebook-instance/{}"),
+    "AWS::SageMaker::Pipeline": ("sagemaker", "pipeline/{}"),
+    "AWS::SageMaker::ProcessingJob": ("sagemaker", "processing-job/{}"),
+    "AWS::SageMaker::TrainingJob": ("sagemaker", "training-job/{}"),
+    "AWS::SageMaker::TransformJob": ("sagemaker", "transform-job/{}"),
+}
+_GLOBAL: Final = frozenset({"iam", "s3"})
+_NO_ACCOUNT: Final = frozenset({"s3"})
+# Services that put names into small letters in some ARNs, and not in others.
+_CASELESS: Final = frozenset({"sagemaker"})
+_TYPES: Final = sorted(
+    ((service, rest.removesuffix("{}"), kind) for kind, (service, rest) in _ARNS.items()),
+    key=lambda each: -len(each[1]),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One thing with a configuration: its `type`, where it is, the `name` people use, and its one `key`.
+
+    Types are those of AWS Config and CloudFormation (``AWS::SageMaker::Endpoint``), also for what those do not record;
+    outside AWS ``Kubernetes::apps/Deployment``, ``Terraform::aws_iam_role``, ``File::yaml``. `account` and `region` are
+    empty where there is none; for Kubernetes the account is the cluster, and the region its namespace.
+    """
+
+    type: str
+    account: str
+    region: str
+    name: str
+    key: str
+
+
+def make_resource(kind: str, account: str, region: str, name: str, *, partition: str = "aws") -> Resource:
+    """Return the resource of the type `kind` called `name`; raise `BadInput` for a name that cannot be one.
+
+    Types whose ARN is not known here get the key ``TYPE/ACCOUNT/REGION/NAME``.
+    """
+    if not name or not name.isprintable():
+        raise BadInput(f"not the name of a resource: {name[:100]!r}")
+    if kind in _ARNS:
+        service, rest = _ARNS[kind]
+        held = "" if service in _GLOBAL else region
+        owner = "" if service in _NO_ACCOUNT else account
+        bare = _bare(kind, name)
+        key = f"arn:{partition}:{service}:{held}:{owner}:{rest.format(bare)}"
+        return Resource(kind, account, held, bare, _spell(service, key))
+    key = f"{kind}/{account}/{region}/{name}"
+    if len(key.encode()) > MAX_KEY:
+        raise BadInput(f"the name of a resource is too long: {len(key)} characters")
+    return Resource(kind, account, region, name, key)
+
+
+@lru_cache(maxsize=65536)
+def read_arn(text: str) -> Resource | None:
+    """Return the resource that an ARN names, None if `text` is no ARN; one of an unknown type is ``SERVICE/KIND``."""
+    match = _ARN.fullmatch(text) if len(text) <= MAX_KEY else None
+    if match is None or not text.isprintable():
+        return None
+    service, rest = match["service"], match["rest"]
+    # "cloudformation" and the like: the type whose words begin the rest; what has no words of its own comes last.
+    for owner, words, kind in _TYPES:
+        if owner == service and rest.startswith(words) and len(rest) > len(words):
+            name = rest[len(words) :]
+            if words or ("/" not in name and ":" not in name) or service == "s3":
+                return make_resource(kind, match["account"], match["region"], name, partition=match["partition"])
+    word = re.split(r"[/:]", rest, maxsplit=1)
+    kind = f"{service}/{word[0]}" if len(word) > 1 else service
+    return Resource(kind, match["account"], match["region"], word[-1], _spell(service, text))
+
+
+def key_of(text: str) -> str:
+    """Return the key of what `text` names: of an ARN its one spelling, of anything else `text` itself."""
+    found = read_arn(text)
+    return text if found is None else found.key
+
+
+def _bare(kind: str, name: str) -> str:
+    """Return a name without what only ARNs add to it."""
+    if kind == "AWS::IAM::Role":
+        return name.rpartition("/")[2]
+    if kind == "AWS::S3::Bucket":
+        return name.partition("/")[0]
+    if kind == "AWS::CloudFormation::Stack":
+        return name.partition("/")[0]
+    if kind == "AWS::Lambda::Function":
+        return name.partition(":")[0]
+    return name
+
+
+def _spell(service: str, key: str) -> str:
+    return key.lower() if service in _CASELESS else key
