@@ -95,7 +95,7 @@ class Configuration:
     def events(
         self, resources: Sequence[str], since: str = "", moment: Moment = NOW, *, reads: bool = False
     ) -> dict[str, list[ApiEvent]]:
-        """Return the API events about the `resources` (keys) after `since`, each once; `reads`: those that read, too."""
+        """Return the API events about the `resources` (keys) after `since`, each once; `reads`: those that read too."""
         api, target = tables.api.c, tables.api_target.c
         found: dict[str, dict[str, ApiEvent]] = {}
         with self.database.reading() as connection:
