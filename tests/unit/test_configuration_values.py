@@ -50,7 +50,7 @@ def test_an_arn_of_an_unknown_type_keeps_its_words_and_no_arn_is_none() -> None:
         assert key_of(text) == text
 
 
-@pytest.mark.parametrize("name", ["", "a\nb", "a\x00"])
+@pytest.mark.parametrize("name", ["", "a\nb", "a\x00", "é" * 1100])
 def test_what_cannot_be_a_name_is_refused(name: str) -> None:
     with pytest.raises(BadInput):
         make_resource("AWS::SageMaker::Endpoint", ACCOUNT, REGION, name)
@@ -103,3 +103,12 @@ def test_items_and_events_read_back_as_they_were_written() -> None:
         read_event({"id": "x", "surprise": 1})
     with pytest.raises(LinealError):
         ConfigItem(resource=item.resource, time="yesterday", source="aws", shape="api").describe()
+
+
+def test_names_that_no_database_can_index_are_refused() -> None:
+    long = "x" * 2100
+    moment = "2026-03-01T00:00:00.000000Z"
+    with pytest.raises(BadInput):
+        ApiEvent(id=long, time=moment, service="s", name="n", account="a", region="r").describe()
+    with pytest.raises(BadInput):
+        ApiEvent(id="e", time=moment, service="s", name="n", account="a", region="r", targets=(long,)).describe()

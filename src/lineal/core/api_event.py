@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from lineal.core import timestamp
+from lineal.core.resource import check_keys
 from lineal.errors import Malformed
 
 RECORDED: Final = "api.recorded/1"
@@ -51,8 +52,9 @@ class ApiEvent:
         return found if isinstance(found, dict) else {}
 
     def describe(self) -> dict[str, Any]:
-        """Return the event as it stands in an event body; what is empty is left out. Raises `BadTime`."""
+        """Return the event as it stands in an event body; what is empty is left out. Raises `BadTime`, `BadInput`."""
         timestamp.check(self.time)
+        check_keys(self.id, self.amends, self.name, *self.targets)
         found: dict[str, Any] = {
             "id": self.id, "time": self.time, "service": self.service, "name": self.name,
             "account": self.account, "region": self.region, "category": self.category,

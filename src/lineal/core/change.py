@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from lineal.core import timestamp
+from lineal.core.resource import check_keys
 from lineal.errors import Malformed
 
 ALLOWED: Final = "change.approved/1"
@@ -85,6 +86,7 @@ class ChangeApproval:
         """Return the approval as it stands in an event body; raise `BadTime`."""
         for each in (self.not_before, self.not_after, self.decided):
             timestamp.check(each)
+        check_keys(self.id)
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
 
@@ -135,6 +137,7 @@ class Judgement:
     def describe(self) -> dict[str, Any]:
         """Return the judgement as it stands in an event body; raise `BadTime`."""
         timestamp.check(self.until)
+        check_keys(self.about, self.resource)
         found = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
         found["fields"] = [{**asdict(each), "path": list(each.path)} for each in self.fields]
         return found

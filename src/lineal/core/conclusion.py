@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
+from lineal.core.resource import check_keys
 from lineal.errors import Malformed
 
 CONCLUDED: Final = "rules.evaluated/1"
@@ -35,7 +36,8 @@ class Conclusion:
     more: dict[str, Any] = field(default_factory=dict)
 
     def describe(self) -> dict[str, Any]:
-        """Return the conclusion as it stands in an event body."""
+        """Return the conclusion as it stands in an event body; raise `BadInput` for names that are too long."""
+        check_keys(self.rule, self.resource)
         found = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
         return {name: value for name, value in found.items() if value}
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from lineal.core import canonical, timestamp
 from lineal.core.digest import Digest
-from lineal.core.resource import Resource
+from lineal.core.resource import Resource, check_keys
 from lineal.errors import BadInput, Malformed
 
 OBSERVED: Final = "config.observed/1"
@@ -62,6 +62,7 @@ class ConfigItem:
             if each is not None:
                 timestamp.check(each)
         of = self.resource
+        check_keys(of.key, of.name, of.type, of.account, of.region)
         found: dict[str, Any] = {
             "resource": of.key, "type": of.type, "account": of.account, "region": of.region, "name": of.name,
             "time": self.time, "status": self.status, "source": self.source, "shape": self.shape,

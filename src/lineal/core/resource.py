@@ -89,10 +89,10 @@ def make_resource(kind: str, account: str, region: str, name: str, *, partition:
         owner = "" if service in _NO_ACCOUNT else account
         bare = _bare(kind, name)
         key = f"arn:{partition}:{service}:{held}:{owner}:{rest.format(bare)}"
+        check_keys(key)
         return Resource(kind, account, held, bare, _spell(service, key))
     key = f"{kind}/{account}/{region}/{name}"
-    if len(key.encode()) > MAX_KEY:
-        raise BadInput(f"the name of a resource is too long: {len(key)} characters")
+    check_keys(key)
     return Resource(kind, account, region, name, key)
 
 
@@ -112,6 +112,13 @@ def read_arn(text: str) -> Resource | None:
     word = re.split(r"[/:]", rest, maxsplit=1)
     kind = f"{service}/{word[0]}" if len(word) > 1 else service
     return Resource(kind, match["account"], match["region"], word[-1], _spell(service, text))
+
+
+def check_keys(*texts: str) -> None:
+    """Raise `BadInput` for a text that not every database can index: over `MAX_KEY` bytes."""
+    for text in texts:
+        if len(text) * 4 > MAX_KEY and len(text.encode("utf-8", "surrogatepass")) > MAX_KEY:
+            raise BadInput(f"a name of {len(text):,} characters is too long: {text[:60]!r}…")
 
 
 def key_of(text: str) -> str:
