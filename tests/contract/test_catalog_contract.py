@@ -328,3 +328,17 @@ def test_a_large_closure_is_whole(ledger: Ledger, catalog: Database) -> None:
     assert found["n0"] == 2499
     assert len(found) == 2500
     assert _closure(catalog, "n0", depth=3000, up=False)["n2499"] == 2499
+
+
+def test_a_catalog_of_an_older_format_is_folded_anew(ledger: Ledger, catalog: Database) -> None:
+    ledger.append(_story())
+    project.catch_up(catalog, ledger.reader)
+    fresh = project.fingerprint(catalog)
+    with catalog.writing() as connection:
+        connection.execute(tables.fact.delete())
+        connection.execute(sa.text("DROP TABLE catalog_config"))
+        connection.execute(tables.cursor.update().values(format=tables.FORMAT - 1))
+    project.prepare(catalog)
+    assert not project.is_current(catalog, 26)
+    project.catch_up(catalog, ledger.reader)
+    assert project.fingerprint(catalog) == fresh
