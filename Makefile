@@ -8,10 +8,10 @@ UV := $(VENV)/bin/python -m uv --system-certs
 # Tests run side by side; `make test JOBS=1` runs them one by one.
 JOBS ?= 2
 
-.PHONY: help setup demo example test lint fix docs bench torture lock clean
+.PHONY: help setup demo example example-change test lint fix docs bench torture lock clean
 
 help:  ## what there is to make
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
 
 # The lock files name versions and hashes, and no index: installs work behind any mirror that pip is set up for.
 $(VENV)/uv.stamp: requirements/uv.txt
@@ -36,6 +36,9 @@ demo: $(VENV)/demo.stamp  ## the whole story on real data, in ./lineal-demo
 
 example: $(VENV)/dev.stamp  ## git, DVC, S3, an image and SageMaker in one graph, in a temporary folder
 	$(BIN)/python examples/tumour-classifier/story.py
+
+example-change: $(VENV)/dev.stamp  ## changes in production explained: API events, approvals, verdicts, in a temporary folder
+	$(BIN)/python examples/change-control/story.py
 
 test: $(VENV)/dev.stamp  ## all tests but the long ones
 	$(BIN)/python -m pytest -q -n $(JOBS) -m "not torture"
