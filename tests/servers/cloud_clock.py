@@ -1,0 +1,53 @@
+"""A clock that stands until it is moved, and moto told to go by it."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import moto.core.utils
+
+from lineal.core import timestamp
+
+
+@dataclass
+class Clock:
+    """The present moment of a test: `now` (aware), which only ever goes on."""
+
+    now: datetime
+
+    def move_to(self, moment: datetime) -> None:
+        """Go on to `moment`, if that is not past."""
+        self.now = max(self.now, moment)
+
+    def advance(self, **span: float) -> None:
+        """Go on by a span of time (``hours=4``)."""
+        self.now += timedelta(**span)
+
+    def spell(self) -> str:
+        """Return the present moment as the ledger spells it: what a session takes for its clock."""
+        return timestamp.spell(self.now)
+
+
+@contextmanager
+def moto_clock(clock: Clock) -> Iterator[None]:
+    """Let moto date what it keeps by `clock`: creations, modifications, versions."""
+    real = moto.core.utils.utcnow
+
+    def at_clock() -> datetime:
+        return clock.now.replace(tzinfo=None)
+
+    _replace("utcnow", real, at_clock)
+    try:
+        yield
+    finally:
+        _replace("utcnow", at_clock, real)
+
+
+def _replace(name: str, old: Any, new: Any) -> None:
+    """Put `new` in the place of `old` in every module of moto that has it, by that name; others take it from there."""
+    for module in [each for key, each in sys.modules.items() if key.split(".")[0] == "moto"]:
+        if getattr(module, name, None) is old:
+            setattr(module, name, new)
