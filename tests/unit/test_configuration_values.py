@@ -28,6 +28,10 @@ SAGEMAKER = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}"
         ("AWS::IAM::Role", "deployer", f"arn:aws:iam::{ACCOUNT}:role/service-role/deployer"),
         ("AWS::CloudFormation::Stack", "serving", f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/serving/1f0c-77"),
         ("AWS::S3::Bucket", "models", "arn:aws:s3:::models/risk/model.tar.gz"),
+        ("AWS::IAM::User", "ana", f"arn:aws:iam::{ACCOUNT}:user/risk/ana"),
+        ("AWS::KMS::Alias", "models", f"arn:aws:kms:{REGION}:{ACCOUNT}:alias/models"),
+        ("AWS::SageMaker::Trial", "t", f"{SAGEMAKER}:experiment-trial/t"),
+        ("AWS::StepFunctions::StateMachine", "nightly", f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:nightly"),
         ("AWS::Lambda::Function", "hook", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:hook:7"),
     ],
 )
@@ -42,9 +46,9 @@ def test_name_and_arn_of_a_resource_give_one_key(kind: str, name: str, arn: str)
 
 
 def test_an_arn_of_an_unknown_type_keeps_its_words_and_no_arn_is_none() -> None:
-    found = read_arn(f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:nightly")
+    found = read_arn(f"arn:aws:batch:{REGION}:{ACCOUNT}:job-queue/nightly")
     assert found is not None
-    assert (found.type, found.name) == ("states/stateMachine", "nightly")
+    assert (found.type, found.name) == ("batch/job-queue", "nightly")
     for text in ("", "scorer", "arn:aws:sagemaker", "arn:aws:s3:::\x00", "arn:" + "x" * 5000):
         assert read_arn(text) is None
         assert key_of(text) == text

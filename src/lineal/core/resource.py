@@ -29,27 +29,64 @@ _ARNS: Final[dict[str, tuple[str, str]]] = {
     "AWS::Config::ConfigurationRecorder": ("config", "configuration-recorder/{}"),
     "AWS::ECR::Image": ("ecr", "image/{}"),
     "AWS::ECR::Repository": ("ecr", "repository/{}"),
+    "AWS::Events::EventBus": ("events", "event-bus/{}"),
+    "AWS::Events::Rule": ("events", "rule/{}"),
+    "AWS::IAM::Group": ("iam", "group/{}"),
+    "AWS::IAM::InstanceProfile": ("iam", "instance-profile/{}"),
     "AWS::IAM::Policy": ("iam", "policy/{}"),
     "AWS::IAM::Role": ("iam", "role/{}"),
+    "AWS::IAM::User": ("iam", "user/{}"),
+    "AWS::KMS::Alias": ("kms", "alias/{}"),
     "AWS::KMS::Key": ("kms", "key/{}"),
     "AWS::Lambda::Function": ("lambda", "function:{}"),
     "AWS::S3::Bucket": ("s3", "{}"),
+    "AWS::SageMaker::Algorithm": ("sagemaker", "algorithm/{}"),
+    "AWS::SageMaker::App": ("sagemaker", "app/{}"),
+    "AWS::SageMaker::AppImageConfig": ("sagemaker", "app-image-config/{}"),
+    "AWS::SageMaker::AutoMLJob": ("sagemaker", "automl-job/{}"),
+    "AWS::SageMaker::CodeRepository": ("sagemaker", "code-repository/{}"),
+    "AWS::SageMaker::CompilationJob": ("sagemaker", "compilation-job/{}"),
+    "AWS::SageMaker::DataQualityJobDefinition": ("sagemaker", "data-quality-job-definition/{}"),
     "AWS::SageMaker::Domain": ("sagemaker", "domain/{}"),
     "AWS::SageMaker::Endpoint": ("sagemaker", "endpoint/{}"),
     "AWS::SageMaker::EndpointConfig": ("sagemaker", "endpoint-config/{}"),
+    "AWS::SageMaker::Experiment": ("sagemaker", "experiment/{}"),
     "AWS::SageMaker::FeatureGroup": ("sagemaker", "feature-group/{}"),
+    "AWS::SageMaker::HyperParameterTuningJob": ("sagemaker", "hyper-parameter-tuning-job/{}"),
+    "AWS::SageMaker::Image": ("sagemaker", "image/{}"),
     "AWS::SageMaker::InferenceComponent": ("sagemaker", "inference-component/{}"),
+    "AWS::SageMaker::InferenceExperiment": ("sagemaker", "inference-experiment/{}"),
+    "AWS::SageMaker::InferenceRecommendationsJob": ("sagemaker", "inference-recommendations-job/{}"),
+    "AWS::SageMaker::LabelingJob": ("sagemaker", "labeling-job/{}"),
+    "AWS::SageMaker::MlflowTrackingServer": ("sagemaker", "mlflow-tracking-server/{}"),
     "AWS::SageMaker::Model": ("sagemaker", "model/{}"),
+    "AWS::SageMaker::ModelBiasJobDefinition": ("sagemaker", "model-bias-job-definition/{}"),
     "AWS::SageMaker::ModelCard": ("sagemaker", "model-card/{}"),
+    "AWS::SageMaker::ModelExplainabilityJobDefinition": ("sagemaker", "model-explainability-job-definition/{}"),
     "AWS::SageMaker::ModelPackage": ("sagemaker", "model-package/{}"),
     "AWS::SageMaker::ModelPackageGroup": ("sagemaker", "model-package-group/{}"),
+    "AWS::SageMaker::ModelQualityJobDefinition": ("sagemaker", "model-quality-job-definition/{}"),
     "AWS::SageMaker::MonitoringSchedule": ("sagemaker", "monitoring-schedule/{}"),
     "AWS::SageMaker::NotebookInstance": ("sagemaker", "notebook-instance/{}"),
+    "AWS::SageMaker::NotebookInstanceLifecycleConfig": (
+        "sagemaker",
+        "notebook-instance-lifecycle-config/{}",
+    ),
+    "AWS::SageMaker::OptimizationJob": ("sagemaker", "optimization-job/{}"),
     "AWS::SageMaker::Pipeline": ("sagemaker", "pipeline/{}"),
     "AWS::SageMaker::ProcessingJob": ("sagemaker", "processing-job/{}"),
+    "AWS::SageMaker::Project": ("sagemaker", "project/{}"),
+    "AWS::SageMaker::Space": ("sagemaker", "space/{}"),
+    "AWS::SageMaker::StudioLifecycleConfig": ("sagemaker", "studio-lifecycle-config/{}"),
     "AWS::SageMaker::TrainingJob": ("sagemaker", "training-job/{}"),
     "AWS::SageMaker::TransformJob": ("sagemaker", "transform-job/{}"),
+    "AWS::SageMaker::Trial": ("sagemaker", "experiment-trial/{}"),
+    "AWS::SageMaker::TrialComponent": ("sagemaker", "experiment-trial-component/{}"),
+    "AWS::SageMaker::UserProfile": ("sagemaker", "user-profile/{}"),
+    "AWS::StepFunctions::Activity": ("states", "activity:{}"),
+    "AWS::StepFunctions::StateMachine": ("states", "stateMachine:{}"),
 }
+_WITH_PATHS: Final = frozenset({"AWS::IAM::Group", "AWS::IAM::InstanceProfile", "AWS::IAM::Role", "AWS::IAM::User"})
 _GLOBAL: Final = frozenset({"iam", "s3"})
 _NO_ACCOUNT: Final = frozenset({"s3"})
 # Services that put names into small letters in some ARNs, and not in others.
@@ -129,7 +166,7 @@ def key_of(text: str) -> str:
 
 def _bare(kind: str, name: str) -> str:
     """Return a name without what only ARNs add to it."""
-    if kind == "AWS::IAM::Role":
+    if kind in _WITH_PATHS:
         return name.rpartition("/")[2]
     if kind == "AWS::S3::Bucket":
         return name.partition("/")[0]
