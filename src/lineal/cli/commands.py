@@ -24,6 +24,7 @@ from lineal.cli import (
     show,
     snapshot,
     tag,
+    timeline,
     trace,
     verify,
 )
@@ -52,7 +53,10 @@ _PANELS: Final[tuple[tuple[str, dict[str, Callable[..., Any]]], ...]] = (
         },
     ),
     ("Browse", {"restore": restore.restore, "ls": ls.ls, "show": show.show, "log": log.log}),
-    ("Ask", {"trace": trace.trace, "impact": impact.impact, "diff": diff.diff}),
+    (
+        "Ask",
+        {"trace": trace.trace, "impact": impact.impact, "diff": diff.diff, "timeline": timeline.timeline},
+    ),
     ("Prove", {"check": check.check, "verify": verify.verify, "rebuild": rebuild.rebuild, "erase": erase.erase}),
 )
 
