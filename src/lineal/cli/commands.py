@@ -27,6 +27,7 @@ from lineal.cli import (
     timeline,
     trace,
     verify,
+    watch,
 )
 from lineal.cli import register as registration
 from lineal.cli.collect import collect
@@ -69,3 +70,4 @@ def register(app: typer.Typer) -> None:
             settings = {"allow_interspersed_args": False} if name == "run" else {}
             app.command(name, rich_help_panel=panel, context_settings=settings)(function)
     app.add_typer(collect, rich_help_panel="Record")
+    app.command("watch", rich_help_panel="Record")(watch.watch)

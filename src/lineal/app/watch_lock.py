@@ -1,0 +1,134 @@
+"""One watcher for each ledger: a lock that dies with its holder, and says who that is."""
+
+import contextlib
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from lineal.app.session import Session
+from lineal.errors import Refused, StoreError
+from lineal.ledger.database import Database, translating
+from lineal.ledger.disk import telling
+
+FILE: Final = "watch.lock"
+_KEY: Final = 0x6C696E65616C5754  # "linealWT", of the advisory locks of a database
+_MOST_SAID: Final = 4096
+_LONGEST_NAME: Final = 60
+_FIX: Final = "Stop that one first, or leave it to it: one watcher is enough for a ledger."
+
+
+class Held(Protocol):
+    """A lock that is held."""
+
+    def check(self) -> None:
+        """Raise `Refused` if somebody else has the lock by now."""
+
+
+@contextmanager
+def only_watcher(session: Session) -> Iterator[Held]:
+    """Be the one watcher of the ledger while the block runs; raise `Refused`, which says who watches, if another is.
+
+    On SQLite the lock is on a file beside the ledger, on PostgreSQL in the database, so that it holds on every host.
+    """
+    database = session.catalog_database
+    if database.is_sqlite:
+        with _file_lock(session.ledger.home.root / FILE, session) as held:
+            yield held
+    else:
+        lock = _DatabaseLock(database, session.actor)
+        lock.take()
+        try:
+            yield lock
+        finally:
+            lock.release()
+
+
+class _FileLock:
+    def check(self) -> None:
+        """Nobody can take a file lock from its holder."""
+
+
+@contextmanager
+def _file_lock(file: Path, session: Session) -> Iterator[Held]:
+    with telling(file, "; nothing was done"):
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Refused(f"another watcher is at work on this ledger{_told(descriptor)}", fix=_FIX) from error
+        said = {"actor": session.actor, "host": socket.gethostname(), "pid": os.getpid(), "since": session.clock()}
+        with telling(file, "; nothing was done"):
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, json.dumps(said).encode(), 0)
+        yield _FileLock()
+    finally:
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+        os.close(descriptor)
+
+
+def _told(descriptor: int) -> str:
+    """Return what the holder of the lock file says of itself."""
+    try:
+        said: Any = json.loads(os.pread(descriptor, _MOST_SAID, 0))
+        return f": {said['actor']}, process {said['pid']} on {said['host']}, since {said['since']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+class _DatabaseLock:
+    """An advisory lock of PostgreSQL: it belongs to one connection, and goes when that goes."""
+
+    def __init__(self, database: Database, actor: str) -> None:
+        self._database = database
+        self._name = f"lineal watch {actor}".encode()[:_LONGEST_NAME].decode("utf-8", "ignore")
+        self._connection: Any = None
+
+    def take(self) -> None:
+        """Take the lock; raise `Refused` if another has it."""
+        with translating():
+            connection = self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            connection.detach()  # not to be given back to others with the lock on it
+            connection.exec_driver_sql("SELECT set_config('application_name', %s, false)", (self._name,))
+            if not connection.exec_driver_sql("SELECT pg_try_advisory_lock(%s)", (_KEY,)).scalar():
+                told = self._holder(connection)
+                connection.close()
+                raise Refused(f"another watcher is at work on this ledger{told}", fix=_FIX)
+            self._connection = connection
+
+    def check(self) -> None:
+        """Take the lock again if the connection that held it is gone."""
+        try:
+            with translating():
+                self._connection.exec_driver_sql("SELECT 1").scalar()
+        except StoreError:
+            self.release()
+            self.take()
+
+    def release(self) -> None:
+        """Let go of the lock, as far as it is still held."""
+        if self._connection is not None:
+            with contextlib.suppress(StoreError), translating():
+                self._connection.close()
+            self._connection = None
+
+    def _holder(self, connection: Any) -> str:
+        """Return who holds the lock, as far as the server tells."""
+        found = connection.exec_driver_sql(
+            "SELECT a.application_name, a.client_addr, a.backend_start"
+            " FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
+            " WHERE l.locktype = 'advisory' AND l.granted AND l.classid::bigint = %s AND l.objid::bigint = %s"
+            " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+            (_KEY >> 32, _KEY & 0xFFFFFFFF),
+        ).one_or_none()
+        if found is None:
+            return ""
+        name = (found[0] or "").removeprefix("lineal watch ") or "somebody"
+        host = f" from {found[1]}" if found[1] is not None else ""
+        return f": {name}{host}, since {found[2]:%Y-%m-%d %H:%M:%SZ}" if found[2] is not None else f": {name}{host}"

@@ -1,0 +1,86 @@
+"""What a watcher does: which sources it collects, how often, and what it tells whom."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from lineal.errors import BadInput
+
+EVERY: Final = 900
+SETTLE: Final = 900
+_SHORTEST: Final = 1
+_LONGEST: Final = 7 * 86400
+_SPAN: Final = re.compile(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?")
+
+# What can be said of each source in a plan: the option, and whether it is a list of texts.
+OPTIONS: Final[dict[str, dict[str, type]]] = {
+    "aws": {"regions": list, "profiles": list, "roles": list, "only": list},
+    "aws-config": {"place": str, "regions": list, "profiles": list},
+    "cloudtrail": {"place": str, "lookup": bool, "regions": list, "profiles": list},
+    "files": {"paths": list},
+    "git": {"repository": str},
+    "sagemaker": {"regions": list, "profiles": list, "only": list},
+}
+NEEDED: Final = {"files": "paths", "git": "repository"}
+_WORD: Final = {"aws": "regions", "aws-config": "place", "cloudtrail": "place", "files": "paths", "git": "repository",
+                "sagemaker": "regions"}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchedSource:
+    """One source that is collected again and again; `name` tells it from the others, `every` is in seconds."""
+
+    kind: str
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    every: int = EVERY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Sources in the order of their collection, rules to check, addresses to notify; `settle` is in seconds."""
+
+    sources: tuple[WatchedSource, ...]
+    rules: tuple[str, ...] = ()
+    notify: tuple[str, ...] = ()
+    settle: int = SETTLE
+
+
+def read_span(text: object, what: str) -> int:
+    """Return the seconds of a span such as ``15m``, ``1h30m``, ``90s``; raise `BadInput`, which names `what`."""
+    match = _SPAN.fullmatch(text.strip()) if isinstance(text, str) else None
+    if match is None or not any(match.groups()):
+        raise BadInput(f"{what} is not a span of time: {text!r}", fix="Write 90s, 15m, 6h, 1d or 1h30m.")
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    found = days * 86400 + hours * 3600 + minutes * 60 + seconds
+    if not _SHORTEST <= found <= _LONGEST:
+        raise BadInput(f"{what} is out of bounds: {text}", fix="Between 1s and 7d.")
+    return found
+
+
+def read_words(words: tuple[str, ...], every: int) -> tuple[WatchedSource, ...]:
+    """Return the sources that words name, ``KIND`` or ``KIND:WHERE``; raise `BadInput` for others.
+
+    ``aws:eu-west-1``, ``cloudtrail:s3://BUCKET/PREFIX``, ``files:conf/``, ``git:https://…``.
+    """
+    found: list[WatchedSource] = []
+    for word in words:
+        kind, colon, where = word.partition(":")
+        if kind not in OPTIONS:
+            raise BadInput(f"no such source: {kind!r}", fix=f"One of {', '.join(OPTIONS)}, as in files:conf/.")
+        if not where and (colon or kind in NEEDED):
+            raise BadInput(f"{word!r} does not say what to look at", fix=f"Write {kind}:WHERE.")
+        option = _WORD[kind]
+        value: Any = [where] if OPTIONS[kind][option] is list else where
+        found.append(WatchedSource(kind=kind, name=word, options={option: value} if where else {}, every=every))
+    return check_names(tuple(found))
+
+
+def check_names(sources: tuple[WatchedSource, ...]) -> tuple[WatchedSource, ...]:
+    """Return `sources` if each has a name of its own; raise `BadInput` otherwise."""
+    names = [source.name for source in sources]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise BadInput(f"the source {twice!r} is named twice", fix="Name it once, or give one of them another name.")
+    return sources

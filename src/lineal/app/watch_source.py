@@ -1,0 +1,77 @@
+"""How each kind of source of a plan is collected: by the very functions behind `lineal collect`."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from lineal.app.collect import Collected
+from lineal.app.session import Session
+from lineal.app.watch_plan import WatchedSource
+from lineal.errors import BadInput
+
+Move = Callable[[int, int], None]
+
+
+def collect_source(session: Session, source: WatchedSource, move: Move) -> Collected:
+    """Collect `source` once; `move` is told of progress, and may raise. Raises what its collector raises."""
+    return _COLLECTORS[source.kind](session, source.options, move)
+
+
+def _files(session: Session, options: Any, move: Move) -> Collected:
+    from lineal.app.collect_files import collect_files
+
+    return together(collect_files(session, Path(path), on_progress=move) for path in options["paths"])
+
+
+def _aws(session: Session, options: Any, move: Move) -> Collected:
+    from lineal.app.collect_aws import collect_aws, open_scopes
+
+    scopes = open_scopes(
+        regions=options.get("regions", ()), profiles=options.get("profiles", ()), roles=options.get("roles", ())
+    )
+    return collect_aws(session, scopes, only=options.get("only", ()), on_progress=move)
+
+
+def _sagemaker(session: Session, options: Any, move: Move) -> Collected:
+    from lineal.app.collect_sagemaker import collect_sagemaker, open_scope
+
+    def each() -> Iterable[Collected]:
+        for region, profile in _places(options):
+            scope = open_scope(region, profile)
+            yield collect_sagemaker(session, scope, only=options.get("only", ()), on_progress=move)
+
+    return together(each())
+
+
+def _git(session: Session, options: Any, move: Move) -> Collected:
+    from lineal.app.collect_git import Wanted, collect_git
+
+    return collect_git(session, options["repository"], Wanted(), on_progress=move).done
+
+
+def _places(options: Any) -> list[tuple[str | None, str | None]]:
+    """Return every region with every profile; None is what the credentials say."""
+    regions: list[str | None] = list(options.get("regions", ())) or [None]
+    profiles: list[str | None] = list(options.get("profiles", ())) or [None]
+    return [(region, profile) for profile in profiles for region in regions]
+
+
+def together(found: Iterable[Collected]) -> Collected:
+    """Return several collections as one, under the name of the last."""
+    done = list(found)
+    if not done:
+        raise BadInput("there is nothing to collect")
+    return Collected(
+        run=done[-1].run,
+        seen=sum(each.seen for each in done),
+        recorded=sum(each.recorded for each in done),
+        gaps=tuple(gap for each in done for gap in each.gaps),
+    )
+
+
+_COLLECTORS: Final[dict[str, Callable[[Session, Any, Move], Collected]]] = {
+    "aws": _aws,
+    "files": _files,
+    "git": _git,
+    "sagemaker": _sagemaker,
+}

@@ -1,0 +1,175 @@
+"""`lineal watch`."""
+
+import random
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from lineal.cli import options
+from lineal.cli.opening import opened
+from lineal.cli.terminal import Terminal, moment, tame, to_json
+from lineal.errors import CheckFailed, StoreError, UsageError
+
+if TYPE_CHECKING:
+    from lineal.app.watch import SystemClock
+    from lineal.app.watch_plan import Plan
+    from lineal.app.watch_round import Round
+
+_FIX: Final = "Name sources (lineal watch aws files:conf/), or a file that does: --config watch.yaml."
+
+
+def watch(
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[SOURCE]...",
+            help="aws, aws:REGION, cloudtrail:s3://BUCKET/PREFIX, aws-config:PLACE, files:PATH, git:REPO, sagemaker.",
+            show_default=False,
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="What to watch, how often, whom to tell (YAML).")
+    ] = None,
+    every: Annotated[
+        str | None, typer.Option("--every", metavar="SPAN", help="How often to look: 90s, 15m, 6h. [default: 15m]")
+    ] = None,
+    settle: Annotated[
+        str | None,
+        typer.Option("--settle", metavar="SPAN", help="How long a trail may take before it is judged. [default: 15m]"),
+    ] = None,
+    rules: Annotated[
+        list[str] | None, typer.Option("--rules", metavar="FILE", help="Rules to check besides (repeatable).")
+    ] = None,
+    notify: Annotated[
+        list[str] | None, typer.Option("--notify", metavar="URL", help="Tell what is new there (repeatable).")
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="One round now; exit 12 if a source failed.")] = False,
+    ledger: options.Ledger = None,
+    actor: options.Actor = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Collect again and again; explain what changed, check the rules, tell what is new. One watcher for each ledger.
+
+    It can be stopped at any time: what it was recording is recorded. With --json a line for each round.
+
+    Examples: `lineal watch files:conf/ --every 5m` · `lineal watch --config watch.yaml --json` ·
+    `lineal watch aws:eu-west-1 cloudtrail:s3://acme-trail --notify mailto://ops.example --once`
+    """
+    from lineal.app.watch import Means, SystemClock
+    from lineal.app.watch import watch as run
+    from lineal.app.watch_lock import only_watcher
+    from lineal.app.watch_source import collect_source
+
+    terminal = Terminal(as_json=as_json, quiet=quiet)
+    plan = _plan(tuple(sources or ()), config, every, settle, tuple(rules or ()), tuple(notify or ()))
+    clock = SystemClock()
+    rounds: list[Round] = []
+
+    def on_round(done: "Round", pause: float | None) -> None:
+        rounds[:] = [done]
+        _show(terminal, done, pause)
+
+    means = Means(
+        opened=lambda: opened(ledger, actor),
+        collect_one=collect_source,
+        tell=_tell,
+        chance=random.random,
+        on_round=on_round,
+        on_trouble=lambda error, pause: _show_trouble(terminal, error, pause),
+    )
+    with opened(ledger, actor) as keeper, only_watcher(keeper) as held, _stopping(clock):
+        run(plan, means, clock, held, once=once)
+    if once and rounds and not rounds[0].holds:
+        raise typer.Exit(_status(rounds[0]))
+    if not once:
+        terminal.note("stopped; nothing is half-written")
+
+
+def _plan(
+    words: tuple[str, ...],
+    config: Path | None,
+    every: str | None,
+    settle: str | None,
+    rules: tuple[str, ...],
+    notify: tuple[str, ...],
+) -> "Plan":
+    """Return the plan of a file, or of words; options of the command line come before what the file says."""
+    from dataclasses import replace
+
+    from lineal.app.watch_config import read_config
+    from lineal.app.watch_plan import EVERY, SETTLE, Plan, read_span, read_words
+
+    if config is not None and (words or every):
+        raise UsageError("sources and --every are told by the file of --config", fix="Write them into the file.")
+    if config is None and not words:
+        raise UsageError("nothing to watch was named", fix=_FIX)
+    if config is not None:
+        plan = read_config(config)
+    else:
+        span = EVERY if every is None else read_span(every, "--every")
+        plan = Plan(sources=read_words(words, span), settle=SETTLE)
+    plan = replace(plan, rules=(*plan.rules, *rules), notify=(*plan.notify, *notify))
+    return plan if settle is None else replace(plan, settle=read_span(settle, "--settle"))
+
+
+def _tell(urls: Any, title: str, lines: Any) -> None:
+    from lineal.app.notify import notify
+
+    notify(list(urls), title, list(lines))
+
+
+def _status(done: "Round") -> int:
+    return 12 if any(source.error is not None for source in done.sources) else CheckFailed.exit_status
+
+
+@contextmanager
+def _stopping(clock: "SystemClock") -> Iterator[None]:
+    """Let SIGINT and SIGTERM stop the watch after the present commit; a second one stops it at once."""
+
+    def stop(number: int, _frame: Any) -> None:
+        clock.stop()
+        signal.signal(number, signal.default_int_handler)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _show(terminal: Terminal, done: "Round", pause: float | None) -> None:
+    after = None if pause is None else datetime.now(UTC) + timedelta(seconds=pause)
+    if terminal.as_json:
+        from lineal.wire.watch import describe_round
+
+        terminal.say(to_json(describe_round(done, after)))
+        return
+    for source in done.sources:
+        if source.error is not None:
+            line = f"{source.name}: failed: {source.error[1]} [{source.error[0]}]"
+        else:
+            line = f"{source.name}: {source.seen:,} seen, {source.recorded:,} new on record, {source.gaps:,} gaps"
+        terminal.say(tame(f"{moment(done.ended)}  {line}"))
+    for step, (code, said) in done.failed.items():
+        terminal.say(tame(f"{moment(done.ended)}  {step}: failed: {said} [{code}]"))
+    for news in done.news:
+        terminal.say(tame(f"{moment(done.ended)}  {news.line}"))
+
+
+def _show_trouble(terminal: Terminal, error: StoreError, pause: float) -> None:
+    said = f"{error.message} [{error.code}]; tried again in {pause:.0f} s"
+    if terminal.as_json:
+        document = {
+            "error": {"code": error.code, "message": error.message, "fix": error.hint},
+            "again_in": round(pause),
+        }
+        terminal.say(to_json(document))
+    else:
+        terminal.say(tame(f"the ledger: {said}"))
