@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import moto.core.utils
+import moto.ecr.models
 
 from lineal.core import timestamp
 
@@ -39,11 +40,18 @@ def moto_clock(clock: Clock) -> Iterator[None]:
     def at_clock() -> datetime:
         return clock.now.replace(tzinfo=None)
 
+    class AtClock(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:
+            return clock.now if tz is not None else at_clock()
+
     _replace("utcnow", real, at_clock)
+    moto.ecr.models.datetime = AtClock
     try:
         yield
     finally:
         _replace("utcnow", at_clock, real)
+        moto.ecr.models.datetime = datetime
 
 
 def _replace(name: str, old: Any, new: Any) -> None:

@@ -43,8 +43,9 @@ class CloudTrail:
     Calls with the key ``testing`` are those of `default`; those of a client made by `client` are its identity's.
     `delay` keeps records back from delivery that are made meanwhile; `lookup_delay` is how long LookupEvents does not
     show an event. `refused` are patterns (service, operation, region) of calls that are answered with AccessDenied
-    (or the code given), `throttle` the number of calls of LookupEvents that are throttled next. Each call that changes
-    something takes `seconds_each`. A trail of all regions delivers those of `regions`, its own and us-east-1.
+    (or the code given), `throttle` the number of calls of LookupEvents that are throttled next. The trail's own clock
+    is wrong by `skew`. Each call that changes something takes `seconds_each`. A trail of all regions delivers those of
+    `regions`, its own and us-east-1.
     """
 
     moto: Moto
@@ -56,6 +57,7 @@ class CloudTrail:
     delay: timedelta = timedelta()
     lookup_delay: timedelta = timedelta(minutes=2)
     throttle: int = 0
+    skew: timedelta = timedelta()
     seconds_each: int = 1
     regions: tuple[str, ...] = ()
     _people: dict[str, Identity] = field(default_factory=dict)
@@ -191,7 +193,7 @@ class CloudTrail:
     def _record(
         self, source: str, name: str, identity: Identity, region: str, parameters: dict[str, Any] | None
     ) -> Record:
-        now = self.clock.now
+        now = self.clock.now + self.skew
         return {
             "eventVersion": "1.11",
             "userIdentity": identity.describe(ACCOUNT, spell(now - timedelta(minutes=10))),
