@@ -1,7 +1,8 @@
 """AWS as moto plays it, over HTTP: a server in this process on a free port of the loopback address.
 
 moto stands in for AWS: it keeps what it is told and answers in AWS's wire formats, but checks neither signatures nor
-permissions, and lacks many operations (it answers those with HTTP 500). `UpdateEndpoint` is added here.
+permissions, and lacks many operations (it answers those with HTTP 500). `UpdateEndpoint` and
+`GetModelPackageGroupPolicy` are added here.
 """
 
 import threading
@@ -91,6 +92,12 @@ def _update_endpoint(self: SageMakerResponse) -> Any:
     return EmptyResult()
 
 
+def _no_policy(self: SageMakerResponse) -> Any:
+    """Say that a model package group has no policy; moto has no such operation."""
+    name = self._get_param("ModelPackageGroupName")
+    raise ValidationError(message=f"Cannot find resource policy for model package group '{name}'.")
+
+
 @contextmanager
 def moto_server() -> Iterator[Moto]:
     """Give a server with nothing in it; what it kept is forgotten in the end.
@@ -98,6 +105,7 @@ def moto_server() -> Iterator[Moto]:
     Two of them at the same time in one process would share what they keep.
     """
     SageMakerResponse.update_endpoint = _update_endpoint
+    SageMakerResponse.get_model_package_group_policy = _no_policy
     moto_api_backend.reset()
     application = DomainDispatcherApplication(create_backend_app)
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=_Quiet)

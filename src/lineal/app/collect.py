@@ -93,6 +93,7 @@ class _Recorder:
         self.seen = self.recorded = 0
         self._session, self._on_progress = session, on_progress
         self._waiting: list[Observation] = []
+        self._weight = 0
 
     def take(self, item: Observation | Gap) -> None:
         """Take the next thing that the source gives."""
@@ -100,7 +101,8 @@ class _Recorder:
             self.gaps.append(item)
             return
         self._waiting.append(item)
-        if len(self._waiting) >= _STEP:
+        self._weight += 1 + sum(len(each) for each in item.data.values() if isinstance(each, list))
+        if self._weight >= _STEP:
             self.flush()
 
     def flush(self) -> None:
@@ -111,6 +113,7 @@ class _Recorder:
         self.seen += len(self._waiting)
         self.recorded += len(new)
         self._waiting.clear()
+        self._weight = 0
         self._on_progress(self.seen, self.recorded)
 
 

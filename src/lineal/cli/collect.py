@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import typer
 
+from lineal.cli.collect_aws import collect_aws
 from lineal.cli.collect_dvc import collect_dvc
 from lineal.cli.collect_files import collect_files
 from lineal.cli.collect_git import collect_git
@@ -12,6 +13,7 @@ from lineal.cli.collect_oci import collect_oci
 from lineal.cli.collect_sagemaker import collect_sagemaker
 
 COMMANDS: Final[dict[str, Callable[..., Any]]] = {
+    "aws": collect_aws,
     "dvc": collect_dvc,
     "files": collect_files,
     "git": collect_git,

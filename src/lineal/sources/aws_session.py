@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import IO, Any, Final, TypeVar
 
 from lineal.core.observation import Gap
@@ -33,7 +34,9 @@ _UNKNOWN: Final = frozenset(
     "UnknownOperation UnknownOperationException InvalidAction NotImplemented 501".split()  # noqa: SIM905
 )
 _MISSING: Final = frozenset("ResourceNotFound ResourceNotFoundException NoSuchKey NoSuchBucket NotFound 404".split())  # noqa: SIM905
-# SageMaker says of many kinds of things only in words that they are not there.
+# What is not there, as the other services say it: NoSuchEntity, RepositoryPolicyNotFoundException.
+_MISSING_CODE: Final = re.compile(r"NoSuch\w+|\w+NotFound(?:Exception|Fault)?")
+# SageMaker and CloudFormation say of many kinds of things only in words that they are not there.
 _MISSING_WORDS: Final = re.compile(
     r"could not find|not found|does not exist|no such|doesn't exist|cannot find", re.IGNORECASE
 )
@@ -43,6 +46,7 @@ _BAD_CREDENTIALS: Final = frozenset(
     "InvalidAccessKeyId MissingAuthenticationToken MissingAuthenticationTokenException IncompleteSignature "
     "InvalidToken AuthFailure OptInRequired".split()
 )
+_ASSUME: Final = "AssumeRole"
 _NETWORK: Final = "Check the network, the region and AWS_ENDPOINT_URL, then run the command again."
 
 T = TypeVar("T")
@@ -92,11 +96,20 @@ class AwsAccess:
             user_agent_extra="lineal",
         )
         try:
-            return self.session.client(service, config=config)
+            return self.session.client(service, region_name=self.region, config=config)
         except Exception as error:
             if not is_foreign(error):
                 raise
             raise _fatal(error, service) from error
+
+    def partition(self) -> str:
+        """Return the partition of the region, as it stands in ARNs: ``aws``, ``aws-cn``, ``aws-us-gov`` …"""
+        try:
+            return str(self.session.get_partition_for_region(self.region))
+        except Exception as error:
+            if not is_foreign(error):
+                raise
+            return "aws"
 
     def account(self) -> str | None:
         """Return the number of the account whose credentials these are; None where STS cannot be asked.
@@ -136,6 +149,41 @@ def open_aws(region: str | None = None, profile: str | None = None) -> AwsAccess
     return AwsAccess(session, str(found))
 
 
+def assume_role(access: AwsAccess, arn: str, external_id: str | None = None) -> AwsAccess:
+    """Return an access with the credentials of the role `arn`, assumed by those of `access` and renewed as they expire.
+
+    Raises `SourceError` where the role cannot be assumed.
+    """
+    import boto3.session
+    import botocore.session
+    from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
+
+    held = access.session._session
+    wanted = {"RoleSessionName": "lineal"} | ({} if external_id is None else {"ExternalId": external_id})
+    try:
+        fetcher = AssumeRoleCredentialFetcher(
+            client_creator=partial(held.create_client, region_name=access.region),
+            source_credentials=held.get_credentials(),
+            role_arn=arn,
+            extra_args=wanted,
+        )
+        own = botocore.session.Session(profile=held.profile)
+        own._credentials = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
+        own.set_config_variable("region", access.region)
+        own.get_credentials().get_frozen_credentials()
+    except Exception as error:
+        if not is_foreign(error):
+            raise
+        found = _translate(error, _ASSUME)
+        raise SourceError(f"the role {arn} cannot be assumed: {found.text}", fix=CREDENTIALS) from error
+    return AwsAccess(boto3.session.Session(botocore_session=own), access.region)
+
+
+def is_about_credentials(error: LinealError) -> bool:
+    """Return whether an error of this module says that with these credentials no call at all will be answered."""
+    return error.hint in {LOGIN, CREDENTIALS, PROFILES}
+
+
 def ask(client: Any, operation: str, **parameters: Any) -> dict[str, Any] | Refusal:
     """Return the answer of `operation` (as AWS spells it: ``DescribeModel``), or why there is none.
 
@@ -171,20 +219,33 @@ def download(client: Any, file: IO[bytes], **wanted: Any) -> Refusal | None:
     return None
 
 
-def pages(client: Any, operation: str, key: str, **parameters: Any) -> Iterator[list[dict[str, Any]] | Refusal]:
+def pages(
+    client: Any,
+    operation: str,
+    key: str,
+    *,
+    tokens: tuple[str, str] = ("NextToken", "NextToken"),
+    strict: bool = False,
+    **parameters: Any,
+) -> Iterator[list[dict[str, Any]] | Refusal]:
     """Yield the lists under `key` page by page, empty ones too; a `Refusal` is the last thing then.
 
-    Pages are followed by hand: some operations have no paginator, and AWS gives empty pages with a token.
+    Pages are followed by hand: some operations have no paginator, and AWS gives empty pages with a token. `tokens` are
+    the names under which it is asked for and given. If `strict`, an answer without the list is refused: it says nothing
+    of what there is.
     """
     token: str | None = None
     seen: set[str] = set()
     while True:
-        answer = ask(client, operation, **parameters, **({} if token is None else {"NextToken": token}))
+        answer = ask(client, operation, **parameters, **({} if token is None else {tokens[0]: token}))
         if isinstance(answer, Refusal):
             yield answer
             return
+        if strict and not isinstance(answer.get(key), list):
+            yield Refusal(FAILED, operation, f"the answer has no {key}")
+            return
         yield list(answer.get(key) or ())
-        token = answer.get("NextToken")
+        token = answer.get(tokens[1])
         if not token:
             return
         if token in seen:
@@ -226,6 +287,8 @@ def _translate(error: Exception, operation: str) -> Refusal:
     said = response.get("Error", {})
     code, text = str(said.get("Code") or ""), shown_text(str(said.get("Message") or "no reason is given"))
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if operation != _ASSUME == getattr(error, "operation_name", ""):  # renewing the credentials of a role
+        raise SourceError(f"the role cannot be assumed any more: {text}", fix=CREDENTIALS) from error
     if code in _EXPIRED:
         raise SourceError(f"{operation}: the credentials have expired ({code})", fix=LOGIN) from error
     if code in _BAD_CREDENTIALS:
@@ -236,7 +299,9 @@ def _translate(error: Exception, operation: str) -> Refusal:
         return Refusal(THROTTLED, operation, text)
     if code in _UNKNOWN:
         return Refusal(UNKNOWN, operation, text)
-    if code in _MISSING or (code == "ValidationException" and _MISSING_WORDS.search(text)):
+    if code in _MISSING or _MISSING_CODE.fullmatch(code):
+        return Refusal(MISSING, operation, text)
+    if code in {"ValidationException", "ValidationError"} and _MISSING_WORDS.search(text):
         return Refusal(MISSING, operation, text)
     if status == 403:
         return Refusal(DENIED, operation, text)

@@ -1,0 +1,128 @@
+"""Configuration of everything in one account and region that builds or serves models, several types at a time."""
+
+import queue
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from lineal.core.observation import Gap
+from lineal.errors import LinealError, SourceError
+from lineal.sources import (
+    items_autoscaling,
+    items_cloudformation,
+    items_cloudtrail,
+    items_codebuild,
+    items_codepipeline,
+    items_config,
+    items_ecr,
+    items_iam,
+    items_sagemaker,
+)
+from lineal.sources.aws_session import is_about_credentials
+from lineal.sources.items_reading import STRANGE, Asker, Kind, Lack, Seen, strange
+
+KINDS: Final[tuple[Kind, ...]] = (
+    *items_sagemaker.KINDS,
+    *items_codepipeline.KINDS,
+    *items_codebuild.KINDS,
+    *items_cloudformation.KINDS,
+    *items_ecr.KINDS,
+    *items_cloudtrail.KINDS,
+    *items_config.KINDS,
+    *items_autoscaling.KINDS,
+    *items_iam.KINDS,
+)
+"""What can be read, in the order in which it is."""
+TYPES: Final = tuple(name for kind in KINDS for name in kind.types)
+ENDING: Final = items_sagemaker.ENDING
+_AT_ONCE: Final = 4
+_WAITING: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """The end of the reading of one type, which `began` and `ended` then: whether all of it was seen."""
+
+    type: str
+    began: str
+    ended: str
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Broken:
+    error: BaseException
+
+
+def read_all(asker: Asker, kinds: Sequence[Kind] = KINDS) -> Iterator[Seen | Looked]:
+    """Yield what there is of `kinds`, mixed, and for each type a `Looked` after the last of it.
+
+    A service that cannot be reached is a `Lack` of its types. Raises `SourceError` when the credentials hold no more:
+    what was not looked at to its end has no `Looked` then.
+    """
+    found: queue.Queue[Seen | Looked | _Broken | None] = queue.Queue(_WAITING)
+    over = threading.Event()
+
+    def give(item: Seen | Looked | _Broken | None) -> None:
+        given = False
+        while not given and not over.is_set():
+            with suppress(queue.Full):
+                found.put(item, timeout=0.5)
+                given = True
+
+    def work(kind: Kind) -> None:
+        try:
+            for item in _read(asker, kind):
+                if over.is_set():
+                    return
+                give(item)
+        except BaseException as error:  # noqa: BLE001  # it is raised again where it can be seen
+            asker.stopped.set()
+            give(_Broken(error))
+        finally:
+            give(None)
+
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="kinds") as pool:
+        try:
+            for kind in kinds:
+                pool.submit(work, kind)
+            left = len(kinds)
+            while left:
+                item = found.get()
+                if item is None:
+                    left -= 1
+                elif isinstance(item, _Broken):
+                    raise item.error
+                else:
+                    yield item
+        finally:
+            over.set()
+            asker.stopped.set()
+
+
+def _read(asker: Asker, kind: Kind) -> Iterator[Seen | Looked]:
+    """Yield what there is of one kind; its types end with a `Looked` each."""
+    began = asker.clock()
+    lacking: set[str] = set()
+    try:
+        for item in kind.read(asker):
+            if isinstance(item, Lack) and not item.note:
+                lacking.add(item.type)
+            yield item
+    except SourceError as error:
+        if is_about_credentials(error) or asker.stopped.is_set():
+            raise
+        lacking.update(kind.types)
+        yield from (_unreachable(each, error) for each in kind.types)
+    except STRANGE as error:
+        lacking.update(kind.types)
+        yield from (strange(each, each, error) for each in kind.types)
+    ended = asker.clock()
+    yield from (Looked(each, began, ended, each not in lacking) for each in kind.types)
+
+
+def _unreachable(kind: str, error: LinealError) -> Lack:
+    return Lack(kind, Gap("aws.unreachable", f"it could not be read: {error.message}", kind))

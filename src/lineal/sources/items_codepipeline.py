@@ -1,0 +1,75 @@
+"""Configuration of CodePipeline: pipelines, with what their actions use."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from lineal.core.config_item import Relationship
+from lineal.sources.aws_session import Refusal
+from lineal.sources.items_reading import Asker, Body, Kind, Lack, Seen, guarded, pairs
+
+PIPELINE: Final = "AWS::CodePipeline::Pipeline"
+_SERVICE: Final = "codepipeline"
+_TOKENS: Final = ("nextToken", "nextToken")
+# What an action names in its configuration, by who provides it (CodePipeline, "Action structure reference").
+_USES: Final = (
+    ("CodeBuild", "ProjectName", "AWS::CodeBuild::Project", "builds"),
+    ("CloudFormation", "StackName", "AWS::CloudFormation::Stack", "deploys"),
+    ("CloudFormation", "RoleArn", "AWS::IAM::Role", "role"),
+    ("CodeCommit", "RepositoryName", "AWS::CodeCommit::Repository", "source"),
+    ("ECR", "RepositoryName", "AWS::ECR::Repository", "source"),
+    ("Lambda", "FunctionName", "AWS::Lambda::Function", "calls"),
+    ("S3", "S3Bucket", "AWS::S3::Bucket", "source"),
+    ("S3", "BucketName", "AWS::S3::Bucket", "deploys"),
+)
+
+
+def _read(asker: Asker) -> Iterator[Seen]:
+    lacks: list[Lack] = []
+
+    def listed() -> Iterator[str]:
+        for page in asker.pages(_SERVICE, "ListPipelines", "pipelines", tokens=_TOKENS):
+            if isinstance(page, Refusal):
+                lacks.append(Lack(PIPELINE, page.gap(PIPELINE)))
+                return
+            yield from (str(each["name"]) for each in page)
+
+    def make(name: str) -> Iterator[Seen]:
+        return guarded(PIPELINE, name, lambda: _describe(asker, name), "GetPipeline")
+
+    yield from asker.each(listed(), make)
+    yield from lacks
+
+
+def _describe(asker: Asker, name: str) -> Iterator[Seen]:
+    resource = asker.resource(PIPELINE, name)
+    answer = asker.need(_SERVICE, "GetPipeline", name=name)
+    metadata = answer.get("metadata") or {}
+    arn = str(metadata.get("pipelineArn") or resource.key)
+    tags = asker.need_list(_SERVICE, "ListTagsForResource", "tags", tokens=_TOKENS, resourceArn=arn)
+    yield asker.item(
+        resource,
+        {"pipeline": answer["pipeline"], "metadata": metadata},
+        tags=pairs(tags),
+        relationships=tuple(dict.fromkeys(_join(asker, answer["pipeline"]))),
+        created=metadata.get("created"),
+        modified=metadata.get("updated"),
+    )
+
+
+def _join(asker: Asker, pipeline: Body) -> Iterator[Relationship]:
+    yield from asker.join("role", "AWS::IAM::Role", pipeline.get("roleArn"))
+    stores = [pipeline.get("artifactStore"), *(pipeline.get("artifactStores") or {}).values()]
+    for store in (each for each in stores if each):
+        yield from asker.join("artifacts", "AWS::S3::Bucket", store.get("location"))
+        yield from asker.join("key", "AWS::KMS::Key", (store.get("encryptionKey") or {}).get("id"))
+    for stage in pipeline.get("stages") or ():
+        for action in stage.get("actions") or ():
+            yield from asker.join("role", "AWS::IAM::Role", action.get("roleArn"))
+            provider = (action.get("actionTypeId") or {}).get("provider")
+            given = action.get("configuration") or {}
+            for owner, member, kind, how in _USES:
+                if owner == provider:
+                    yield from asker.join(how, kind, given.get(member))
+
+
+KINDS: Final = (Kind((PIPELINE,), _read),)
