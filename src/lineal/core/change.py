@@ -26,13 +26,16 @@ class Edit:
     """One field that differs: `op` is ``add``, ``remove`` or ``replace`` (as RFC 6902 names them).
 
     `path` are the keys down to it; an element of a keyed list is named by its key (``ProductionVariants``,
-    ``AllTraffic``), of a set of values by its value, of any other list by its index as text.
+    ``AllTraffic``), of a set of values by its value, of any other list by its index as text. Where the order of a keyed
+    list counts, `at` is the index of an element that came (in the new list) or went (in the old one), and ``#order`` at
+    the end of a path stands for the order of the elements that stayed.
     """
 
     op: str
     path: Path
     old: Any = None
     new: Any = None
+    at: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
