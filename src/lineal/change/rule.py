@@ -1,0 +1,290 @@
+"""Rules as values: what a rule asks of a resource, and its answer, with what that rests on."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Protocol
+
+from lineal.change.rule_ops import ABSENCE, OPS, Answer
+from lineal.change.rule_paths import MISSING, Path, Unanswerable
+from lineal.core import canonical
+from lineal.core.digest import Digest
+from lineal.errors import BadInput
+
+_SHOWN: Final = 80
+_MOST_FACTS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Whether something `holds` (None: it cannot be said), the `facts` that decide it, and the paths they are at."""
+
+    holds: Answer
+    facts: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+
+
+class Check(Protocol):
+    """One thing that must hold of a resource's document."""
+
+    def judge(self, document: Mapping[str, Any]) -> Judged:
+        """Say whether it holds of `document`."""
+        ...
+
+
+def show(value: Any) -> str:
+    """Return a value as a person reads it, cut to a length."""
+    text = value if isinstance(value, str) and value else canonical.encode(_spelled(value)).decode()
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+
+
+def _spelled(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_spelled(each) for each in value]
+    if isinstance(value, dict):
+        return {str(key): _spelled(each) for key, each in value.items()}
+    return value if value is None or isinstance(value, bool | int | str) else str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What a value is compared with: a constant, a parameter of the rule, or another path of the document."""
+
+    constant: Any = None
+    parameter: str | None = None
+    path: Path | None = None
+
+    def read(self, document: Mapping[str, Any]) -> Any:
+        """Return the value, `MISSING` where there is none."""
+        if self.parameter is not None:
+            found = document["parameters"].get(self.parameter)
+            return MISSING if found is None else found
+        return self.constant if self.path is None else self.path.find(document)
+
+
+@dataclass(frozen=True, slots=True)
+class PathCheck:
+    """The value at the first of `paths` that is there, compared by `op` with `value`."""
+
+    paths: tuple[Path, ...]
+    op: str
+    value: Value
+    default: Any = MISSING
+
+    def judge(self, document: Mapping[str, Any]) -> Judged:
+        """Say whether it holds; a value that is missing answers only operators about absence."""
+        return self.judge_in(document, document, "")
+
+    def judge_in(self, scope: Any, document: Mapping[str, Any], prefix: str) -> Judged:
+        """Say whether it holds of what is in `scope`, a part of `document` that `prefix` names.
+
+        What compares with a parameter that has no value is not asked.
+        """
+        if self.value.parameter is not None and document["parameters"].get(self.value.parameter) is None:
+            return Judged(True)
+        try:
+            path, found = self._find(scope)
+        except Unanswerable as error:
+            return Judged(None, (str(error),))
+        name = prefix + path
+        if self.op in ABSENCE:
+            there = found is not MISSING and found is not None
+            return Judged(there is (self.op == "present"), (f"{name} is {_told(found)}",), (name,))
+        if found is MISSING:
+            found = self.default
+        if found is MISSING:
+            return Judged(None, (f"{name} is missing",), (name,))
+        wanted = self.value.read(document)
+        if wanted is MISSING:
+            return Judged(None, ("what it is compared with is missing",), (name,))
+        answer = OPS[self.op](found, wanted)
+        if answer is None:
+            return Judged(None, (f"{name} is {show(found)}, which `{self.op}` cannot compare",), (name,))
+        asked = "" if wanted is None and self.value.parameter is None else f" {show(wanted)}"
+        verb = self.op.replace("_", " ")
+        told = f"{name} is {show(found)}" + ("" if answer else f", not {verb}{asked}")
+        return Judged(answer, (told,), (name,))
+
+    def _find(self, scope: Any) -> tuple[str, Any]:
+        for path in self.paths:
+            found = path.find(scope)
+            if found is not MISSING:
+                return path.text, found
+        return self.paths[0].text, MISSING
+
+
+def _told(found: Any) -> str:
+    return "missing" if found is MISSING else "null" if found is None else show(found)
+
+
+@dataclass(frozen=True, slots=True)
+class EachCheck:
+    """Every element of the list at the first of `paths` that is there; those that `where` leaves out do not count.
+
+    A list that is missing says nothing unless it is `optional`; an empty one holds.
+    """
+
+    paths: tuple[Path, ...]
+    where: Path | None
+    checks: tuple[PathCheck, ...]
+    optional: bool = False
+
+    def judge(self, document: Mapping[str, Any]) -> Judged:
+        """Say whether the checks hold of every element."""
+        try:
+            name, found = next(
+                ((path.text, found) for path in self.paths if (found := path.find(document)) is not MISSING),
+                (self.paths[0].text, MISSING),
+            )
+            if found is MISSING and self.optional:
+                return Judged(True, (f"{name} is missing",), (name,))
+            if not isinstance(found, list | dict):
+                return Judged(None, (f"{name} is {_told(found)}, no list",), (name,))
+            elements = list(found.items()) if isinstance(found, dict) else list(enumerate(found))
+            chosen = [(at, each) for at, each in elements if self.where is None or truth(self.where.ask(each))]
+        except Unanswerable as error:
+            return Judged(None, (str(error),))
+        told = [check.judge_in(each, document, f"{name}[{at}].") for at, each in chosen for check in self.checks]
+        return every(told) if told else Judged(True, (f"{name} has no element that counts",), (name,))
+
+
+@dataclass(frozen=True, slots=True)
+class ExpressionCheck:
+    """A JMESPath expression that gives true or false."""
+
+    expression: Path
+
+    def judge(self, document: Mapping[str, Any]) -> Judged:
+        """Say what the expression says; null, and whatever is neither true nor false, is no answer."""
+        try:
+            found = self.expression.ask(document)
+        except Unanswerable as error:
+            return Judged(None, (str(error),))
+        told = f"{self.expression.text} gives {show(found)}"
+        return Judged(found if isinstance(found, bool) else None, (told,), (self.expression.text,))
+
+
+@dataclass(frozen=True, slots=True)
+class AnyCheck:
+    """At least one of `checks`."""
+
+    checks: tuple[Check, ...]
+
+    def judge(self, document: Mapping[str, Any]) -> Judged:
+        """Say whether one holds: yes if any does, no if none does, else it cannot be said."""
+        told = [check.judge(document) for check in self.checks]
+        for each in told:
+            if each.holds:
+                return each
+        return replace(_join(told), holds=None if any(each.holds is None for each in told) else False)
+
+
+@dataclass(frozen=True, slots=True)
+class AllCheck:
+    """Every one of `checks`."""
+
+    checks: tuple[Check, ...]
+
+    def judge(self, document: Mapping[str, Any]) -> Judged:
+        """Say whether all hold."""
+        return every([check.judge(document) for check in self.checks])
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionCheck:
+    """A condition in Python, for what no expression can say."""
+
+    function: Callable[[Mapping[str, Any]], Judged]
+
+    def judge(self, document: Mapping[str, Any]) -> Judged:
+        """Say what the function says."""
+        return self.function(document)
+
+
+def every(told: list[Judged]) -> Judged:
+    """Return what follows when all of `told` must hold: one that fails decides, then one that cannot be said."""
+    for decisive in (False, None):
+        chosen = [each for each in told if each.holds is decisive]
+        if chosen:
+            return replace(_join(chosen), holds=decisive)
+    return replace(_join(told), holds=True)
+
+
+def _join(told: list[Judged]) -> Judged:
+    facts = list(dict.fromkeys(fact for each in told for fact in each.facts))
+    more = len(facts) - _MOST_FACTS
+    shown = (*facts[:_MOST_FACTS], *((f"and {more} more",) if more > 0 else ()))
+    return Judged(None, shown, tuple(dict.fromkeys(path for each in told for path in each.paths))[:20])
+
+
+def truth(found: Any) -> bool:
+    """Return whether JMESPath takes a value for true: not null, false, or an empty text, list or object."""
+    return not (found is None or found is False or found == "" or found == [] or found == {})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """What a rule can be told: its `kind` (text, integer, boolean, list) and the `value` it has, None for none."""
+
+    kind: str
+    value: Any = None
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What is asked of every resource of some types (patterns, ``*`` and ``?`` as in a shell), one by one.
+
+    `needs` are paths without which nothing can be said; `when` says of which resources it is asked. `digest` is that
+    of the rule as written, with its parameters: conclusions by the same rule from the same item are the same.
+    """
+
+    id: str
+    description: str
+    resource_types: tuple[str, ...]
+    severity: str
+    message: str
+    checks: tuple[Check, ...]
+    needs: tuple[tuple[Path, ...], ...] = ()
+    when: Path | None = None
+    remedy: str = ""
+    tags: tuple[str, ...] = ()
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    source: str = ""
+    written: str = ""
+
+    @property
+    def digest(self) -> str:
+        """The digest of what the rule asks."""
+        values = {name: _spelled(each.value) for name, each in sorted(self.parameters.items())}
+        return str(Digest.of(canonical.encode({"written": self.written, "parameters": values})))
+
+
+def give_parameters(rule: str, held: Mapping[str, Parameter], given: Mapping[str, Any]) -> dict[str, Parameter]:
+    """Return the parameters that a `rule` has with the values `given`.
+
+    Raises `BadInput` for a parameter that it does not have, or a value that it cannot take.
+    """
+    found = dict(held)
+    for name, value in given.items():
+        if name not in found:
+            known = ", ".join(held) or "none"
+            raise BadInput(f"rule {rule} has no parameter {name!r} (it has: {known})")
+        found[name] = replace(found[name], value=read_parameter(rule, name, found[name].kind, value))
+    return found
+
+
+def read_parameter(rule: str, name: str, kind: str, value: Any) -> Any:
+    """Return the value of a parameter of some `kind`; AWS spells them all as text, lists with commas."""
+    if value is None or value == "":
+        return None
+    if kind == "text" and isinstance(value, str | int) and not isinstance(value, bool):
+        return str(value)
+    if kind == "boolean" and (isinstance(value, bool) or str(value).lower() in {"true", "false"}):
+        return str(value).lower() == "true"
+    if kind == "integer" and not isinstance(value, bool) and str(value).strip().lstrip("-").isdecimal():
+        return int(value)
+    if kind == "list" and isinstance(value, list):
+        return [str(each) for each in value]
+    if kind == "list" and isinstance(value, str | int):
+        return [each.strip() for each in str(value).split(",") if each.strip()]
+    raise BadInput(f"rule {rule}: parameter {name} takes a value of the kind {kind}, not {show(value)}")
