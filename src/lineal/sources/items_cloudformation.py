@@ -56,7 +56,10 @@ def _describe(asker: Asker, stack: Body) -> Iterator[Seen]:
         told = f"it is {state}: its configuration is taken once it has settled"
         yield Lack(STACK, Gap("aws.settling", told, resource.key), note=True)
         return
-    configuration = {"stack": without(stack, "Tags"), **_parts(asker, arn)}
+    answer = asker.need(_SERVICE, "GetTemplate", StackName=arn, TemplateStage="Original")
+    read = asker.clock()
+    template = read_template(answer.get("TemplateBody"))
+    configuration = {"stack": without(stack, "Tags"), "template": template, **_parts(asker, arn)}
     status = (
         _detect(asker, arn) if asker.wishes.drift else (stack.get("DriftInformation") or {}).get("StackDriftStatus")
     )
@@ -65,6 +68,7 @@ def _describe(asker: Asker, stack: Body) -> Iterator[Seen]:
     yield asker.item(
         resource,
         configuration,
+        time=read,
         tags=pairs(stack.get("Tags")),
         relationships=tuple(dict.fromkeys(_join(asker, stack, configuration["resources"]))),
         created=stack.get("CreationTime"),
@@ -76,8 +80,6 @@ def _describe(asker: Asker, stack: Body) -> Iterator[Seen]:
 def _parts(asker: Asker, arn: str) -> dict[str, Any]:
     """Return the members of a stack's configuration that have answers of their own."""
     found: dict[str, Any] = {}
-    answer = asker.need(_SERVICE, "GetTemplate", StackName=arn, TemplateStage="Original")
-    found["template"] = read_template(answer.get("TemplateBody"))
     policy = asker.need(_SERVICE, "GetStackPolicy", StackName=arn).get("StackPolicyBody")
     if policy:
         found["policy"] = parsed(policy)

@@ -30,6 +30,7 @@ def _describe(asker: Asker, trail: Body) -> Iterator[Seen]:
     arn = str(trail["TrailARN"])
     resource = asker.resource(TRAIL, arn)
     status = asker.need(_SERVICE, "GetTrailStatus", Name=arn)
+    read = asker.clock()
     chosen = asker.need(_SERVICE, "GetEventSelectors", TrailName=arn)
     labels = asker.need_list(_SERVICE, "ListTags", "ResourceTagList", ResourceIdList=[arn])
     configuration: dict[str, Any] = {
@@ -40,6 +41,7 @@ def _describe(asker: Asker, trail: Body) -> Iterator[Seen]:
     yield asker.item(
         resource,
         configuration,
+        time=read,
         tags=pairs([tag for each in labels for tag in each.get("TagsList") or ()]),
         relationships=tuple(dict.fromkeys(_join(asker, trail))),
         state="logging" if status["IsLogging"] else "stopped",

@@ -43,12 +43,14 @@ def _read(asker: Asker) -> Iterator[Seen]:
 def _describe(asker: Asker, name: str) -> Iterator[Seen]:
     resource = asker.resource(PIPELINE, name)
     answer = asker.need(_SERVICE, "GetPipeline", name=name)
+    read = asker.clock()
     metadata = answer.get("metadata") or {}
     arn = str(metadata.get("pipelineArn") or resource.key)
     tags = asker.need_list(_SERVICE, "ListTagsForResource", "tags", tokens=_TOKENS, resourceArn=arn)
     yield asker.item(
         resource,
         {"pipeline": answer["pipeline"], "metadata": metadata},
+        time=read,
         tags=pairs(tags),
         relationships=tuple(dict.fromkeys(_join(asker, answer["pipeline"]))),
         created=metadata.get("created"),

@@ -12,6 +12,8 @@ IMAGE: Final = "AWS::ECR::Image"
 _SERVICE: Final = "ecr"
 _TOKENS: Final = ("nextToken", "nextToken")
 _PAGE: Final = 1000
+# Few at a time: what a page says of a repository shall not be long ago when its images have been read.
+_REPOSITORIES: Final = 100
 # Documents of a repository that it may lack: the answer says then that they are not there.
 _DOCUMENTS: Final = (
     ("policy", "GetRepositoryPolicy", "policyText"),
@@ -23,7 +25,9 @@ def _read(asker: Asker) -> Iterator[Seen]:
     lacks: list[Lack] = []
 
     def listed() -> Iterator[Body]:
-        for page in asker.pages(_SERVICE, "DescribeRepositories", "repositories", tokens=_TOKENS, maxResults=_PAGE):
+        for page in asker.pages(
+            _SERVICE, "DescribeRepositories", "repositories", tokens=_TOKENS, maxResults=_REPOSITORIES
+        ):
             if isinstance(page, Refusal):
                 lacks.extend(Lack(kind, page.gap(kind)) for kind in (REPOSITORY, IMAGE))
                 return
@@ -45,7 +49,7 @@ def _repository(asker: Asker, repository: Body) -> Iterator[Seen]:
         for image in page:
             tags.update(dict.fromkeys(image.get("imageTags") or (), str(image.get("imageDigest"))))
             yield from guarded(IMAGE, image.get("imageDigest"), partial(_image, asker, repository, image))
-    yield from guarded(REPOSITORY, about, partial(_describe, asker, repository, tags))
+    yield from guarded(REPOSITORY, about, partial(_describe, asker, repository, tags, asker.clock()))
 
 
 def _pages(asker: Asker, name: str) -> Iterator[list[Any] | Refusal]:
@@ -53,7 +57,7 @@ def _pages(asker: Asker, name: str) -> Iterator[list[Any] | Refusal]:
     return asker.pages(_SERVICE, "DescribeImages", "imageDetails", tokens=_TOKENS, **wanted)
 
 
-def _describe(asker: Asker, repository: Body, tags: dict[str, str]) -> Iterator[Seen]:
+def _describe(asker: Asker, repository: Body, tags: dict[str, str], read: str) -> Iterator[Seen]:
     name = str(repository["repositoryName"])
     configuration: dict[str, Any] = {"repository": repository, "imageTags": tags}
     for word, operation, member in _DOCUMENTS:
@@ -66,6 +70,7 @@ def _describe(asker: Asker, repository: Body, tags: dict[str, str]) -> Iterator[
     yield asker.item(
         asker.resource(REPOSITORY, name),
         configuration,
+        time=read,
         tags=pairs(labels.get("tags")),
         created=repository.get("createdAt"),
     )

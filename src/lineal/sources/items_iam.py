@@ -22,6 +22,7 @@ def _read(asker: Asker) -> Iterator[Seen]:
 
 def _describe(asker: Asker, policies: "_Policies", name: str) -> Iterator[Seen]:
     role: Body = asker.need(_SERVICE, "GetRole", RoleName=name)["Role"]
+    read = asker.clock()
     attached = [policies.describe(each) for each in _list(asker, "ListAttachedRolePolicies", "AttachedPolicies", name)]
     inline = {
         str(each): asker.need(_SERVICE, "GetRolePolicy", RoleName=name, PolicyName=str(each))["PolicyDocument"]
@@ -31,6 +32,7 @@ def _describe(asker: Asker, policies: "_Policies", name: str) -> Iterator[Seen]:
     yield asker.item(
         asker.resource(ROLE, name),
         {"Role": without(role, "Tags", "RoleLastUsed"), "AttachedPolicies": attached, "InlinePolicies": inline},
+        time=read,
         tags=pairs(role.get("Tags")),
         relationships=tuple(dict.fromkeys(joined)),
         created=role.get("CreateDate"),

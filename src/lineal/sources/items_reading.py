@@ -173,8 +173,8 @@ class Asker:
             return found
         return make_resource(kind, self.account, self.region, name, partition=self.partition)
 
-    def item(self, resource: Resource, configuration: Body, **more: Any) -> ConfigItem:
-        """Return the item of a resource whose configuration has just been read; see `ConfigItem` for `more`.
+    def item(self, resource: Resource, configuration: Body, *, time: str = "", **more: Any) -> ConfigItem:
+        """Return the item of a resource whose configuration was read at `time` (now); see `ConfigItem` for `more`.
 
         Everything in it becomes canonical, without secrets.
         """
@@ -183,7 +183,12 @@ class Asker:
         for name in ("tags", "extra"):
             more[name] = plain(more.get(name) or {})
         return ConfigItem(
-            resource=resource, time=self.clock(), source=SOURCE, shape=SHAPE, configuration=plain(configuration), **more
+            resource=resource,
+            time=time or self.clock(),
+            source=SOURCE,
+            shape=SHAPE,
+            configuration=plain(configuration),
+            **more,
         )
 
     def join(self, how: str, kind: str, name: object) -> Iterator[Relationship]:

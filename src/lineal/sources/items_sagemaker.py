@@ -148,6 +148,7 @@ def _describe(entity: _Entity, asker: Asker, summary: Body) -> Iterator[Seen]:
     arn, name = str(summary[entity.listed.arn]), str(summary[entity.listed.identity])
     resource = asker.resource(entity.type, name)
     body = _settled(entity, asker, name)
+    read = asker.clock()
     state = str(body.get(entity.state) or "") if entity.state else ""
     if state in entity.moving:
         yield Present(resource)
@@ -162,6 +163,7 @@ def _describe(entity: _Entity, asker: Asker, summary: Body) -> Iterator[Seen]:
     yield asker.item(
         resource,
         configuration,
+        time=read,
         tags=tags,
         relationships=tuple(dict.fromkeys(entity.join(asker, configuration))) if entity.join else (),
         created=body.get("CreationTime"),
