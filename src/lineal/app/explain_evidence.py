@@ -1,0 +1,127 @@
+"""What explanation reads from the catalog: resources with their changes, and the events about each."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from lineal.app.session import Session
+from lineal.catalog.acts import Told, acts_on_stacks, acts_on_watched, items_of_type
+from lineal.change.history import list_changes
+from lineal.change.judge_evidence import Candidate, current
+from lineal.core.api_event import read_event
+from lineal.core.change import Change
+from lineal.core.config_item import ConfigItem
+from lineal.core.coverage import Look
+
+STACK: Final = "AWS::CloudFormation::Stack"
+_OWNED: Final = ("made", "resource", "contains", "owns")
+_STACK_TAGS: Final = ("aws:cloudformation:stack-id", "aws:cloudformation:stack-name")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One resource with its items, its changes, oldest first, and the events about it that succeeded."""
+
+    key: str
+    items: Sequence[ConfigItem]
+    changes: Sequence[Change]
+    events: Sequence[Candidate]
+    failed: int
+    looks: Sequence[Look]
+
+    @property
+    def first(self) -> str:
+        """When the resource was first seen."""
+        return min(each.time for each in self.items)
+
+    @property
+    def last(self) -> str:
+        """When somebody began to look at it last, and would have seen it."""
+        seen = [each.time for each in self.items] + [each.began for each in self.looks if each.complete]
+        return max(seen)
+
+    def configuration(self, change: Change) -> dict[str, Any] | None:
+        """Return the configuration in which a change ended, None where it is not at hand."""
+        seen = (each for each in self.items if each.time == change.until and each.status == "ok")
+        found = next((each for each in seen if each.digest() == change.after), None)
+        return None if found is None else found.configuration
+
+
+@dataclass(slots=True)
+class Looks:
+    """The looks on record, by what they looked at."""
+
+    given: Sequence[Look]
+    _held: dict[tuple[str, str, str], list[Look]] = field(default_factory=dict)
+    _found: dict[tuple[str, str, str], tuple[Look, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for each in self.given:
+            self._held.setdefault((each.account, each.region, each.type), []).append(each)
+
+    def at(self, account: str, region: str, kind: str) -> tuple[Look, ...]:
+        """Return the looks at a type in an account and region, those at all types too, in their order."""
+        place = (account, region, kind)
+        if place not in self._found:
+            places = [(account, where, name) for where in dict.fromkeys((region, "")) for name in (kind, "*")]
+            found = [each for named in places for each in self._held.get(named, ())]
+            self._found[place] = tuple(sorted(found, key=lambda each: (each.began, each.ended)))
+        return self._found[place]
+
+
+@dataclass(frozen=True, slots=True)
+class Stacks:
+    """Events about stacks, by account and region, and which stacks own a resource."""
+
+    events: dict[tuple[str, str], list[Candidate]]
+    owners: dict[str, frozenset[str]]
+
+
+def read_cases(session: Session, resources: Sequence[str] | None) -> Iterator[Case]:
+    """Yield every watched resource (or those of `resources`) in the order of keys."""
+    configuration = session.configuration
+    looks = Looks(configuration.looks())
+    if resources is None:
+        watched: Iterator[tuple[str, list[ConfigItem]]] = configuration.all_items()
+    else:
+        watched = iter(sorted(configuration.items(resources).items()))
+    acts = acts_on_watched(session.catalog_database, resources)
+    waiting = next(acts, None)
+    for key, items in watched:
+        told: list[Told] = []
+        while waiting is not None and waiting.resource <= key:
+            if waiting.resource == key:
+                told.append(waiting)
+            waiting = next(acts, None)
+        of = items[-1].resource
+        seen = looks.at(of.account, of.region, of.type)
+        yield Case(key, items, list_changes(items, seen), _read(told), len({e.id for e in told if e.failed}), seen)
+
+
+def read_stacks(session: Session) -> Stacks:
+    """Return what is on record about stacks."""
+    events: dict[tuple[str, str], list[Told]] = {}
+    for told in acts_on_stacks(session.catalog_database):
+        _, _, _, region, account, _ = told.resource.split(":", 5)
+        events.setdefault((account, region), []).append(told)
+    owners: dict[str, set[str]] = {}
+    for key, document in items_of_type(session.catalog_database, STACK):
+        for _, owned, name in json.loads(document).get("relationships", ()):
+            if name.startswith(_OWNED):
+                owners.setdefault(owned, set()).add(key)
+    return Stacks(
+        {place: _read(found) for place, found in events.items()},
+        {key: frozenset(found) for key, found in owners.items()},
+    )
+
+
+def _read(told: Sequence[Told]) -> list[Candidate]:
+    """Return the events that succeeded, each once, those that others amend left out, oldest first."""
+    found = {each.id: each for each in reversed(told) if not each.failed}
+    # A document stands in the catalog in canonical spelling: its digest is that of the text.
+    return current(
+        Candidate(read_event(json.loads(each.document)), "sha256:" + hashlib.sha256(each.document.encode()).hexdigest())
+        for each in found.values()
+    )

@@ -1,0 +1,129 @@
+"""Judging resource by resource: each change with the events in reach of it, then the events that explain none."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from lineal.app.explain_evidence import STACK, Case, Stacks
+from lineal.change.effects import LONGEST, may_change, shows_outcome
+from lineal.change.judge import judge_change
+from lineal.change.judge_chain import FOLLOWS
+from lineal.change.judge_events import Watched, judge_event
+from lineal.change.judge_evidence import Candidate, Evidence, begins
+from lineal.change.permission import Act, Approvals, Target, permit
+from lineal.change.watermark import Coverage, Trail, shift
+from lineal.core.change import PENDING, Change, Judgement, Path
+from lineal.core.resource import Resource
+
+Place = tuple[str, str]
+Spent = dict[tuple[str, Path], str]
+
+
+@dataclass(slots=True)
+class Work:
+    """What all changes are judged by, and what has been found so far.
+
+    `effective` are events that explain a change (by their identifiers, with that judgement), `used` approvals that
+    something on record used or was meant by, `watched` the resources with whatever trail they have.
+    """
+
+    now: str
+    settle: int
+    skew: int
+    trail: Trail
+    stacks: Stacks
+    approvals: Approvals
+    places: dict[Place, Coverage] = field(default_factory=dict)
+    watched: list[tuple[Resource, Coverage]] = field(default_factory=list)
+    effective: dict[str, Judgement] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+    _idle: dict[str, Judgement] = field(default_factory=dict)
+
+    def judge(self, case: Case) -> Iterator[tuple[Change, Judgement]]:
+        """Yield each change of a resource with what is concluded of it."""
+        of = case.items[-1].resource
+        coverage = self.trail.of(of.account, of.region, case.key)
+        self.places[of.account, of.region] = coverage
+        self.watched.append((of, coverage))
+        times = [each.event.time for each in case.events]
+        spent: Spent = {}
+        busy: list[tuple[str, str]] = []
+        for change in case.changes:
+            evidence = self._evidence(case, change, times, coverage, spent)
+            judgement = judge_change(change, evidence)
+            for each in judgement.fields:
+                if each.event:
+                    spent[each.event, each.path] = change.until
+            for event in judgement.events:
+                self.effective.setdefault(event, judgement)
+            self.used.update(judgement.approvals)
+            if judgement.verdict == PENDING or change.kind == "created":
+                busy.append((begins(change, evidence), change.until))
+            yield change, judgement
+        self._look_for_idle(case, coverage, busy)
+
+    def judge_events(self) -> Iterator[Judgement]:
+        """Yield what is concluded of the events that explain no change of any resource they are about."""
+        for event, judgement in self._idle.items():
+            if not self.effective.keys() & {event, *judgement.events}:
+                self.used.update(judgement.approvals)
+                yield judgement
+
+    def _evidence(self, case: Case, change: Change, times: Sequence[str], coverage: Coverage, spent: Spent) -> Evidence:
+        """Return what a change is judged by: of the events only those that can matter."""
+        reach = max(LONGEST, self.skew)
+        first = "" if change.since is None else shift(change.since, -self.skew - reach)
+        last = shift(change.until, self.skew)
+        near = case.events[bisect_left(times, first) : bisect_right(times, last)]
+        for key in [key for key, until in spent.items() if shift(until, reach + self.skew) < first]:
+            del spent[key]
+        place = (change.account, change.region)
+        moves = self.stacks.events.get(place, ()) if change.type != STACK else ()
+        shown = near and shows_outcome(change.type) and change.kind == "updated"
+        return Evidence(
+            events=near,
+            approvals=self.approvals.about(case.key, change.type, first or None, change.until),
+            coverage=coverage,
+            now=self.now,
+            skew=self.skew,
+            settle=self.settle,
+            stack_events=_between(moves, shift(first, -FOLLOWS) if first else "", last),
+            stacks=self.stacks.owners.get(case.key, frozenset()),
+            after=case.configuration(change) if shown else None,
+            spent=frozenset(spent) if near else frozenset(),
+        )
+
+    def _look_for_idle(self, case: Case, coverage: Coverage, busy: Sequence[tuple[str, str]]) -> None:
+        if not case.events:
+            return
+        of = case.items[-1].resource
+        watched = Watched(
+            resource=case.key, type=of.type, first=case.first, last=case.last, coverage=coverage, now=self.now,
+            skew=self.skew, settle=self.settle,
+        )  # fmt: skip
+        for candidate in case.events:
+            event = candidate.event
+            self._meet(candidate, of)
+            root = event.amends or event.id
+            if event.id in self.effective or root in self._idle or not may_change(event, of.type, case.key):
+                continue
+            if any(began < event.time <= until for began, until in busy):
+                continue  # it is part of how the resource came to be, or not known yet
+            about = self.approvals.about(case.key, of.type, event.time, event.time)
+            judgement = judge_event(candidate, watched, about)
+            if judgement is not None:
+                self._idle[root] = judgement
+
+    def _meet(self, candidate: Candidate, of: Resource) -> None:
+        """Take note of the approvals that meant this event, though they may not have allowed it."""
+        event = candidate.event
+        for approval in self.approvals.about(of.key, of.type, event.time, event.time):
+            if not approval.fields and permit(approval, Act(event), Target(of.key, of.type, None)).met:
+                self.used.add(approval.id)
+
+
+def _between(events: Sequence[Candidate], first: str, last: str) -> Sequence[Candidate]:
+    if not events:
+        return ()
+    began = bisect_left(events, first, key=lambda each: each.event.time)
+    return events[began : bisect_right(events, last, key=lambda each: each.event.time)]

@@ -1,0 +1,90 @@
+"""Asking the catalog who did something to what is watched: mutating API events by resource, in one pass over both.
+
+Watched is what has configuration items. A trail may hold many times more events than are about such resources, so their
+documents are read only for those that are.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from lineal.catalog import tables
+from lineal.catalog.graph import NOW, Moment
+from lineal.ledger.database import Database, chunks
+
+# Keys of stacks, in each partition: the first and the one after the last.
+_STACKS: Final = tuple(
+    (f"arn:{partition}:cloudformation:", f"arn:{partition}:cloudformation;")
+    for partition in ("aws", "aws-cn", "aws-us-gov")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One event about one resource, as its `document` has it (canonical JSON); `failed` ones have none."""
+
+    resource: str
+    id: str
+    failed: bool
+    document: str
+
+
+def acts_on_watched(database: Database, resources: Sequence[str] | None = None, moment: Moment = NOW) -> Iterator[Told]:
+    """Yield every mutating event about a watched resource, resource by resource in the order of keys, oldest first.
+
+    `resources` (keys) narrow it down. Of an event that is about several, one for each; of one that is on record twice,
+    both.
+    """
+    if resources is None:
+        watched = sa.exists().where(tables.config.c.resource == tables.api_target.c.resource)
+        yield from _stream(database, _acts(moment).where(watched))
+        return
+    for part in chunks(sorted(set(resources))):
+        yield from _stream(database, _acts(moment).where(tables.api_target.c.resource.in_(part)))
+
+
+def acts_on_stacks(database: Database, moment: Moment = NOW) -> Iterator[Told]:
+    """Yield every mutating event about a stack of CloudFormation, whether it is watched or not."""
+    target = tables.api_target.c.resource
+    for first, last in _STACKS:
+        yield from _stream(database, _acts(moment).where(target >= first, target < last))
+
+
+def items_of_type(database: Database, kind: str, moment: Moment = NOW) -> Iterator[tuple[str, str]]:
+    """Yield the key of each resource of a type with the document of each of its items, in no order."""
+    table = tables.config.c
+    query = sa.select(table.resource, table.document).where(
+        table.type == kind, table.time <= moment.time, table.taken <= moment.known
+    )
+    with database.reading() as connection:
+        for row in connection.execution_options(yield_per=1000).execute(query):
+            yield row.resource, row.document
+
+
+def watched_resources(database: Database, moment: Moment = NOW) -> int:
+    """Return how many resources have configuration items."""
+    table = tables.config.c
+    query = sa.select(sa.func.count(sa.distinct(table.resource))).where(
+        table.time <= moment.time, table.taken <= moment.known
+    )
+    with database.reading() as connection:
+        return int(connection.execute(query).scalar_one())
+
+
+def _acts(moment: Moment) -> sa.Select[Any]:
+    api, target = tables.api.c, tables.api_target.c
+    document = sa.case((api.failed, ""), else_=api.document).label("document")
+    return (
+        sa.select(target.resource, api.id, api.failed, document)
+        .where(target.time <= moment.time, api.idx == target.idx, api.n == target.n)
+        .where(~api.read_only, api.taken <= moment.known)
+        .order_by(target.resource, target.time, target.idx, target.n)
+    )
+
+
+def _stream(database: Database, query: sa.Select[Any]) -> Iterator[Told]:
+    with database.reading() as connection:
+        for row in connection.execution_options(yield_per=1000).execute(query):
+            yield Told(row.resource, row.id, row.failed, row.document)

@@ -1,0 +1,270 @@
+"""Which event made a field what it is: by what the call asked for, else by what the operation is known to do."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from enum import IntEnum
+from typing import Any, Final
+from urllib.parse import unquote
+
+from lineal.change.difference import ORDER
+from lineal.change.effects import Effect, effect_of, fits, patterns_of, roots_of, updates_whole
+from lineal.core.api_event import ApiEvent
+from lineal.core.change import Change, Edit, Path
+from lineal.core.redaction import MARK
+
+# The members by which elements of lists are known, in requests of AWS and in manifests of Kubernetes.
+_NAMES: Final = (
+    "name", "variantName", "key", "parameterName", "parameterKey", "outputKey", "sid", "policyName", "policyArn",
+    "logicalResourceId", "sourceIdentifier", "artifactIdentifier", "containerHostname", "instanceType", "type", "id",
+)  # fmt: skip
+_HIDDEN: Final = ("HIDDEN_DUE_TO_SECURITY_REASONS", "***", MARK)
+_SIGNS: Final = ("{", "[", "%7B", "%5B")
+# Members that say which resource is meant: calls with nothing else in their parameters say nothing of its fields.
+_IDENTITY: Final = ("name", "arn", "id", "identifier", "token", "requestid")
+
+
+class Relation(IntEnum):
+    """What a call has to do with the new value of a field."""
+
+    NONE = 0
+    """Nothing that is known."""
+    TOUCHES = 1
+    """It can have changed it."""
+    CONTRADICTS = 2
+    """It asked for another value."""
+    SETS = 3
+    """It asked for exactly that."""
+
+
+class _Unsaid:
+    """What a request does not name; `within` says that it names what the field stands in."""
+
+    def __init__(self, *, within: bool) -> None:
+        self.within = within
+
+
+_ABSENT: Final = _Unsaid(within=False)
+_OMITTED: Final = _Unsaid(within=True)
+
+
+def relate(event: ApiEvent, change: Change, edit: Edit, after: Mapping[str, Any] | None = None) -> Relation:
+    """Return what `event` has to do with `edit`, a field of the changed resource.
+
+    `after` is the configuration that was seen then; a call whose outcome it denies has touched nothing.
+    """
+    effect = effect_of(event.service, event.name)
+    asked = parameters_of(event)
+    for path in _spellings(change.type, edit.path, effect):
+        found = _relate_value(asked, path, edit, effect)
+        if found is not Relation.NONE:
+            return found
+    if edit.op == "remove" and effect.adds:
+        return Relation.NONE
+    return Relation.TOUCHES if _touches(event, change, edit.path, effect, asked, after) else Relation.NONE
+
+
+def parameters_of(event: ApiEvent) -> dict[str, Any]:
+    """Return what a call asked for: its parameters, or the object that it sent to Kubernetes."""
+    found = event.parameters
+    if not found:
+        sent = event.record.get("requestObject")
+        return sent if isinstance(sent, dict) else {}
+    return found
+
+
+def holds(effect: Effect, asked: Mapping[str, Any], after: Mapping[str, Any] | None) -> bool:
+    """Return whether what was seen afterwards agrees with what was asked for, in the fields that must show it."""
+    for name, dotted in effect.holds.items() if after is not None else ():
+        wanted, seen = asked.get(name), _walk(after, tuple(dotted.split(".")))
+        if wanted is not None and not isinstance(seen, _Unsaid) and not agrees(wanted, seen):
+            return False
+    return True
+
+
+def agrees(asked: Any, seen: Any) -> bool:
+    """Return whether a value of a request is the one that was seen; texts that hold documents are compared as such.
+
+    Numbers may be text, as may true and false; names of keys may differ in case, and the service may add to an object
+    what was not asked for. Of an ARN and a name alone, the name decides.
+    """
+    if isinstance(asked, Mapping) and isinstance(seen, Mapping):
+        held = {key.lower(): value for key, value in seen.items()}
+        return all(agrees(value, held[key.lower()]) for key, value in asked.items() if key.lower() in held)
+    if isinstance(asked, list) and isinstance(seen, list):
+        return _agree_lists(asked, seen)
+    if isinstance(asked, str) and isinstance(seen, Mapping | list):
+        document = _document(asked)
+        return document is not None and agrees(document, seen)
+    if isinstance(seen, str) and isinstance(asked, Mapping | list):
+        document = _document(seen)
+        return document is not None and agrees(asked, document)
+    return _agree_scalars(asked, seen)
+
+
+def is_hidden(value: Any) -> bool:
+    """Return whether a value of a request stands for one that the record does not show."""
+    return isinstance(value, str) and (value in _HIDDEN or value.startswith("HIDDEN_"))
+
+
+def _relate_value(asked: Mapping[str, Any], path: Path, edit: Edit, effect: Effect) -> Relation:
+    for holder, name in effect.removes.items():
+        prefix = tuple(holder.split("."))
+        if path[: len(prefix)] == prefix and len(path) > len(prefix) and path[len(prefix)] in _texts(asked.get(name)):
+            return Relation.SETS if edit.op == "remove" else Relation.CONTRADICTS
+    if path[-1:] == (ORDER,):
+        return Relation.TOUCHES if isinstance(_walk(asked, path[:-1]), list) else Relation.NONE
+    found = _walk(asked, path)
+    if isinstance(found, _Unsaid):
+        return Relation.SETS if found.within and edit.op == "remove" and not effect.adds else Relation.NONE
+    if is_hidden(found):
+        return Relation.TOUCHES
+    if edit.op == "remove":
+        return Relation.SETS if found in (None, "", [], {}) else Relation.CONTRADICTS
+    return Relation.SETS if agrees(found, edit.new) else Relation.CONTRADICTS
+
+
+def _touches(
+    event: ApiEvent,
+    change: Change,
+    path: Path,
+    effect: Effect,
+    asked: Mapping[str, Any],
+    after: Mapping[str, Any] | None,
+) -> bool:
+    patterns = patterns_of(effect, change.type)
+    if patterns and holds(effect, asked, after):
+        for name, held in effect.sets.items():
+            prefix = tuple(held.split("."))
+            if path[: len(prefix)] != prefix or not isinstance(asked.get(name), Mapping | list):
+                continue
+            # It names the elements that it changes: is this one of them?
+            if isinstance(_walk(asked[name], path[len(prefix) : len(prefix) + 1]), _Unsaid):
+                return False
+        return any(fits(pattern, path, asked) for pattern in patterns)
+    if patterns or not updates_whole(event, change.type, change.resource):
+        return False
+    # An Update or Put of this very type whose record shows nothing but whom it is about: it can have changed anything.
+    return all(name.lower().endswith(_IDENTITY) for name in asked)
+
+
+def _spellings(kind: str, path: Path, effect: Effect) -> Iterable[Path]:
+    """Yield the path of a field as requests may spell it."""
+    yield path
+    for asked, held in effect.sets.items():
+        prefix = tuple(held.split("."))
+        if path[: len(prefix)] == prefix:
+            yield (*asked.split("."), *path[len(prefix) :])
+    if path and path[0] in roots_of(kind):
+        yield path[1:]
+
+
+def _walk(value: Any, path: Path) -> Any:
+    """Return what stands at `path` in a request, or what is said of its absence."""
+    for depth, key in enumerate(path):
+        if isinstance(value, str) and value.startswith(_SIGNS):
+            value = _document(value)
+        found = _member(value, key)
+        if isinstance(found, _Unsaid):
+            # Omitted only where the request names what the last key stands in.
+            return _OMITTED if depth and depth == len(path) - 1 and isinstance(value, Mapping | list) else _ABSENT
+        value = found
+    return _value_of_pair(value)
+
+
+def _member(value: Any, key: str) -> Any:
+    if isinstance(value, Mapping):
+        for spelled in (key[:1].lower() + key[1:], key):
+            if spelled in value:
+                return value[spelled]
+        return next((held for name, held in value.items() if name.lower() == key.lower()), _ABSENT)
+    if isinstance(value, list):
+        for element in value:
+            if isinstance(element, Mapping):
+                if any(_is_named(element, name, key) for name in _NAMES):
+                    return element
+            elif not isinstance(element, list) and _text(element) == key:
+                return element
+        if key.isdecimal() and int(key) < len(value) and not any(_has_name(each) for each in value):
+            return value[int(key)]
+    return _ABSENT
+
+
+def _is_named(element: Mapping[str, Any], name: str, key: str) -> bool:
+    return element.get(name) == key or element.get(name[:1].upper() + name[1:]) == key
+
+
+def _has_name(element: Any) -> bool:
+    return isinstance(element, Mapping) and any(
+        isinstance(element.get(each), str) or isinstance(element.get(each[:1].upper() + each[1:]), str)
+        for each in _NAMES
+    )
+
+
+def _value_of_pair(value: Any) -> Any:
+    """Return the value of a pair such as ``{"key": …, "value": …}``, anything else as it is."""
+    if isinstance(value, Mapping) and len(value) == 2:
+        held = {name.lower(): each for name, each in value.items()}
+        if "value" in held and ("key" in held or "name" in held):
+            return held["value"]
+    return value
+
+
+def _texts(value: Any) -> Sequence[str]:
+    return value if isinstance(value, list) else ()
+
+
+def _agree_lists(asked: list[Any], seen: list[Any]) -> bool:
+    if len(asked) != len(seen):
+        return False
+    if all(agrees(one, other) for one, other in zip(asked, seen, strict=True)):
+        return True
+    left = list(seen)
+    for one in asked:
+        at = next((n for n, other in enumerate(left) if agrees(one, other)), None)
+        if at is None:
+            return False
+        del left[at]
+    return True
+
+
+def _agree_scalars(asked: Any, seen: Any) -> bool:
+    if asked == seen and isinstance(asked, bool) == isinstance(seen, bool):
+        return True
+    a, b = _text(asked), _text(seen)
+    if a == b:
+        return True
+    one, other = _number(a), _number(b)
+    if one is not None and other is not None:
+        return one == other
+    if a.startswith("arn:") != b.startswith("arn:") and a and b:
+        arn, name = (a, b) if a.startswith("arn:") else (b, a)
+        return arn.endswith(("/" + name, ":" + name))
+    return False
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = "" if value is None else str(value)
+    return text.lower() if text in {"True", "False", "TRUE", "FALSE"} else text
+
+
+def _number(text: str) -> Decimal | None:
+    if not text or len(text) > 40 or not text.isascii() or not (text[0].isdigit() or text[0] in "+-."):
+        return None
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return None
+
+
+def _document(text: str) -> Any:
+    """Return the JSON document in a text, plain or escaped as in URLs (policies of IAM); None where there is none."""
+    for spelled in (text, unquote(text)):
+        if spelled.lstrip().startswith(("{", "[")):
+            try:
+                return json.loads(spelled)
+            except (ValueError, RecursionError):
+                continue
+    return None

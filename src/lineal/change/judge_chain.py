@@ -1,0 +1,46 @@
+"""Who stands behind a call that CloudFormation made: whoever changed the stack that owns the resource."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from lineal.change.effects import service_word
+from lineal.change.judge_evidence import Candidate, current
+from lineal.change.permission import Act
+from lineal.change.watermark import shift
+from lineal.core.api_event import ApiEvent
+
+_SERVICE: Final = "cloudformation"
+_STACK: Final = ":cloudformation:"
+# What sets a stack in motion, and for how long its calls may follow ("Updating stacks", CloudFormation user guide).
+_MOVES: Final = frozenset(
+    {"CreateStack", "UpdateStack", "ExecuteChangeSet", "DeleteStack", "RollbackStack", "ContinueUpdateRollback"}
+)
+FOLLOWS: Final = 3 * 3600
+
+
+def is_by_cloudformation(event: ApiEvent) -> bool:
+    """Return whether CloudFormation made the call for somebody."""
+    if service_word(event.service) == _SERVICE:
+        return False
+    said = (event.via, event.record.get("sourceIPAddress"), event.record.get("userAgent"))
+    return any(isinstance(each, str) and each.startswith(f"{_SERVICE}.amazonaws.com") for each in said)
+
+
+def act_of(event: ApiEvent, stack_events: Sequence[Candidate], stacks: frozenset[str]) -> Act:
+    """Return `event` with the event of the stack behind it, if CloudFormation made it and that is on record.
+
+    Of the stacks that own the resource the last move before the call; where no owner is known, the last move of any
+    stack by the same session.
+    """
+    if not is_by_cloudformation(event):
+        return Act(event)
+    earliest = shift(event.time, -FOLLOWS)
+    for each in reversed(current(stack_events)):
+        move = each.event
+        if not earliest < move.time <= event.time or move.name not in _MOVES or move.error:
+            continue
+        owned = bool(stacks.intersection(move.targets))
+        same = (move.principal, move.session) == (event.principal, event.session)
+        if owned or (not stacks and same):
+            return Act(event, move)
+    return Act(event)

@@ -1,0 +1,219 @@
+"""Whether an approval allows an act: who did it, when, to which fields of what, by which call, and who allowed it."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Final
+
+from lineal.change.effects import service_word
+from lineal.change.watermark import shift
+from lineal.core.api_event import ApiEvent
+from lineal.core.change import ChangeApproval, Path
+from lineal.core.resource import read_arn
+
+# Approvals whose window ended or began so near to an act are told of, though they do not allow it.
+NEAR: Final = 7 * 86400
+_BEHIND: Final = re.compile(r"(.+) \((.+)\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """A call, and the one that made a service do it (an update of the stack that owns the resource), if there is one.
+
+    Whoever made the first call of the two has done it.
+    """
+
+    event: ApiEvent
+    behind: ApiEvent | None = None
+
+    @property
+    def first(self) -> ApiEvent:
+        """The call that somebody made."""
+        return self.behind or self.event
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """The identifiers of the events."""
+        return (self.event.id,) if self.behind is None else (self.behind.id, self.event.id)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Everything that whoever did it is called: principal, its last word, session, and both together."""
+        principal, session = self.first.principal, self.first.session
+        short = re.split(r"[/:]", principal)[-1]
+        both = (f"{principal}/{session}", f"{short}/{session}") if session else ()
+        behind = _BEHIND.fullmatch(session)  # a session that also says who is behind it: "deploy-7 (ana@bank.example)"
+        parts = behind.groups() if behind is not None else ()
+        return tuple(dict.fromkeys(each for each in (principal, short, session, *both, *parts) if each))
+
+    def describe(self) -> str:
+        """Return who did it, for people: the principal, and what its session calls itself."""
+        principal, session = self.first.principal or "somebody unnamed", self.first.session
+        return f"{principal} ({session})" if session and session != principal else principal
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What an act was done to: a resource by its key, its type, and the path of one of its fields (None: whichever)."""
+
+    key: str
+    type: str
+    path: Path | None = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Whether an approval allows an act; `note` says what is odd about it, or why it does not although it is about it.
+
+    `met` says that the act is the one that was meant, allowed or not: in the window, by whoever was to do it.
+    """
+
+    allowed: bool
+    note: str = ""
+    met: bool = False
+
+
+_NOT: Final = Answer(False)
+
+
+def permit(approval: ChangeApproval, act: Act, target: Target) -> Answer:
+    """Return whether `approval` allows `act` on `target`.
+
+    Everything that the approval names must fit: resource or type, field (and what is below it), call, principal. The
+    act must lie in its window, its ends included, and after the decision unless it is `retroactive`. Four eyes: who
+    approved must be neither who asked nor who acted.
+    """
+    if not is_about(approval, target.key, target.type) or not _fits_call(approval, act):
+        return _NOT
+    if not _fits_field(approval, target.path) or not _fits_any(approval.principals, act.names):
+        return _NOT
+    name, moment = approval.ticket or approval.id, act.first.time
+    if moment > approval.not_after:
+        return Answer(False, f"{name} had ended at {approval.not_after}")
+    if moment < approval.not_before:
+        return Answer(False, f"{name} began only at {approval.not_before}")
+    approver = person(approval.approver)
+    if approval.requester and approver == person(approval.requester):
+        return Answer(False, f"{name} was approved by {approval.approver}, who asked for it", met=True)
+    if approver in {person(each) for each in act.names}:
+        return Answer(False, f"{name} was approved by {approval.approver}, who did it: four eyes", met=True)
+    if approval.decided > moment:
+        if not approval.retroactive:
+            return Answer(False, f"{name} was decided only at {approval.decided}, after the act", met=True)
+        return Answer(True, f"{name}: approved after the fact, at {approval.decided}", met=True)
+    return Answer(True, met=True)
+
+
+def find_permission(
+    approvals: Sequence[ChangeApproval], act: Act, targets: Sequence[Target]
+) -> tuple[ChangeApproval | None, tuple[str, ...]]:
+    """Return the first of `approvals` that allows `act` on one of `targets`, None if none does, and what to note.
+
+    Where one allows it, that is what is odd about it; else why those that are about it do not.
+    """
+    refusals: list[str] = []
+    for approval in approvals:
+        answers = [permit(approval, act, target) for target in targets]
+        allowed = next((each for each in answers if each.allowed), None)
+        if allowed is not None:
+            return approval, (allowed.note,) if allowed.note else ()
+        refusals += [each.note for each in answers if each.note]
+    return None, tuple(dict.fromkeys(refusals))
+
+
+def is_about(approval: ChangeApproval, key: str, kind: str) -> bool:
+    """Return whether an approval is about a resource, by its resources and types."""
+    return _fits_any(approval.types, (kind,)) and _fits_any(approval.resources, names_of(key, kind))
+
+
+@lru_cache(maxsize=65536)
+def names_of(key: str, kind: str) -> tuple[str, ...]:
+    """Return what a pattern may call a resource: its key, its name, its type and name."""
+    found = read_arn(key)
+    name = found.name if found is not None else key.removeprefix(f"{kind}/").split("/", 2)[-1]
+    return (key, name, f"{kind}/{name}")
+
+
+def person(name: str) -> str:
+    """Return the spelling of a name that all spellings of it have: without case, width and outer blanks."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
+def _fits_call(approval: ChangeApproval, act: Act) -> bool:
+    names = [name for each in (act.event, act.behind) if each is not None for name in _calls(each)]
+    return _fits_any(approval.actions, names)
+
+
+def _calls(event: ApiEvent) -> tuple[str, ...]:
+    return event.name, f"{service_word(event.service)}:{event.name}", f"{event.service}:{event.name}"
+
+
+def _fits_field(approval: ChangeApproval, path: Path | None) -> bool:
+    if not approval.fields or path is None:
+        return True
+    dotted = [".".join(path[:end]) for end in range(len(path), 0, -1)] or [""]
+    return _fits_any(approval.fields, dotted)
+
+
+def _fits_any(patterns: Sequence[str], names: Sequence[str]) -> bool:
+    return not patterns or any(_compiled(pattern).fullmatch(name) is not None for pattern in patterns for name in names)
+
+
+@lru_cache(maxsize=65536)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """Return a pattern as a regular expression: ``*`` is any text, ``?`` any one character, all else itself."""
+    words = {"*": ".*", "?": "."}
+    return re.compile("".join(words.get(each) or re.escape(each) for each in pattern), re.DOTALL)
+
+
+@dataclass(slots=True)
+class Approvals:
+    """All approvals on record, found by what they are about and when."""
+
+    given: Sequence[ChangeApproval]
+    _exact: dict[str, list[ChangeApproval]] = field(default_factory=dict)
+    _by_day: dict[str, list[ChangeApproval]] = field(default_factory=dict)
+    _long: list[ChangeApproval] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for each in sorted(self.given, key=lambda each: (each.decided, each.id)):
+            if each.resources and not any("*" in name or "?" in name for name in each.resources):
+                for name in each.resources:
+                    self._exact.setdefault(name, []).append(each)
+            elif shift(each.not_before, 60 * 86400) < each.not_after:
+                self._long.append(each)
+            else:
+                for day in _days(shift(each.not_before, -NEAR), shift(each.not_after, NEAR)):
+                    self._by_day.setdefault(day, []).append(each)
+
+    def about(self, key: str, kind: str, since: str | None, until: str) -> tuple[ChangeApproval, ...]:
+        """Return the approvals about a resource whose window, or `NEAR` of it, meets a time, oldest decision first."""
+        if not self.given:
+            return ()
+        began = since or ""
+        found = [each for name in names_of(key, kind) for each in self._exact.get(name, ())]
+        found += [each for each in self._long if is_about(each, key, kind)]
+        if self._by_day:
+            days = _days(began, until) if began and shift(began, 60 * 86400) > until else self._by_day
+            found += [each for day in days for each in self._by_day.get(day, ()) if is_about(each, key, kind)]
+        near = {
+            each.id: each
+            for each in found
+            if shift(each.not_before, -NEAR) <= until
+            and shift(each.not_after, NEAR) >= began
+            and is_about(each, key, kind)
+        }
+        return tuple(sorted(near.values(), key=lambda each: (each.decided, each.id)))
+
+
+def _days(since: str, until: str) -> list[str]:
+    days, at = [], since
+    while at[:10] <= until[:10]:
+        days.append(at[:10])
+        following = shift(at, 86400)
+        if following <= at:
+            break
+        at = following
+    return days

@@ -1,0 +1,164 @@
+"""How far a trail is known, and where it is not: without it, the absence of an event proves nothing."""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from lineal.core import timestamp
+from lineal.core.coverage import TrailSpan
+
+Interval = tuple[str, str]
+# Where events of global services (IAM) are delivered, by partition (CloudTrail user guide, "Global service events").
+_GLOBAL: Final = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
+_ANYWHERE: Final = ("", "*")
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """A span of which the trail does not say everything, and `why` as far as it is known ('' where nobody looked)."""
+
+    since: str
+    until: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What is known of the trail of one account and region.
+
+    `covered` are the spans, apart and in order, their ends excluded, of which every event is on record; `missing` the
+    spans that are known to be holes. `watermark` is where the last span ends, '' where no trail was ever collected.
+    `proven` are the spans that a digest chain or the service itself vouches for.
+    """
+
+    covered: tuple[Interval, ...] = ()
+    missing: tuple[Hole, ...] = ()
+    proven: tuple[Interval, ...] = ()
+    watermark: str = ""
+
+    def reaches(self, moment: str) -> bool:
+        """Return whether the trail is known, as covered or as missing, beyond `moment`."""
+        return self.watermark > moment
+
+    def covers(self, since: str, until: str) -> bool:
+        """Return whether every event after `since` and up to `until` (included) is on record."""
+        return _covers(self.covered, since, until)
+
+    def proves(self, since: str, until: str) -> bool:
+        """Return whether somebody else vouches for that, not just the files that were there to read."""
+        return _covers(self.proven, since, until)
+
+    def holes(self, since: str, until: str) -> tuple[Hole, ...]:
+        """Return what is not covered after `since` and up to `until`, in order."""
+        found: list[Hole] = []
+        at, end = since, timestamp.next_after(until)
+        for began, ended in (*self.covered, (end, end)):
+            if ended < at:
+                continue
+            if began > at:
+                found.append(Hole(at, min(began, end), self._why(at, min(began, end))))
+            at = max(at, ended)
+            if at >= end:
+                break
+        return tuple(found)
+
+    def clip(self, since: str, until: str) -> tuple[Interval, ...]:
+        """Return the covered spans cut to the interval: what a judgement of it rests on."""
+        end = timestamp.next_after(until)
+        return tuple(
+            (max(began, since), min(ended, end)) for began, ended in self.covered if began < end and ended > since
+        )
+
+    def _why(self, since: str, until: str) -> str:
+        return ", ".join(
+            sorted({each.why for each in self.missing if each.since < until and each.until > since} - {""})
+        )
+
+
+@dataclass(slots=True)
+class Trail:
+    """The spans of all trails on record, asked by where a resource is."""
+
+    spans: Sequence[TrailSpan]
+    _held: dict[tuple[str, str, str], Coverage] = field(default_factory=dict)
+
+    def of(self, account: str, region: str, key: str = "") -> Coverage:
+        """Return what is known of the trail of an account and region.
+
+        Of resources without a region, the events are delivered where the partition of their `key` (an ARN) has its
+        global services. Spans without a region (or ``*``) are of all regions.
+        """
+        partition = key.split(":", 2)[1] if key.startswith("arn:") else ""
+        place = (account, region or _GLOBAL.get(partition, ""), partition)
+        found = self._held.get(place)
+        if found is None:
+            regions = (place[1], *_ANYWHERE)
+            found = read_coverage(each for each in self.spans if each.account == account and each.region in regions)
+            self._held[place] = found
+        return found
+
+
+def read_coverage(spans: Iterable[TrailSpan]) -> Coverage:
+    """Return what `spans`, all of one account and region and in any order, say together.
+
+    Where one says that events are missing, another that is there does not change that, unless the service itself was
+    asked for its events (proof ``api``): that is another record of the same calls.
+    """
+    given = list(spans)
+    asked = _merge((each.since, each.until) for each in given if not each.missing and each.proof == "api")
+    missing = [
+        Hole(began, ended, each.why)
+        for each in given
+        if each.missing
+        for began, ended in _without([(each.since, each.until)], asked)
+    ]
+    missing.sort(key=lambda each: (each.since, each.until, each.why))
+    holes = _merge((each.since, each.until) for each in missing)
+    there = [each for each in given if not each.missing]
+    covered = _without(_merge((each.since, each.until) for each in there), holes)
+    proven = _without(_merge((each.since, each.until) for each in there if each.proof != "none"), holes)
+    watermark = max((each.until for each in given), default="")
+    return Coverage(tuple(covered), tuple(missing), tuple(proven), watermark)
+
+
+def shift(moment: str, seconds: int) -> str:
+    """Return the canonical moment `seconds` after `moment` (before it when negative), the last one where none is."""
+    try:
+        return timestamp.spell(datetime.fromisoformat(moment) + timedelta(seconds=seconds))
+    except OverflowError:
+        return moment
+
+
+def _covers(spans: Sequence[Interval], since: str, until: str) -> bool:
+    at = bisect_right(spans, (since, "\uffff")) - 1
+    return at >= 0 and spans[at][1] > until
+
+
+def _merge(spans: Iterable[Interval]) -> list[Interval]:
+    merged: list[Interval] = []
+    for began, ended in sorted(spans):
+        if ended <= began:
+            continue
+        if merged and began <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], ended))
+        else:
+            merged.append((began, ended))
+    return merged
+
+
+def _without(spans: Sequence[Interval], holes: Sequence[Interval]) -> list[Interval]:
+    """Return `spans` less `holes`; both apart and in order."""
+    left: list[Interval] = []
+    for began, ended in spans:
+        at = began
+        for since, until in holes:
+            if until <= at or since >= ended:
+                continue
+            if since > at:
+                left.append((at, since))
+            at = max(at, until)
+        if at < ended:
+            left.append((at, ended))
+    return left
