@@ -1,0 +1,235 @@
+"""The digests of a place: which log files they name, which of those hold, and which hours are proven by them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from lineal.app.trail_keys import Keys
+from lineal.app.trail_state import State, place_of
+from lineal.core.coverage import TrailSpan
+from lineal.core.observation import Gap
+from lineal.sources.cloudtrail_chain import BACKFILL, FORGED, PROVEN, Chain, Hour, check_chain
+from lineal.sources.cloudtrail_digest import Digest, Named, read_digest, same_hash
+from lineal.sources.cloudtrail_file import open_log
+from lineal.sources.cloudtrail_place import LogFile, Place, fetch_each, read_name
+from lineal.sources.trail_span import Span, merge, shift, without
+
+_MOST_DIGEST: Final = 64 * 1024 * 1024
+DELETED, ALTERED, INVALID, MISSING, UNREAD = (
+    "log_deleted", "log_altered", "digest_invalid", "digest_missing", "refused",
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Proofs:
+    """What the digests of `place` prove; `since` and `until` bound the hours that are looked at, '' for all."""
+
+    place: Place
+    state: State
+    keys: Keys
+    since: str = ""
+    until: str = ""
+    names: dict[str, tuple[Named, Hour]] = field(default_factory=dict)
+    _chains: dict[str, Chain] = field(default_factory=dict)
+    _unnamed: dict[str, list[str]] = field(default_factory=dict)
+    _proven: dict[str, list[Span]] = field(default_factory=dict)
+
+    def read(self) -> Iterator[Gap]:
+        """Read the digests that are new and judge their chains; yield what is wrong with them."""
+        found: dict[str, list[Digest]] = {}
+        gaps: list[Gap] = []
+        for file, fetched in fetch_each(self.place, self._list(gaps)):
+            if isinstance(fetched, Gap):
+                yield fetched
+                continue
+            log = open_log(fetched.data, file.key, _MOST_DIGEST)
+            if isinstance(log, Gap):
+                yield log
+                continue
+            digest = read_digest(file, log.content, log.sha256, fetched.signature)
+            if isinstance(digest, Gap):
+                yield digest
+            elif self._is_asked(digest):
+                found.setdefault(file.chain, []).append(digest)
+        yield from gaps
+        yield from self._check(found)
+
+    def first(self, account: str, region: str) -> str:
+        """Return when the first log file was delivered that the new digests of a region name; '' if there is none."""
+        place = f"{account}/{region}"
+        stamps = [
+            file.stamp
+            for chain in self._of(place)
+            for hour in chain.hours
+            for named in hour.digest.logs
+            if (file := read_name(named.key, 0)) is not None
+        ]
+        return min(stamps, default="")
+
+    def proves(self, file: LogFile) -> bool:
+        """Return whether a proven digest names the file."""
+        found = self.names.get(file.name)
+        return found is not None and found[1].state == PROVEN
+
+    def check(self, file: LogFile, sha256: str) -> Gap | None:
+        """Return a gap if the file is not the one that a digest names, or if digests of its time do not name it."""
+        found = self.names.get(file.name)
+        if found is not None:
+            named, hour = found
+            if same_hash(named.hash, sha256):
+                return None
+            hour.faults.add(ALTERED)
+            why = "its content is not the one that its digest names: none of its events are taken as evidence"
+            return Gap("cloudtrail.log_altered", why, file.key)
+        for began, ended in self._proven.get(place_of(file), ()):
+            if began < file.stamp and shift(file.stamp, hours=1) <= ended:
+                self._unnamed.setdefault(place_of(file), []).append(file.name)
+                why = "no digest of its time names it: none of its events are taken as evidence"
+                return Gap("cloudtrail.log_unnamed", why, file.key)
+        return None
+
+    def is_settled(self, file: LogFile, known: str) -> bool:
+        """Return whether a file that was read before, with the hash `known`, needs no reading on account of digests."""
+        found = self.names.get(file.name)
+        return found is None or same_hash(found[0].hash, known)
+
+    def miss(self, file: LogFile) -> None:
+        """Note that a file could not be read: the hour that names it is not proven by this look."""
+        found = self.names.get(file.name)
+        if found is not None:
+            found[1].faults.add(UNREAD)
+
+    def conclude(self, seen: set[str], *, whole: bool) -> Iterator[Gap]:
+        """Hold what digests name against the files `seen`; `whole` says that everything could be listed."""
+        for name, (named, hour) in self.names.items():
+            if name in seen:
+                continue
+            file = read_name(named.key, 0)
+            known = None if file is None else self.state.known(file)
+            if not whole:
+                hour.faults.add(UNREAD)
+            elif known is None:
+                hour.faults.add(DELETED)
+                yield Gap("cloudtrail.log_deleted", "a digest names it, and it is not there", named.key)
+            else:
+                yield Gap("cloudtrail.log_deleted", "it was read earlier, and is not there any more", named.key)
+                if not same_hash(named.hash, known):
+                    hour.faults.add(ALTERED)
+                    yield Gap(
+                        "cloudtrail.log_altered", "it was another, when it was read, than its digest says", named.key
+                    )
+
+    def spans(self, stopped: dict[str, list[Span]]) -> Iterator[TrailSpan | Gap]:
+        """Yield what is proven and what is missing; where a trail was `stopped` (by region), that is the reason."""
+        for chain in self._chains.values():
+            yield from self._explain_breaks(chain, stopped)
+        for place in sorted({chain.rpartition("/")[0] for chain in self._chains}):
+            account, _, region = place.partition("/")
+            chains = self._of(place)
+            proven = merge(_good(chains, PROVEN))
+            for began, ended in proven:
+                yield TrailSpan(account=account, region=region, since=began, until=ended, proof="digest")
+            for began, ended in without(_good(chains), proven):
+                yield TrailSpan(account=account, region=region, since=began, until=ended, proof="none")
+            for why, holes in _holes(chains).items():
+                others = proven if why in (MISSING, INVALID) else []
+                for began, ended in without(without(holes, others), stopped.get(place, ())):
+                    yield TrailSpan(
+                        account=account, region=region, since=began, until=ended, proof="digest", missing=True, why=why
+                    )
+
+    def known(self, place: str) -> list[Span]:
+        """Return the spans of a region that digests tell of, for better or worse."""
+        chains = self._of(place)
+        bad = [span for spans in _holes(chains).values() for span in spans]
+        return merge([*_good(chains), *bad])
+
+    def proven(self, place: str) -> list[Span]:
+        """Return the spans of a region that are proven."""
+        return merge(_good(self._of(place), PROVEN))
+
+    def remember(self) -> None:
+        """Let the state know the last digest of each chain."""
+        for name, chain in self._chains.items():
+            last = chain.last()
+            if last["end"] >= self.state.chains.get(name, last)["end"]:
+                self.state.chains[name] = last
+
+    def _list(self, gaps: list[Gap]) -> Iterator[LogFile]:
+        for item in self.place.digests(self._start):
+            if isinstance(item, Gap):
+                gaps.append(item)
+            elif self.since or item.stamp > self.state.chains.get(item.chain, {}).get("end", ""):
+                yield item
+
+    def _start(self, account: str, region: str) -> str:
+        if self.since:
+            return self.since
+        place = f"{account}/{region}/"
+        return min((each["end"] for name, each in self.state.chains.items() if name.startswith(place)), default="")
+
+    def _is_asked(self, digest: Digest) -> bool:
+        return digest.end > self.since and (not self.until or digest.start < self.until)
+
+    def _check(self, found: dict[str, list[Digest]]) -> Iterator[Gap]:
+        for name, digests in sorted(found.items()):
+            first, last = digests[0], digests[-1]
+            keys, refused = self.keys(first.file.region, first.start, last.end)
+            if refused is not None:
+                yield refused
+            before = None if self.since else self.state.chains.get(name)
+            chain = check_chain(digests, before, keys)
+            yield from chain.gaps
+            self._chains[name] = chain
+            for hour in chain.hours:
+                if hour.state != FORGED:
+                    self.names.update((each.name, (each, hour)) for each in hour.digest.logs)
+            unsigned = [hour for hour in chain.hours if hour.state not in (PROVEN, FORGED)]
+            if unsigned:
+                why = f"{len(unsigned)} digests carry no signature that can be checked here: they prove nothing yet"
+                yield Gap("cloudtrail.digest_unsigned", why, name)
+        for place in {chain.rpartition("/")[0] for chain in self._chains}:
+            self._proven[place] = self.proven(place)
+
+    def _explain_breaks(self, chain: Chain, stopped: dict[str, list[Span]]) -> Iterator[Gap]:
+        for each in chain.breaks:
+            file = read_name(each.about, 0)
+            place = "" if file is None else place_of(file)
+            if each.restarted:
+                left = without([(each.since, each.until)], stopped.get(place, ()))
+                if left:
+                    why = f"the chain of digests begins anew: nothing is proven from {each.since} to {each.until}"
+                    yield Gap("cloudtrail.chain_broken", why, each.about)
+            else:
+                why = f"the digest before this one is not there: nothing is proven from {each.since} to {each.until}"
+                yield Gap("cloudtrail.digest_missing", why, each.about)
+
+    def _of(self, place: str) -> list[Chain]:
+        return [chain for name, chain in self._chains.items() if name.rpartition("/")[0] == place]
+
+
+def _good(chains: list[Chain], state: str | None = None) -> list[Span]:
+    return [
+        (hour.digest.start, hour.digest.end)
+        for chain in chains
+        for hour in chain.hours
+        if not hour.faults and hour.state != FORGED and state in (None, hour.state)
+        if BACKFILL not in hour.digest.file.trail
+    ]
+
+
+def _holes(chains: list[Chain]) -> dict[str, list[Span]]:
+    """Return the spans in which something is missing, by the reason; those that were only not read are none."""
+    found: dict[str, list[Span]] = {}
+    for chain in chains:
+        if chain.contradicted is not None:
+            found.setdefault(INVALID, []).append(chain.contradicted)
+        for each in chain.breaks:
+            found.setdefault(MISSING, []).append((each.since, each.until))
+        for hour in chain.hours:
+            digest = hour.digest
+            reasons = {INVALID} if hour.state == FORGED else hour.faults - {UNREAD}
+            for why in reasons:
+                told = [each.oldest for each in digest.logs if each.oldest] if why != INVALID else []
+                found.setdefault(why, []).append((min([digest.start, *told]), digest.end))
+    return {why: merge(spans) for why, spans in sorted(found.items())}

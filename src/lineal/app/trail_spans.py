@@ -1,0 +1,95 @@
+"""What a look at log files says of the trail: proven, unproven and missing spans, by account and region."""
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from lineal.app.trail_digests import Proofs
+from lineal.app.trail_state import State, place_of
+from lineal.core.coverage import TrailSpan
+from lineal.core.observation import Gap
+from lineal.sources.cloudtrail_logging import STOPPED, Logging
+from lineal.sources.cloudtrail_place import LogFile
+from lineal.sources.trail_span import Span, merge, shift, without
+
+_SLOT: Final = 5
+_BEFORE: Final = 15
+
+
+@dataclass(slots=True)
+class Spans:
+    """Gathers when files were delivered and which of them could not be read.
+
+    CloudTrail delivers a file about every 5 minutes, on the average 5 and at most about 15 minutes after the call.
+    """
+
+    state: State
+    began: str
+    since: str = ""
+    spans: list[TrailSpan] = field(default_factory=list)
+    _before: dict[str, str] = field(default_factory=dict)
+    _read: dict[str, set[str]] = field(default_factory=dict)
+    _unread: dict[str, list[Span]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._before = {name: region.until for name, region in self.state.regions.items()}
+
+    def read(self, place: str, moment: str) -> None:
+        """Note that a file of `place` was read that was delivered then, or an event of then in one without a date."""
+        self._read.setdefault(place, set()).add(moment)
+
+    def miss(self, file: LogFile, *, broken: bool) -> None:
+        """Note a file that could not be read now, or that is `broken`: then what it held is missing."""
+        span = (shift(file.stamp, minutes=-_BEFORE), file.stamp)
+        self._unread.setdefault(place_of(file), []).append(span)
+        if broken:
+            self._add(place_of(file), span, "log_broken")
+
+    def conclude(self, proofs: Proofs, logging: Logging) -> Iterator[Gap]:
+        """Add up the spans; yield what is to be recorded of switches and chains."""
+        stopped = yield from self._explain_stops(proofs, logging)
+        for item in proofs.spans(stopped):
+            if isinstance(item, Gap):
+                yield item
+            else:
+                self.spans.append(item)
+        for place, moments in sorted(self._read.items()):
+            before = self._before.get(place, "")
+            began = shift(min(moments), minutes=-_SLOT)
+            began = min(began, before) if before and not self.since else began
+            for span in without([(began, max(moments))], [*proofs.known(place), *self._unread.get(place, ())]):
+                self._add(place, span)
+
+    def _explain_stops(self, proofs: Proofs, logging: Logging) -> Generator[Gap, None, dict[str, list[Span]]]:
+        """Yield what is to be recorded of switches; return the spans in which nothing was delivered, by place.
+
+        The call says neither of which regions a trail is nor where it delivers. So a trail that was switched off is one
+        that delivers here unless files went on coming, and its span is a hole in every region of its account.
+        """
+        stopped: dict[str, list[Span]] = {}
+        for stop in logging.stops():
+            until = stop.until or self.began
+            late = shift(stop.since, minutes=2 * _BEFORE)
+            places = [each for each in {*self.state.regions, *self._read} if each.startswith(f"{stop.account}/")]
+            if any(late < each < until for place in places for each in self._read.get(place, ())):
+                if stop.is_new:
+                    yield logging.explain(stop, "files went on coming: another trail delivers them")
+                logging.dismiss(stop)
+                continue
+            yield logging.explain(stop)
+            for place in places:
+                stopped[place] = merge([*stopped.get(place, ()), *without([(stop.since, until)], proofs.proven(place))])
+        yield from logging.changes()
+        self.state.stopped = logging.standing
+        for place, spans in sorted(stopped.items()):
+            for span in spans:
+                self._add(place, span, STOPPED)
+        return stopped
+
+    def _add(self, place: str, span: Span, why: str = "") -> None:
+        account, _, region = place.partition("/")
+        self.spans.append(
+            TrailSpan(
+                account=account, region=region, since=span[0], until=span[1], proof="none", missing=bool(why), why=why
+            )
+        )

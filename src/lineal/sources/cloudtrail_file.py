@@ -1,0 +1,165 @@
+"""Log files of CloudTrail: unpacked, hashed and read, within limits, whole or not at all.
+
+A file is ``{"Records": […]}``, compressed with gzip ("CloudTrail log file examples"). What `aws cloudtrail
+lookup-events` prints (``Events`` with ``CloudTrailEvent``) and a plain list of records are read as well.
+"""
+
+import codecs
+import hashlib
+import json
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from lineal.core.observation import Gap
+from lineal.errors import BadInput
+
+MOST_PACKED: Final = 64 * 1024 * 1024
+"""CloudTrail ends a file at 50 MB, compressed."""
+MOST_UNPACKED: Final = 2 * 1024 * 1024 * 1024
+_AT_ONCE: Final = 64 * 1024 * 1024
+_STEP: Final = 1 << 20
+_LONGEST_RECORD: Final = 4 * 1024 * 1024
+_MAGIC: Final = b"\x1f\x8b"
+_RECORDS: Final = re.compile(r'\s*\{\s*"Records"\s*:\s*\[')
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A log file that was unpacked to its end: the SHA-256 of its content, which digests name, and its records.
+
+    `content` is all of it, empty where that is over 64 MiB: then it is unpacked again for reading it.
+    """
+
+    sha256: str
+    size: int
+    content: bytes
+    _packed: bytes
+
+    def records(self) -> Iterator[Any]:
+        """Yield what stands under ``Records``; raise `BadInput` for what is no log, before the first if it is small."""
+        if self.content or not self._packed:
+            yield from _all_records(self.content)
+        else:
+            yield from _stream_records(self._packed)
+
+
+def open_log(data: bytes, about: str, most: int = MOST_UNPACKED) -> Log | Gap:
+    """Return the log that `data` hold, packed or not; a gap where they have no end or are too much."""
+    if len(data) > MOST_PACKED and data.startswith(_MAGIC):
+        return Gap("cloudtrail.file_too_large", f"a log file of {len(data):,} bytes is none of CloudTrail", about)
+    seen = hashlib.sha256()
+    kept: list[bytes] = []
+    size = 0
+    try:
+        for piece in _unpack(data):
+            seen.update(piece)
+            size += len(piece)
+            if size > most:
+                why = f"unpacked it is over {most:,} bytes: it is refused, none of it was read"
+                return Gap("cloudtrail.file_too_large", why, about)
+            if size <= _AT_ONCE:
+                kept.append(piece)
+            else:
+                kept.clear()
+    except BadInput as error:
+        return Gap("cloudtrail.file_broken", f"it cannot be unpacked to its end: {error}", about)
+    whole = b"".join(kept) if size <= _AT_ONCE else b""
+    return Log(seen.hexdigest(), size, whole, data if not whole else b"")
+
+
+def parse_document(data: bytes) -> Any:
+    """Return the JSON document that `data` spell; raise `BadInput` for anything else."""
+    try:
+        return json.loads(data.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"not a JSON document: {str(error)[:120]}") from error
+
+
+def _unpack(data: bytes) -> Iterator[bytes]:
+    """Yield the content of `data`, every member of it, a little at a time."""
+    if not data.startswith(_MAGIC):
+        for start in range(0, len(data), _STEP):
+            yield data[start : start + _STEP]
+        return
+    rest = data
+    while rest:
+        member = zlib.decompressobj(wbits=31)
+        try:
+            while not member.eof:
+                piece = member.decompress(rest, _STEP)
+                rest = member.unconsumed_tail
+                if piece:
+                    yield piece
+                elif not rest and not member.eof:
+                    raise BadInput("it ends in the middle")
+        except zlib.error as error:
+            raise BadInput(str(error)) from error
+        rest = member.unused_data.lstrip(b"\0")
+
+
+def _all_records(data: bytes) -> list[Any]:
+    document = parse_document(data)
+    if isinstance(document, dict):
+        records = document.get("Records")
+        if records is None and isinstance(document.get("Events"), list):
+            return [_looked_up(each) for each in document["Events"]]
+    else:
+        records = document
+    if not isinstance(records, list):
+        raise BadInput("there is no list under Records")
+    return records
+
+
+def _looked_up(entry: Any) -> Any:
+    """Return the record inside of one that LookupEvents gives; what is none stays as it is."""
+    text = entry.get("CloudTrailEvent") if isinstance(entry, dict) else None
+    if not isinstance(text, str):
+        return entry
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return entry
+
+
+def _stream_records(packed: bytes) -> Iterator[Any]:
+    """Yield the records of a large file one at a time, without the whole of it in memory."""
+    decoder = json.JSONDecoder()
+    pieces = _decode(packed)
+    text = ""
+    while (head := _RECORDS.match(text)) is None:
+        piece = next(pieces, None)
+        if piece is None or len(text) > _LONGEST_RECORD:
+            raise BadInput("there is no list under Records")
+        text += piece
+    place = head.end()
+    while True:
+        while place < len(text) and text[place] in " \t\r\n,":
+            place += 1
+        if text.startswith("]", place):
+            return
+        try:
+            record, place = decoder.raw_decode(text, place)
+            if place == len(text):
+                raise ValueError  # a number may go on
+        except (ValueError, RecursionError) as error:
+            piece = next(pieces, None)
+            if piece is None or len(text) - place > _LONGEST_RECORD:
+                raise BadInput("not a JSON document") from error
+            text, place = text[place:] + piece, 0
+            continue
+        yield record
+        if place > _STEP:
+            text, place = text[place:], 0
+
+
+def _decode(packed: bytes) -> Iterator[str]:
+    decoder = codecs.getincrementaldecoder("utf-8-sig")()
+    try:
+        for piece in _unpack(packed):
+            yield decoder.decode(piece)
+        yield decoder.decode(b"", final=True)
+    except UnicodeDecodeError as error:
+        raise BadInput("not UTF-8") from error
