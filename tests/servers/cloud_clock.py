@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import moto.core.utils
@@ -30,6 +30,24 @@ class Clock:
     def spell(self) -> str:
         """Return the present moment as the ledger spells it: what a session takes for its clock."""
         return timestamp.spell(self.now)
+
+
+class RunningClock(Clock):
+    """The clock of this machine, for tests of programs that go by it."""
+
+    def __init__(self) -> None:
+        """Need no beginning."""
+
+    @property  # type: ignore[override]
+    def now(self) -> datetime:
+        """Return the present moment, whatever it was moved to."""
+        return datetime.now(UTC)
+
+    def move_to(self, moment: datetime) -> None:
+        """Go on by itself."""
+
+    def advance(self, **span: float) -> None:
+        """Go on by itself."""
 
 
 @contextmanager

@@ -103,7 +103,7 @@ class Delivery:
 
     def start(self, now: datetime) -> None:
         """Begin a new chain of digests."""
-        self.began = now
+        self.began = now.replace(microsecond=0)
         self._chained = False
 
     def stop(self, now: datetime) -> None:
@@ -111,9 +111,15 @@ class Delivery:
         if self.began is None:
             return
         self.move_to(now)
-        self._write_files(now, everything=True)
-        self._write_digest(self.began, now)
+        self.flush(now.replace(microsecond=0))
         self.began = None
+
+    def flush(self, now: datetime) -> None:
+        """Deliver what waits, and a digest of the time since the last one."""
+        if self.began is not None and now > self.began:
+            self._write_files(now, everything=True)
+            self._write_digest(self.began, now)
+            self.began = now
 
     def take(self, record: Record, due: datetime) -> None:
         """Take a record, to be delivered from the moment `due` on; none while the trail is off."""
