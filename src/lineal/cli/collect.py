@@ -7,6 +7,7 @@ import typer
 
 from lineal.cli.collect_aws import collect_aws
 from lineal.cli.collect_aws_config import collect_aws_config
+from lineal.cli.collect_cloudtrail import collect_cloudtrail
 from lineal.cli.collect_dvc import collect_dvc
 from lineal.cli.collect_files import collect_files
 from lineal.cli.collect_git import collect_git
@@ -16,6 +17,7 @@ from lineal.cli.collect_sagemaker import collect_sagemaker
 COMMANDS: Final[dict[str, Callable[..., Any]]] = {
     "aws": collect_aws,
     "aws-config": collect_aws_config,
+    "cloudtrail": collect_cloudtrail,
     "dvc": collect_dvc,
     "files": collect_files,
     "git": collect_git,
