@@ -23,16 +23,17 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """What rules concluded, sorted by rule and resource.
+    """What rules concluded, sorted by rule and resource: what is at least as severe as was asked for.
 
-    `changed` pairs each conclusion that differs from the last on record in its state with that state (None: none);
-    `recorded` counts those that went on record now.
+    `milder` counts the broken rules that are less severe than that. `changed` pairs each conclusion that differs from
+    the last on record in its state with that state (None: none); `recorded` counts those that went on record now.
     """
 
     conclusions: tuple[Conclusion, ...]
     changed: tuple[tuple[Conclusion, str | None], ...]
     rules: RuleSet
     recorded: int
+    milder: int = 0
 
     @property
     def compliant(self) -> bool:
@@ -69,25 +70,35 @@ def examine(
 ) -> Checked:
     """Ask `rules` of the estate as of `moment`, or `only` of some resources (keys); see `check_rules`.
 
-    What is less severe than `severity` is left out. Conclusions about the past are never recorded.
+    What is less severe than `severity` is recorded, and left out of what is returned. Conclusions about the past are
+    never recorded.
     """
     answers = LedgerAnswers(session, moment)
     move = on_progress or (lambda _done, _all: None)
     found = sorted(_ask(answers, rules, only, lambda done: move(done, 0)), key=lambda each: (each.rule, each.resource))
-    found = [each for each in found if SEVERITIES.index(each.severity) >= SEVERITIES.index(severity)]
     before = {(each.rule, each.resource): each for each in session.configuration.conclusions(moment)}
     is_now = moment.time == FOREVER and moment.known == FOREVER
     gone = list(_gone(found, before, rules)) if only is None and is_now else []
     new = [each for each in (*found, *gone) if _differs(each, before.get((each.rule, each.resource)))]
     if record and is_now and new:
         session.say_all(list(observe_conclusions(new, session.clock(), session.actor)))
-    changed = [(each, None if (last := before.get((each.rule, each.resource))) is None else last.state) for each in new]
+    shown = [each for each in found if _is_severe(each, severity)]
+    changed = [(each, _state(before.get((each.rule, each.resource)))) for each in new if _is_severe(each, severity)]
     return Checked(
-        conclusions=tuple(found),
+        conclusions=tuple(shown),
         changed=tuple((each, state) for each, state in changed if state != each.state),
         rules=rules,
         recorded=len(new) if record and is_now else 0,
+        milder=sum(each.state == NON_COMPLIANT and not _is_severe(each, severity) for each in found),
     )
+
+
+def _is_severe(conclusion: Conclusion, severity: str) -> bool:
+    return SEVERITIES.index(conclusion.severity) >= SEVERITIES.index(severity)
+
+
+def _state(conclusion: Conclusion | None) -> str | None:
+    return None if conclusion is None else conclusion.state
 
 
 def has_configuration(session: Session, moment: Moment = NOW) -> bool:
@@ -145,7 +156,7 @@ def _ask(
 def _unsupported(rule: str, name: str, why: str) -> Conclusion:
     text = f"not asked: {why}" if name == rule else f"{name} was not asked: {why}"
     return Conclusion(
-        rule=rule, resource=NOBODY, type=NOBODY, state=INSUFFICIENT, severity="informational", explanation=text,
+        rule=rule, resource=NOBODY, type=NOBODY, state=INSUFFICIENT, severity="medium", explanation=text,
         inputs=inputs_of(rule, text), more={"unsupported": True},
     )  # fmt: skip
 

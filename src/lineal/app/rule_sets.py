@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from lineal.change.graph_rules import EstateRule
+from lineal.change.graph_rules_approval import APPROVAL_RULES
+from lineal.change.graph_rules_changes import CHANGE_RULES
+from lineal.change.graph_rules_origin import ORIGIN_RULES
 from lineal.change.graph_rules_trail import TRAIL_RULES
 from lineal.change.managed_conditions import CONDITIONS
 from lineal.change.pack import Pack, Unsupported, choose, is_pack, read_pack
@@ -83,7 +86,7 @@ def _load(name: str) -> RuleSet:
     if name == MANAGED:
         return RuleSet(tuple(managed_rules().values()))
     if name == GRAPH:
-        return RuleSet(TRAIL_RULES)
+        return RuleSet((*APPROVAL_RULES, *ORIGIN_RULES, *CHANGE_RULES, *TRAIL_RULES))
     if name in shipped_packs():
         return _of_pack(read_pack(read_yaml((_FILES / "packs" / f"{name}.yaml").read_text("utf-8"), name)))
     return _of_file(Path(name))

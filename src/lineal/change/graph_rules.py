@@ -35,13 +35,14 @@ class Built:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Data:
-    """One dataset version that a model was trained on, and what was found at its place after it was used.
+    """One dataset version that a model was trained on, and what was found at its `place` after it was used.
 
     `changed` says what was found that differs, `seen` when its place was last seen to hold it, None if never again.
     """
 
     ref: str
     used: str
+    place: str = ""
     changed: str | None = None
     seen: str | None = None
 

@@ -75,7 +75,7 @@ def check(
     ] = False,
     sets: _Sets = None,
     ids: _Ids = None,
-    severity: _Severity = "informational",
+    severity: _Severity = "low",
     form: _Format = None,
     output: _Output = None,
     no_record: _NoRecord = False,

@@ -28,6 +28,8 @@ def print_checked(found: "Checked", out: Console) -> None:
     verdict = "[bold green]compliant[/]" if found.compliant else "[bold red]not compliant[/]"
     if found.compliant and counts[INSUFFICIENT]:
         verdict = "[bold yellow]nothing broken is known, and not all is known[/]"
+    if found.milder:
+        out.print(f"[dim]{found.milder} broken rules are less severe: --severity informational shows them[/]")
     out.print(f"{verdict}: {len(found.rules.rules)} rules asked: {told or 'nothing to ask them of'}")
 
 

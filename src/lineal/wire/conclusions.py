@@ -30,7 +30,7 @@ def describe_conclusion(found: "Conclusion") -> dict[str, Any]:
 
 
 def describe_checked(found: "Checked", warnings: "Sequence[str]" = ()) -> dict[str, Any]:
-    """Return what rules said: ``compliant states conclusions changed unsupported recorded warnings``."""
+    """Return what rules said: ``compliant states conclusions changed unsupported milder …``."""
     counts = dict.fromkeys(STATES, 0)
     for each in found.conclusions:
         counts[each.state] += 1
@@ -43,6 +43,7 @@ def describe_checked(found: "Checked", warnings: "Sequence[str]" = ()) -> dict[s
             for each, before in found.changed
         ],
         "unsupported": describe_unsupported(found.rules),
+        "milder": found.milder,
         "recorded": found.recorded,
         "warnings": list(warnings),
     }
