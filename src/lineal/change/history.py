@@ -3,11 +3,13 @@ which moments that happened.
 
 A change happened after `since` and by `until`. `until` is when the new state was seen; `since` is when the old one was
 there for certain: when it was seen, or when a complete look passed that would have seen anything else. What a resource
-says of itself (when it was made, when it was changed last) narrows nothing down: it is a claim.
+says of itself (when it was made, when it was changed last) is a claim: it never makes a window narrower, but it may
+make it wider, where it says that a look saw too little.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -18,118 +20,151 @@ from lineal.core.config_item import ConfigItem
 from lineal.core.coverage import Look
 
 CREATED, UPDATED, DELETED = "created", "updated", "deleted"
-_FIRST: Final = "api"  # the words of the service itself
+
+_OWN: Final = "api"  # the words of the service itself
 _ORDER: Final = (DELETED, CREATED, UPDATED)
 
 
 def list_changes(items: Sequence[ConfigItem], looks: Sequence[Look]) -> list[Change]:
     """Return the changes that `items`, all of one resource, tell of, in the order in which they were seen.
 
-    `looks` are those that may bear on it; others are passed over. Items are compared with items of their own shape.
-    The first of a shape is no change, but where things began, unless a look says that there was nothing before. A
-    resource that was deleted and made anew between two looks is two changes. Where two shapes tell of the same edits
-    in windows that overlap, that is one change, in the narrower window.
+    `looks` are those that may bear on it; others are passed over. Items are compared with items of their own shape, of
+    several at one moment the last counts. The first of a shape is no change, but where its history begins, unless a
+    look says that nothing was there before. What was deleted and made anew between two looks is two changes. Edits of
+    an ``updated`` change are those of `strip`; what came or went has none. Where two shapes tell of the same edits in
+    windows that overlap, that is one change, in what both windows have in common.
     """
-    shapes: dict[str, list[ConfigItem]] = {}
+    shapes: dict[str, dict[str, ConfigItem]] = {}
     for item in sorted(items, key=lambda each: each.time):
-        shapes.setdefault(item.shape, []).append(item)
+        shapes.setdefault(item.shape, {})[item.time] = item
     found: list[Change] = []
-    for shape in sorted(shapes, key=lambda each: (each != _FIRST, each)):
-        held = shapes[shape]
-        found = _join(found, list(_list_of_shape(held, _relevant(held, looks))))
+    for shape in sorted(shapes, key=lambda each: (each != _OWN, each)):
+        held = list(shapes[shape].values())
+        found = _join(found, _list_of_shape(held, _relevant(held, looks)))
     return sorted(found, key=lambda each: (each.until, _ORDER.index(each.kind), each.id))
 
 
 @dataclass(frozen=True, slots=True)
 class _Looks:
-    """Complete looks at the type of a resource where it is, in the order of their end."""
+    """Complete looks at the type of a resource where it is, by the sources of its items, in the order of `began`."""
 
     looks: tuple[Look, ...]
+    began: tuple[str, ...]
 
-    def last_before(self, moment: str, *, gone: bool = False) -> Look | None:
-        """Return the last look that had ended before `moment`.
+    def last(self, before: str, claimed: str | None, blind: dict[str, str]) -> Look | None:
+        """Return the last look that had ended before the moment `before`.
 
-        What is `gone` was found so by a look that may have ended when it was written down: the last one does not count
-        then, unless another had begun by that moment and not ended.
+        It must have begun before the moment `claimed`, if there is one: what says that it was there, or was changed,
+        by then, and was not seen so, was not seen rightly (it was under way, or the answer was old). Of a source that
+        was `blind` from a moment on, later looks do not count.
         """
-        ended = [each for each in self.looks if each.ended < moment]
-        if gone and ended and not any(each.began <= moment <= each.ended for each in self.looks):
-            ended.pop()
-        return max(ended, key=lambda each: each.began, default=None)
+        for at in range(bisect_left(self.began, before) - 1, -1, -1):
+            look = self.looks[at]
+            if (
+                look.ended < before
+                and (claimed is None or look.began < claimed)
+                and look.ended < blind.get(look.source, "~")
+            ):
+                return look
+        return None
 
-    def during(self, moment: str) -> Look | None:
-        """Return the first look that was under way at `moment`."""
-        return min(
-            (each for each in self.looks if each.began <= moment <= each.ended),
-            key=lambda each: each.began,
-            default=None,
-        )
+    def during(self, moment: str, source: str) -> Look | None:
+        """Return the first look of `source` that was under way at `moment`."""
+        return next((each for each in self.looks if each.source == source and each.began <= moment <= each.ended), None)
+
+    def that_missed(self, item: ConfigItem) -> str:
+        """Return the moment before which a look must have ended to have seen what the deletion `item` says is gone.
+
+        The look that missed it may have ended before the deletion was written down: it is the last one, then.
+        """
+        if self.during(item.time, item.source) is None:
+            mine = [each for each in self.looks if each.source == item.source and each.ended < item.time]
+            if mine:
+                return min(item.time, mine[-1].began)
+        return item.time
 
 
 def _relevant(items: Sequence[ConfigItem], looks: Sequence[Look]) -> _Looks:
     of = items[0].resource
     sources = {each.source for each in items}
-    return _Looks(
-        tuple(
-            sorted(
-                (
-                    each
-                    for each in looks
-                    if each.complete
-                    and each.source in sources
-                    and each.type in (of.type, "*")
-                    and (each.account, each.region) == (of.account, of.region)
-                ),
-                key=lambda each: each.ended,
-            )
-        )
-    )
+    found = [
+        each
+        for each in looks
+        if each.complete
+        and each.source in sources
+        and each.type in (of.type, "*")
+        and each.account == of.account
+        and each.region == of.region
+    ]
+    found.sort(key=lambda each: each.began)
+    return _Looks(tuple(found), tuple(each.began for each in found))
 
 
-def _list_of_shape(items: Sequence[ConfigItem], looks: _Looks) -> Iterable[Change]:
-    last: ConfigItem | None = None  # the last that says what was there, or that it was gone
+def _list_of_shape(items: Sequence[ConfigItem], looks: _Looks) -> list[Change]:
+    found: list[Change] = []
+    there: ConfigItem | None = None  # the last that says what was there
+    gone: ConfigItem | None = None  # since when it is gone, if it is
+    blind: dict[str, str] = {}
     for item in items:
         if item.status == "unrecorded":
+            blind.setdefault(item.source, item.time)
             continue
         if item.status == "deleted":
-            if last is not None and last.status == "ok":
-                yield _make(DELETED, last, item, _since(last, looks, item.time, gone=True))
-            last = item
-        elif last is None:
-            began = _began_empty(item, looks)
-            if began is not None:
-                yield _make(CREATED, None, item, began)
-            last = item
+            if there is not None and gone is None:
+                look = looks.last(looks.that_missed(item), None, blind)
+                found.append(_make(DELETED, there, item, _later(there.time, look)))
+                gone = item
+        elif there is None:
+            since = _began_empty(item, looks)
+            if since is not None:
+                found.append(_make(CREATED, None, item, since))
+        elif gone is None:
+            found += _compare(there, item, looks, blind)
+        elif _was_there(there, item):
+            found = [each for each in found if (each.kind, each.until) != (DELETED, gone.time)]
+            found += _compare(there, item, looks, blind)
         else:
-            yield from _compare(last, item, looks)
-            last = item
+            look = looks.last(item.time, _after(item.created, gone.time), blind)
+            found.append(_make(CREATED, None, item, _later(gone.time, look)))
+        if item.status == "ok":
+            there, gone = item, None
+        blind = {}
+    return found
 
 
-def _compare(last: ConfigItem, item: ConfigItem, looks: _Looks) -> Iterable[Change]:
-    since = _since(last, looks, item.time)
-    if last.status == "deleted":
-        yield _make(CREATED, None, item, since)
-    elif last.created is not None and item.created is not None and last.created != item.created:
+def _compare(last: ConfigItem, item: ConfigItem, looks: _Looks, blind: dict[str, str]) -> Iterator[Change]:
+    if last.created is not None and item.created is not None and last.created != item.created:
+        since = _later(last.time, looks.last(item.time, _after(item.created, last.time), blind))
         yield _make(DELETED, last, None, since, until=item.time)
         yield _make(CREATED, None, item, since)
     elif _semantic(last) != _semantic(item):
         edits = diff(strip(last), strip(item), item.resource.type)
         if edits:  # none, if only the table of types has changed between the two
-            yield _make(UPDATED, last, item, since, edits=edits)
+            look = looks.last(item.time, _after(item.modified, last.time), blind)
+            yield _make(UPDATED, last, item, _later(last.time, look), edits=edits)
 
 
-def _since(last: ConfigItem, looks: _Looks, moment: str, *, gone: bool = False) -> str:
-    look = looks.last_before(moment, gone=gone)
-    return last.time if look is None else max(last.time, look.began)
+def _was_there(before: ConfigItem, item: ConfigItem) -> bool:
+    """Return whether what was said to be gone is the very thing that was there before: it cannot have been gone."""
+    return item.shape == _OWN and before.created is not None and before.created == item.created
+
+
+def _after(claimed: str | None, moment: str) -> str | None:
+    """Return what a resource says of itself if that is later than `moment`: else it does not speak of this change."""
+    return claimed if claimed is not None and claimed > moment else None
+
+
+def _later(moment: str, look: Look | None) -> str:
+    return moment if look is None else max(moment, look.began)
 
 
 def _began_empty(item: ConfigItem, looks: _Looks) -> str | None:
-    """Return the moment up to which nothing was there before the first item, None if nobody had looked."""
-    before = looks.last_before(item.time)
+    """Return the moment at which nothing was there before the first item, None if nobody had looked."""
+    before = looks.last(item.time, item.created, {})
     if before is not None:
         return before.began
-    # It was made while the first look was under way.
-    first = looks.during(item.time)
+    # It may have been made while the first look was under way.
+    first = looks.during(item.time, item.source)
     return first.began if first is not None and item.created is not None and item.created > first.began else None
 
 
@@ -141,7 +176,7 @@ def _make(
     kind: str,
     before: ConfigItem | None,
     after: ConfigItem | None,
-    since: str | None,
+    since: str,
     *,
     until: str | None = None,
     edits: tuple[Edit, ...] = (),
@@ -168,30 +203,29 @@ def _make(
     )
 
 
-def _join(found: list[Change], others: list[Change]) -> list[Change]:
-    """Return the changes of both, those that are told in other words once."""
+def _join(found: Sequence[Change], others: Iterable[Change]) -> list[Change]:
+    """Return the changes of both shapes, those that both tell of once, under the name that `found` gives them."""
     joined = list(found)
+    left = set(range(len(joined)))
     for other in others:
-        at = next((n for n, each in enumerate(joined) if n < len(found) and _is_told_by(each, other)), None)
+        at = next((n for n in sorted(left) if _is_told_by(joined[n], other)), None)
         if at is None:
             joined.append(other)
         else:
+            left.remove(at)
             one = joined[at]
-            bounds = [each.since for each in (one, other) if each.since is not None]
-            joined[at] = replace(one, since=max(bounds, default=None), until=min(one.until, other.until))
+            since = max((each.since for each in (one, other) if each.since is not None), default=None)
+            joined[at] = replace(one, since=since, until=min(one.until, other.until))
     return joined
 
 
 def _is_told_by(one: Change, other: Change) -> bool:
-    if one.kind != other.kind or not _overlap(one, other):
+    """Return whether two changes are one in other words: then what was before both, and after both, is the same."""
+    if one.kind != other.kind or (one.since or "") >= other.until or (other.since or "") >= one.until:
         return False
     return sorted(map(_fold, one.edits)) == sorted(map(_fold, other.edits))
 
 
-def _overlap(one: Change, other: Change) -> bool:
-    return (one.since or "") < other.until and (other.since or "") < one.until
-
-
 def _fold(edit: Edit) -> tuple[str, str, str]:
-    """Return an edit so that the words of another record of it, which differ in capitals, give the same."""
-    return edit.op, "\0".join(edit.path).casefold(), repr((edit.old, edit.new)).casefold()
+    """Return an edit so that another record of it, whose words differ in capitals alone, gives the same."""
+    return edit.op, "\0".join(edit.path).casefold(), repr((edit.old, edit.new))

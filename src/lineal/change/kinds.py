@@ -149,11 +149,8 @@ def _entries() -> dict[str, dict[str, Any]]:
 
 
 def _read_manager(entry: Mapping[str, Any]) -> Manager:
-    return Manager(
-        tuple(split_path(each) for each in entry["paths"]),
-        *(tuple(entry.get(name, ())) for name in ("principals", "via", "actions")),
-        source=entry["source"],
-    )
+    principals, via, actions = (tuple(entry.get(name, ())) for name in ("principals", "via", "actions"))
+    return Manager(tuple(split_path(each) for each in entry["paths"]), principals, via, actions, entry["source"])
 
 
 def _reach(node: Node, path: str) -> Node:

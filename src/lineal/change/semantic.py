@@ -21,7 +21,7 @@ RULES: Final = f"semantic/1 types@{VERSION}"
 """The version of what counts: of the rules, and of the table of types."""
 
 TAGS: Final = "tags"
-SUPPLEMENT: Final = "supplementary"
+"""The key under which the tags of an item stand beside its configuration."""
 
 _NOTHING: Final = Node()
 _LIMIT: Final = 2**53
@@ -39,19 +39,16 @@ def digest_of(item: ConfigItem) -> str:
 
 
 def strip(item: ConfigItem) -> dict[str, Any]:
-    """Return what counts in `item`: its configuration, with its tags and what supplements it under names of their own.
+    """Return what counts in `item`: its configuration and, under ``tags``, its tags.
 
-    Tags stand under ``tags``, what AWS Config calls supplementary configuration under ``supplementary`` (with ``#``
-    before where the configuration has a key of that name); tags that are read from the configuration are there alone.
+    Where the configuration has a key of that name, tags stand under ``#tags``; where they are read from the
+    configuration (see the table), they are there alone.
     """
     kind = kind_of(item.resource.type)
     found = _strip_object(item.configuration, kind.root, kind, False)
-    more = {TAGS: item.tags if not _says_tags(item.configuration, kind.root) else {}}
-    more[SUPPLEMENT] = item.extra.get(SUPPLEMENT) or {}
-    for name, value in more.items():
-        if value:
-            # Beside a key of the same name, not over it: then nothing is lost.
-            found[name if name not in item.configuration else f"#{name}"] = _strip_value(value, _NOTHING, kind, False)
+    if item.tags and not _says_tags(item.configuration, kind.root):
+        # Beside a key of the same name, not over it: then nothing is lost.
+        found[TAGS if TAGS not in item.configuration else f"#{TAGS}"] = dict(item.tags)
     return found
 
 
