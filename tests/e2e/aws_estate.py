@@ -1,8 +1,12 @@
 """An account of AWS as moto plays it, with one of everything that `lineal collect aws` reads, told by boto3 calls."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
+from lineal.app.collect_aws import AwsCollected, collect_aws, open_scopes
+from lineal.app.session import Session
+from lineal.core.config_item import ConfigItem
 from servers.moto import ACCOUNT, REGION, Moto
 
 IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/scoring/serve"
@@ -54,33 +58,41 @@ def role(moto: Moto) -> None:
     iam.put_role_policy(RoleName="runner", PolicyName="inline", PolicyDocument=json.dumps(ALLOWED))
 
 
+def model(moto: Moto, number: int, region: str = REGION) -> None:
+    """Make the model ``Model-NUMBER``."""
+    moto.client("sagemaker", region).create_model(
+        ModelName=f"Model-{number}",
+        ExecutionRoleArn=ROLE,
+        PrimaryContainer={
+            "Image": f"{IMAGE}@{DIGEST}",
+            "ModelDataUrl": f"s3://{BUCKET}/model-{number}.tar.gz",
+            "Environment": {"API_TOKEN": "hunter2hunter2", "WORKERS": "2"},
+        },
+        Tags=[{"Key": "team", "Value": "risk"}],
+    )
+
+
+def endpoint_config(moto: Moto, name: str, serves: str = "Model-0", region: str = REGION) -> None:
+    """Make an endpoint configuration of one model."""
+    variant = {"VariantName": "all", "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
+    moto.client("sagemaker", region).create_endpoint_config(
+        EndpointConfigName=name, ProductionVariants=[{**variant, "ModelName": serves, "InitialVariantWeight": 1.0}]
+    )
+
+
+def second_config(moto: Moto) -> None:
+    """Make the endpoint configuration ``Second``, which serves the first model."""
+    endpoint_config(moto, "Second")
+
+
 def models(moto: Moto, count: int = 1, region: str = REGION) -> None:
     """Make models ``Model-0`` …, an endpoint configuration and an endpoint for each."""
-    client = moto.client("sagemaker", region)
     for number in range(count):
-        client.create_model(
-            ModelName=f"Model-{number}",
-            ExecutionRoleArn=ROLE,
-            PrimaryContainer={
-                "Image": f"{IMAGE}@{DIGEST}",
-                "ModelDataUrl": f"s3://{BUCKET}/model-{number}.tar.gz",
-                "Environment": {"API_TOKEN": "hunter2hunter2", "WORKERS": "2"},
-            },
-            Tags=[{"Key": "team", "Value": "risk"}],
+        model(moto, number, region)
+        endpoint_config(moto, f"Config-{number}", f"Model-{number}", region)
+        moto.client("sagemaker", region).create_endpoint(
+            EndpointName=f"Endpoint-{number}", EndpointConfigName=f"Config-{number}"
         )
-        client.create_endpoint_config(
-            EndpointConfigName=f"Config-{number}",
-            ProductionVariants=[
-                {
-                    "VariantName": "all",
-                    "ModelName": f"Model-{number}",
-                    "InitialInstanceCount": 1,
-                    "InstanceType": "ml.m5.large",
-                    "InitialVariantWeight": 1.0,
-                }
-            ],
-        )
-        client.create_endpoint(EndpointName=f"Endpoint-{number}", EndpointConfigName=f"Config-{number}")
 
 
 def registry(moto: Moto) -> str:
@@ -185,7 +197,7 @@ def push(moto: Moto, name: str, tag: str, config: str = "a") -> None:
     """Push an image whose configuration has the digest of `config` letters, under a tag."""
     media = "application/vnd.docker.distribution.manifest.v2+json"
     held = {"mediaType": "application/vnd.docker.container.image.v1+json", "size": 1, "digest": f"sha256:{config * 64}"}
-    document = {"schemaVersion": 2, "mediaType": media, "config": held, "layers": []}
+    document = {"schemaVersion": 2, "mediaType": media, "config": held, "layers": [held]}
     moto.client("ecr").put_image(repositoryName=name, imageManifest=json.dumps(document), imageTag=tag)
 
 
@@ -217,3 +229,23 @@ def everything(moto: Moto) -> None:
     stack(moto)
     repository(moto)
     watchers(moto)
+
+
+def collected(session: Session, *regions: str, roles: Sequence[str] = (), **more: Any) -> AwsCollected:
+    """Look at the regions."""
+    return collect_aws(session, open_scopes(regions or (REGION,), roles=roles), **more)
+
+
+def new(session: Session, *regions: str, **more: Any) -> list[tuple[str, str]]:
+    """Look, and return what was recorded anew: status and type, in order."""
+    before = {item.digest() for _, items in session.configuration.all_items() for item in items}
+    done = collected(session, *regions, **more)
+    every = [item for _, items in session.configuration.all_items() for item in items]
+    found = [(item.status, item.resource.type) for item in every if item.digest() not in before]
+    assert done.recorded == len(found)
+    return sorted(found)
+
+
+def history(session: Session, key: str) -> list[ConfigItem]:
+    """Return every item of a resource."""
+    return session.configuration.items([key])[key]
