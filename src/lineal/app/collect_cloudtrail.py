@@ -189,7 +189,7 @@ class _Look:
         for record in log.records():
             event = read_record(record)
             if isinstance(event, Gap):
-                yield self._batch.refuse(event, file.key)
+                yield from self._batch.refuse(event, file.key)
                 continue
             if (odd := unknown_version(record)) is not None:
                 yield odd

@@ -13,6 +13,7 @@ from lineal.core.observation import Gap, Observation
 
 MOST: Final = 500
 _REMEMBERED: Final = 100 * MOST
+_MOST_GAPS: Final = 100
 
 
 @dataclass(slots=True)
@@ -49,7 +50,11 @@ class Batch:
         self._waiting, self._files = [], {}
         yield from observe_events(fresh, self.session.actor, origin)
 
-    def refuse(self, gap: Gap, where: str) -> Gap:
-        """Count what could not be read as an event; return the gap, with the place where it stood."""
+    def refuse(self, gap: Gap, where: str) -> Iterator[Gap]:
+        """Count what could not be read as an event; yield the gap, with the place where it stood, of the first ones."""
         self.counts["unreadable"] += 1
-        return Gap(gap.code, gap.explanation, f"{where} {gap.about or ''}".strip())
+        if self.counts["unreadable"] <= _MOST_GAPS:
+            yield Gap(gap.code, gap.explanation, f"{where} {gap.about or ''}".strip())
+        elif self.counts["unreadable"] == _MOST_GAPS + 1:
+            why = "more entries than can be listed are no events; the numbers of the collection count them"
+            yield Gap("events.unreadable", why, where)

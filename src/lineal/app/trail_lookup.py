@@ -131,7 +131,7 @@ class _Lookup:
             for record in page:
                 event = read_record(record)
                 if isinstance(event, Gap):
-                    yield self.batch.refuse(event, "LookupEvents")
+                    yield from self.batch.refuse(event, "LookupEvents")
                     continue
                 if (odd := unknown_version(record)) is not None:
                     yield odd

@@ -9,8 +9,10 @@ from lineal.cli.collect_aws import collect_aws
 from lineal.cli.collect_aws_config import collect_aws_config
 from lineal.cli.collect_cloudtrail import collect_cloudtrail
 from lineal.cli.collect_dvc import collect_dvc
+from lineal.cli.collect_eventbridge import collect_eventbridge
 from lineal.cli.collect_files import collect_files
 from lineal.cli.collect_git import collect_git
+from lineal.cli.collect_kubernetes_audit import collect_kubernetes_audit
 from lineal.cli.collect_oci import collect_oci
 from lineal.cli.collect_sagemaker import collect_sagemaker
 
@@ -19,8 +21,10 @@ COMMANDS: Final[dict[str, Callable[..., Any]]] = {
     "aws-config": collect_aws_config,
     "cloudtrail": collect_cloudtrail,
     "dvc": collect_dvc,
+    "eventbridge": collect_eventbridge,
     "files": collect_files,
     "git": collect_git,
+    "kubernetes-audit": collect_kubernetes_audit,
     "oci": collect_oci,
     "sagemaker": collect_sagemaker,
 }

@@ -54,7 +54,7 @@ def find_targets(record: Mapping[str, Any]) -> tuple[str, ...]:
     for name in _WITH_ARNS:
         part = record.get(name)
         if part:
-            for text in _arns(part, 0):
+            for text in find_arns(part):
                 resource = read_arn(text)
                 if resource is not None:
                     found.setdefault(resource.key)
@@ -142,7 +142,7 @@ def _walk(value: object, path: tuple[str, ...]) -> Iterator[object]:
         yield from _walk(value[path[0]], path[1:])
 
 
-def _arns(value: object, depth: int) -> Iterator[str]:
+def find_arns(value: object, depth: int = 0) -> Iterator[str]:
     """Yield every text in `value` that is an ARN by its look; not those inside of longer texts, such as policies."""
     if isinstance(value, str):
         if value.startswith("arn:"):
@@ -153,7 +153,7 @@ def _arns(value: object, depth: int) -> Iterator[str]:
                 if each.startswith("arn:"):
                     yield each
             elif each.__class__ in (dict, list):
-                yield from _arns(each, depth + 1)
+                yield from find_arns(each, depth + 1)
 
 
 @cache

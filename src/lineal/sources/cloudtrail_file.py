@@ -38,6 +38,10 @@ class Log:
     content: bytes
     _packed: bytes
 
+    def whole(self) -> bytes:
+        """Return all of the content, however large."""
+        return self.content or b"".join(_unpack(self._packed))
+
     def records(self) -> Iterator[Any]:
         """Yield what stands under ``Records``; raise `BadInput` for what is no log, before the first if it is small."""
         if self.content or not self._packed:

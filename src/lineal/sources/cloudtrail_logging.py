@@ -79,8 +79,9 @@ class Logging:
     def explain(self, stop: Stop, more: str = "") -> Gap:
         """Return what is to be recorded of a stop."""
         until = f"until {stop.until}" if stop.until else "and it has not been switched on again since"
-        why = f"{stop.operation} by {stop.by or 'somebody unknown'} at {stop.since}, {until}"
-        return Gap("cloudtrail.logging_stopped", f"{why}; {more}" if more else why, stop.place)
+        who, tail = stop.by or "somebody unknown", f"; {more}" if more else ""
+        why = f"logging was switched off: {stop.operation} by {who} at {stop.since}, {until}{tail}"
+        return Gap("cloudtrail.logging_stopped", why, stop.place)
 
     def changes(self) -> Iterator[Gap]:
         """Yield what is to be recorded of the other changes of trails."""

@@ -41,7 +41,7 @@ def read_record(record: object) -> ApiEvent | Gap:
     if not all(isinstance(each, str) and each for each in told.values()):
         lacking = ", ".join(name for name, each in told.items() if not isinstance(each, str) or not each)
         return Gap("cloudtrail.record_broken", f"a record without {lacking}", named[:200] or None)
-    when = _moment(str(told["eventTime"]))
+    when = read_moment(str(told["eventTime"]))
     if when is None:
         return Gap(
             "cloudtrail.record_broken", f"not a moment: eventTime {told['eventTime']!r}"[:200], named[:200] or None
@@ -51,15 +51,15 @@ def read_record(record: object) -> ApiEvent | Gap:
     return ApiEvent(
         id=named if 0 < len(named) <= 200 and named.isprintable() else _identity(record),
         time=when,
-        service=_text(told["eventSource"]),
-        name=_text(told["eventName"]),
+        service=cut_text(told["eventSource"]),
+        name=cut_text(told["eventName"]),
         account=_account(record),
-        region=_text(record.get("awsRegion")),
+        region=cut_text(record.get("awsRegion")),
         principal=principal,
         session=session,
         via=via,
         read_only=is_reading(record),
-        error=_text(raw_error) if raw_error else "",
+        error=cut_text(raw_error) if raw_error else "",
         category=_category(record),
         amends=_amended(record),
         targets=find_targets(record),
@@ -89,9 +89,9 @@ def read_identity(record: Mapping[str, Any]) -> tuple[str, str, str]:
     context = context if isinstance(context, dict) else {}
     issuer = context.get("sessionIssuer")
     issuer = issuer if isinstance(issuer, dict) else {}
-    kind, arn = str(identity.get("type") or ""), _text(identity.get("arn"))
-    via = _text(identity.get("invokedBy"))
-    source = _text(record.get("sourceIPAddress"))
+    kind, arn = str(identity.get("type") or ""), cut_text(identity.get("arn"))
+    via = cut_text(identity.get("invokedBy"))
+    source = cut_text(record.get("sourceIPAddress"))
     if not via and source.endswith(_SERVICE):
         via = source
     principal = _principal(kind, arn, identity, issuer) or via
@@ -112,30 +112,30 @@ def is_reading(record: Mapping[str, Any]) -> bool:
 
 
 def _principal(kind: str, arn: str, identity: Mapping[str, Any], issuer: Mapping[str, Any]) -> str:
-    issued = _text(issuer.get("arn"))
+    issued = cut_text(issuer.get("arn"))
     if issued:
         return _role(issued)
     if kind == "AWSService":
-        return _text(identity.get("invokedBy")) or arn
+        return cut_text(identity.get("invokedBy")) or arn
     if ":assumed-role/" in arn:
         return _role(arn)
     if arn:
         return arn
     on_behalf = identity.get("onBehalfOf")
     if kind == "IdentityCenterUser" and isinstance(on_behalf, dict) and on_behalf.get("userId"):
-        return f"identitycenter:{_text(on_behalf['userId'])}"
-    provider = _text(identity.get("identityProvider"))
-    name = _text(identity.get("userName")) or _text(identity.get("principalId"))
+        return f"identitycenter:{cut_text(on_behalf['userId'])}"
+    provider = cut_text(identity.get("identityProvider"))
+    name = cut_text(identity.get("userName")) or cut_text(identity.get("principalId"))
     if kind in ("SAMLUser", "WebIdentityUser") and provider:
         return f"{provider}:{name}" if name and not name.startswith(provider) else name or provider
     if kind == "Root" and identity.get("accountId"):
-        return f"arn:aws:iam::{_text(identity['accountId'])}:root"
+        return f"arn:aws:iam::{cut_text(identity['accountId'])}:root"
     if name:
-        account = _text(identity.get("accountId"))
+        account = cut_text(identity.get("accountId"))
         return f"arn:aws:iam::{account}:user/{name}" if kind == "IAMUser" and account else name
     if identity.get("invokedBy"):
-        return _text(identity["invokedBy"])
-    return _text(identity.get("accountId"))
+        return cut_text(identity["invokedBy"])
+    return cut_text(identity.get("accountId"))
 
 
 def _role(arn: str) -> str:
@@ -154,13 +154,13 @@ def _session(
     if ":assumed-role/" in arn:
         name = arn.rpartition("/")[2]
     elif kind in ("AssumedRole", "Role", "FederatedUser"):
-        name = _text(identity.get("principalId")).partition(":")[2]
-    behind = _text(context.get("sourceIdentity"))
+        name = cut_text(identity.get("principalId")).partition(":")[2]
+    behind = cut_text(context.get("sourceIdentity"))
     federated = context.get("webIdFederationData")
     if not behind and isinstance(federated, dict):
         attributes = federated.get("attributes")
         subject = attributes.get("sub") if isinstance(attributes, dict) else None
-        behind = _text(subject) if isinstance(subject, str) else ""
+        behind = cut_text(subject) if isinstance(subject, str) else ""
     if not behind and str(record.get("sessionCredentialFromConsole") or "").lower() == "true" and not name:
         behind = "console"
     return f"{name} ({behind})" if name and behind and behind != name else name or behind
@@ -169,7 +169,7 @@ def _session(
 def _category(record: Mapping[str, Any]) -> str:
     said = record.get("eventCategory")
     if isinstance(said, str) and said:
-        return _text(said)
+        return cut_text(said)
     if record.get("eventType") == "AwsCloudTrailInsight":
         return "Insight"
     return "Data" if record.get("managementEvent") is False else "Management"
@@ -177,15 +177,15 @@ def _category(record: Mapping[str, Any]) -> str:
 
 def _amended(record: Mapping[str, Any]) -> str:
     found = record.get("addendum")
-    return _text(found.get("originalEventID")) if isinstance(found, dict) else ""
+    return cut_text(found.get("originalEventID")) if isinstance(found, dict) else ""
 
 
 def _account(record: Mapping[str, Any]) -> str:
     said = record.get("recipientAccountId")
     if said:
-        return _text(said)
+        return cut_text(said)
     identity = record.get("userIdentity")
-    return _text(identity.get("accountId")) if isinstance(identity, dict) else ""
+    return cut_text(identity.get("accountId")) if isinstance(identity, dict) else ""
 
 
 def _identity(record: Mapping[str, Any]) -> str:
@@ -195,7 +195,8 @@ def _identity(record: Mapping[str, Any]) -> str:
 
 
 @lru_cache(maxsize=65536)
-def _moment(text: str) -> str | None:
+def read_moment(text: str) -> str | None:
+    """Return the canonical spelling of a moment as services spell it (ISO 8601), None for what is none."""
     if len(text) == 20 and text[-1] == "Z":  # as CloudTrail spells all of them
         try:
             return timestamp.check(f"{text[:-1]}.000000Z")
@@ -208,7 +209,7 @@ def _moment(text: str) -> str | None:
     return timestamp.spell(found if found.tzinfo is not None else found.replace(tzinfo=UTC))
 
 
-def _text(value: object) -> str:
+def cut_text(value: object) -> str:
     """Return a value of a record as text that can be recorded, cut to what a database can index."""
     if value is None:
         return ""

@@ -1,0 +1,141 @@
+"""Collect events that others bring: of EventBridge, and audit logs of Kubernetes, from files or as they come."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from lineal.app.collect import Collection, Progress, collect
+from lineal.app.collect_cloudtrail import CollectedTrail
+from lineal.app.session import Session
+from lineal.app.trail_batch import Batch
+from lineal.app.trail_keep import Keeper
+from lineal.core.api_event import ApiEvent
+from lineal.core.observation import Gap, Observation
+from lineal.errors import BadInput
+from lineal.sources.cloudtrail_file import open_log
+from lineal.sources.eventbridge import read_message, read_payload
+from lineal.sources.kubernetes_audit import read_audit
+
+MOST_BYTES: Final = 512 * 1024 * 1024
+"""A file of events is read into memory as a whole."""
+_ENDINGS: Final = (".json", ".json.gz", ".jsonl", ".jsonl.gz", ".log", ".log.gz", ".ndjson", ".gz")
+
+Read = Callable[[object], ApiEvent | Gap | None]
+
+
+def collect_eventbridge(
+    session: Session, where: str, *, reads: bool = False, on_progress: Progress | None = None
+) -> CollectedTrail:
+    """Record the events of EventBridge in the file or folder `where`; ``-`` is standard input.
+
+    Raises `BadInput` for a file that is not there, and what `collect` raises.
+    """
+    return _collect(session, "eventbridge", where, where, read_message, reads=reads, on_progress=on_progress)
+
+
+def collect_kubernetes_audit(
+    session: Session, where: str, cluster: str, *, reads: bool = False, on_progress: Progress | None = None
+) -> CollectedTrail:
+    """Record the audit events of `cluster` in the file or folder `where`; ``-`` is standard input.
+
+    Raises `BadInput` for a file that is not there or a cluster without a name, and what `collect` raises.
+    """
+    if not cluster or not cluster.isprintable() or len(cluster) > 200:
+        raise BadInput(f"not the name of a cluster: {cluster[:80]!r}", fix="--cluster NAME, as in its configuration.")
+    scope = f"{cluster} {where}"
+
+    def read(event: object) -> ApiEvent | Gap | None:
+        return read_audit(event, cluster)
+
+    return _collect(session, "kubernetes-audit", scope, where, read, reads=reads, on_progress=on_progress)
+
+
+def record_message(session: Session, text: str, *, reads: bool = False) -> dict[str, int]:
+    """Record the events of EventBridge in `text` durably, all or none of them; return how many there were and are new.
+
+    Raises `BadInput` where it is not JSON, or something in it is no event.
+    """
+    events: list[ApiEvent] = []
+    for message in read_payload(text):
+        event = message if isinstance(message, Gap) else read_message(message)
+        if isinstance(event, Gap):
+            raise BadInput(f"{event.explanation} ({event.about})" if event.about else event.explanation)
+        events.append(event)
+    batch = Batch(session, Keeper(session, reads), {"source": "eventbridge", "place": "HTTP"})
+    said = [observation for event in events for observation in batch.add(event)]
+    said += batch.release()
+    if said:
+        session.say_all(said)
+    return {name: batch.counts[name] for name in ("events", "kept", "recorded")}
+
+
+def _collect(
+    session: Session,
+    source: str,
+    scope: str,
+    where: str,
+    read: Read,
+    *,
+    reads: bool,
+    on_progress: Progress | None,
+) -> CollectedTrail:
+    files = _find(where)
+    batch = Batch(session, Keeper(session, reads), {"source": source, "place": where})
+    collection = Collection(source, scope[:2000])
+
+    def move(_seen: int, _recorded: int) -> None:
+        if on_progress is not None:
+            on_progress(batch.counts["events"], batch.counts["recorded"])
+
+    done = collect(session, collection, _everything(files, read, batch, collection), move)
+    return CollectedTrail(collected=done, counts=dict(batch.counts), trail=())
+
+
+def _everything(
+    files: Iterable[Path | None], read: Read, batch: Batch, collection: Collection
+) -> Iterator[Observation | Gap]:
+    for path in files:
+        name = "-" if path is None else str(path)
+        try:
+            data = sys.stdin.buffer.read() if path is None else path.read_bytes()
+        except OSError as error:
+            yield Gap("events.file_unreadable", f"it cannot be read: {error.strerror}", name)
+            continue
+        batch.counts["files"] += 1
+        log = open_log(data, name, MOST_BYTES)
+        if isinstance(log, Gap):
+            yield log
+            continue
+        yield from _read_file(name, log.whole(), log.sha256, read, batch)
+    yield from batch.release()
+    counts, left = dict(sorted(batch.counts.items())), dict(sorted(batch.keeper.left_out.items()))
+    collection.covered = {"counts": counts, "left_out": left}
+
+
+def _read_file(name: str, data: bytes, sha256: str, read: Read, batch: Batch) -> Iterator[Observation | Gap]:
+    told = {"sha256": sha256, "proof": "none"}
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        yield Gap("events.file_broken", "it is not UTF-8: nothing of it was read", name)
+        return
+    for message in read_payload(text):
+        event = message if isinstance(message, Gap) else read(message)
+        if isinstance(event, Gap):
+            yield from batch.refuse(event, name)
+        elif event is None:
+            batch.counts["stages"] += 1
+        else:
+            yield from batch.add(event, name, told)
+
+
+def _find(where: str) -> Sequence[Path | None]:
+    if where == "-":
+        return [None]
+    path = Path(where)
+    if not path.exists():
+        raise BadInput(f"there is no such file or folder: {where}")
+    if not path.is_dir():
+        return [path]
+    return sorted(each for each in path.rglob("*") if each.name.endswith(_ENDINGS) and each.is_file())
