@@ -52,11 +52,12 @@ class ResourceDifference:
     state: State
 
     def patch(self) -> list[dict[str, Any]]:
-        """Return the RFC 6902 patch from the configuration before to the one after; ``{}`` stands for none."""
-        from lineal.change.patch import make_patch
-
-        before, after = ({} if each is None else _content(each) for each in (self.before, self.after))
-        return make_patch(before, after)
+        """Return the RFC 6902 patch from configuration and tags before, as `lineal show` has them, to those after."""
+        found: list[dict[str, Any]] = []
+        for part, kind in (("configuration", self.resource.type), ("tags", "")):
+            before, after = (None if each is None else getattr(each, part) for each in (self.before, self.after))
+            found += _patch(f"/{part}", before, after, kind)
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,9 +167,9 @@ def _resource(
     from lineal.change.history import list_changes
 
     changes = [each for each in list_changes(items, looks) if each.until > since]
-    if not changes:
-        return None
     before, after = _there([item for item in items if item.time <= since]), _there(items)
+    if not changes and (before is not None or after is None):
+        return None
     steps = [
         Step(
             change=each,
@@ -206,9 +207,15 @@ def _what(
     return CHANGED if edits or before.shape != after.shape else REVERTED
 
 
-def _content(item: ConfigItem) -> dict[str, Any]:
-    """Return what of an item can be changed outside, as one document."""
-    return {"configuration": item.configuration, "tags": item.tags}
+def _patch(place: str, before: dict[str, Any] | None, after: dict[str, Any] | None, kind: str) -> list[dict[str, Any]]:
+    from lineal.change.difference import diff
+    from lineal.change.patch import to_patch
+
+    if before is None or after is None:
+        whole: list[dict[str, Any]] = [{"op": "add", "path": place, "value": after}]
+        return [] if before is after else whole if before is None else [{"op": "remove", "path": place}]
+    found = to_patch(before, after, diff(before, after, kind), kind)
+    return [{**each, **{name: place + each[name] for name in ("from", "path") if name in each}} for each in found]
 
 
 def _came(after: ConfigItem, steps: Sequence[Step], since: str) -> bool:

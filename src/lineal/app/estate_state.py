@@ -43,7 +43,8 @@ def standing(items: Sequence[ConfigItem]) -> ConfigItem | None:
         return None
     if items[-1].status == "deleted":
         return items[-1]
-    last = {item.shape: item for item in items}
+    gone = max((place for place, item in enumerate(items) if item.status == "deleted"), default=-1)
+    last = {item.shape: item for item in items[gone + 1 :]}
     alive = [item for item in last.values() if item.status == "ok"]
     return next((item for item in alive if item.shape == "api"), alive[-1] if alive else items[-1])
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from typing import Final
 
 from lineal.app.estate_state import looks_at
@@ -10,6 +9,7 @@ from lineal.app.pointers import Thing
 from lineal.app.session import Session
 from lineal.app.timeline_row import CHANGE, EVENT, JUDGEMENT, TAG, WINDOW, Row, Verdicts
 from lineal.catalog.graph import Moment
+from lineal.change.permission import is_about
 from lineal.core.api_event import ApiEvent
 from lineal.core.change import Change, ChangeApproval, Edit, Judgement
 from lineal.core.config_item import ConfigItem
@@ -136,7 +136,9 @@ def _windows(
     things: Sequence[Thing], approvals: Sequence[ChangeApproval], cited: set[str], verdicts: Verdicts
 ) -> Iterator[Row]:
     for approval in approvals:
-        thing = next((each for each in things if _allows(approval, each)), None)
+        # One that allows anything anywhere is told where a judgement rests on it.
+        named = bool(approval.resources or approval.types)
+        thing = next((each for each in things if named and is_about(approval, each.key, each.type)), None)
         if thing is None and approval.id in cited:
             thing = next(iter(things), None)
         if thing is None:
@@ -148,16 +150,6 @@ def _windows(
             type=thing.type, depth=thing.depth, who=approval.approver, why=approval.reason, id=approval.id,
         )  # fmt: skip
         yield with_verdict(row, verdicts)
-
-
-def _allows(approval: ChangeApproval, thing: Thing) -> bool:
-    """Return whether an approval is about a thing: by its key, its name, or its type."""
-    if not approval.resources and not approval.types:
-        return False  # it allows anything anywhere: told where a judgement rests on it
-    names = (thing.key, thing.name, f"{thing.type}/{thing.name}")
-    named = any(fnmatchcase(name, pattern) for pattern in approval.resources for name in names)
-    typed = any(fnmatchcase(thing.type, pattern) for pattern in approval.types)
-    return (named or not approval.resources) and (typed or not approval.types)
 
 
 def _judgements(things: Mapping[str, Thing], verdicts: Verdicts) -> Iterator[Row]:

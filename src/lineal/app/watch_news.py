@@ -47,8 +47,8 @@ def _verdicts(connection: sa.Connection, start: int, end: int) -> list[News]:
             continue
         before = sa.select(table.verdict).where(table.about == row.about, table.idx < start)
         held = connection.execute(before.order_by(table.idx.desc(), table.n.desc()).limit(1)).scalar()
-        if held != row.verdict:
-            document: dict[str, Any] = json.loads(row.document)
+        document: dict[str, Any] = json.loads(row.document)
+        if held != row.verdict and "withdrawn" not in document.get("notes", ()):
             found.append(News(row.verdict, row.resource, str(document.get("why", "")), row.about))
     return found
 

@@ -11,7 +11,7 @@ EVERY: Final = 900
 SETTLE: Final = 900
 _SHORTEST: Final = 1
 _LONGEST: Final = 7 * 86400
-_SPAN: Final = re.compile(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?")
+_SPAN: Final = re.compile(r"(?:([0-9]{1,6})d)?(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,6})s)?")
 
 # What can be said of each source in a plan: the option, and whether it is a list of texts.
 OPTIONS: Final[dict[str, dict[str, type]]] = {

@@ -9,13 +9,14 @@ from lineal.app.session import Session
 from lineal.app.watch_news import News, read_news
 from lineal.app.watch_plan import Plan, WatchedSource
 from lineal.core.observation import Gap
-from lineal.errors import IntegrityError, LinealError, StoreError
+from lineal.errors import IntegrityError, LinealError, SourceError, StoreError
 
 SOURCE: Final = "watch"
 SCOPE: Final = "rounds"
 
 Collect = Callable[[Session, WatchedSource, Callable[[int, int], None]], Collected]
-Tell = Callable[[Sequence[str], str, Sequence[str]], None]
+Tell = Callable[[Sequence[str], str, Sequence[str]], Sequence[str]]
+"""Sends lines under a title to addresses, and returns a warning for each that did not take them."""
 
 
 class Stopping(BaseException):
@@ -140,13 +141,16 @@ def _explain(session: Session, plan: Plan) -> int:
 
 
 def _check(session: Session, plan: Plan) -> int:
-    from lineal.app.check_rules import check_rules
+    from lineal.app.check_rules import examine
+    from lineal.app.rule_sets import load_rules
 
-    return len(check_rules(session, rules=plan.rules))
+    return examine(session, load_rules(plan.rules)).recorded
 
 
 def _tell(tell: Tell, urls: Sequence[str], title: str, lines: Sequence[str]) -> int:
-    tell(urls, title, lines)
+    warnings = tell(urls, title, lines)
+    if warnings:
+        raise SourceError("; ".join(warnings))
     return len(lines)
 
 

@@ -32,6 +32,21 @@ def _aws(session: Session, options: Any, move: Move) -> Collected:
     return collect_aws(session, scopes, only=options.get("only", ()), on_progress=move)
 
 
+def _aws_config(session: Session, options: Any, move: Move) -> Collected:
+    from lineal.app.collect_aws_config import collect_aws_config
+
+    return collect_aws_config(session, options["place"], on_progress=move)
+
+
+def _cloudtrail(session: Session, options: Any, move: Move) -> Collected:
+    from lineal.app.collect_cloudtrail import TrailRequest, collect_trail
+
+    request = TrailRequest(
+        regions=tuple(options.get("regions", ())), profile=next(iter(options.get("profiles", ())), None)
+    )
+    return collect_trail(session, options["place"], request, on_progress=move).collected
+
+
 def _sagemaker(session: Session, options: Any, move: Move) -> Collected:
     from lineal.app.collect_sagemaker import collect_sagemaker, open_scope
 
@@ -71,6 +86,8 @@ def together(found: Iterable[Collected]) -> Collected:
 
 _COLLECTORS: Final[dict[str, Callable[[Session, Any, Move], Collected]]] = {
     "aws": _aws,
+    "aws-config": _aws_config,
+    "cloudtrail": _cloudtrail,
     "files": _files,
     "git": _git,
     "sagemaker": _sagemaker,

@@ -43,7 +43,8 @@ def watch(
         typer.Option("--settle", metavar="SPAN", help="How long a trail may take before it is judged. [default: 15m]"),
     ] = None,
     rules: Annotated[
-        list[str] | None, typer.Option("--rules", metavar="FILE", help="Rules to check besides (repeatable).")
+        list[str] | None,
+        typer.Option("--rules", metavar="FILE|SET", help="Rules to check, not the default ones (repeatable)."),
     ] = None,
     notify: Annotated[
         list[str] | None, typer.Option("--notify", metavar="URL", help="Tell what is new there (repeatable).")
@@ -61,6 +62,7 @@ def watch(
     Examples: `lineal watch files:conf/ --every 5m` · `lineal watch --config watch.yaml --json` ·
     `lineal watch aws:eu-west-1 cloudtrail:s3://acme-trail --notify mailto://ops.example --once`
     """
+    from lineal.app.notify import notify as tell
     from lineal.app.watch import Means, SystemClock
     from lineal.app.watch import watch as run
     from lineal.app.watch_lock import only_watcher
@@ -68,6 +70,7 @@ def watch(
 
     terminal = Terminal(as_json=as_json, quiet=quiet)
     plan = _plan(tuple(sources or ()), config, every, settle, tuple(rules or ()), tuple(notify or ()))
+    _check(plan)
     clock = SystemClock()
     rounds: list[Round] = []
 
@@ -78,7 +81,7 @@ def watch(
     means = Means(
         opened=lambda: opened(ledger, actor),
         collect_one=collect_source,
-        tell=_tell,
+        tell=tell,
         chance=random.random,
         on_round=on_round,
         on_trouble=lambda error, pause: _show_trouble(terminal, error, pause),
@@ -118,10 +121,15 @@ def _plan(
     return plan if settle is None else replace(plan, settle=read_span(settle, "--settle"))
 
 
-def _tell(urls: Any, title: str, lines: Any) -> None:
-    from lineal.app.notify import notify
+def _check(plan: "Plan") -> None:
+    """Refuse rules that cannot be read and addresses that cannot be used, before anything is done."""
+    from lineal.app.rule_sets import load_rules
 
-    notify(list(urls), title, list(lines))
+    load_rules(plan.rules)
+    if plan.notify:
+        from lineal.app.notify import check_urls
+
+        check_urls(plan.notify)
 
 
 def _status(done: "Round") -> int:
