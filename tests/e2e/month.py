@@ -15,6 +15,7 @@ from typing import Any, Final
 from unittest.mock import patch
 
 from lineal import wiring
+from lineal.app.collect_aws import AwsScope, collect_aws, open_scopes
 from lineal.app.session import Session
 from lineal.core import timestamp
 from lineal.core.change import ALLOWED, ChangeApproval, Judgement
@@ -87,6 +88,7 @@ class Month:
     behind: Backends = field(default_factory=Backends)
     polls: list[str] = field(default_factory=list)
     _open: list[Expected] = field(default_factory=list)
+    _scopes: list[AwsScope] = field(default_factory=list)
 
     # Time, and what Lineal does.
 
@@ -98,20 +100,18 @@ class Month:
         """Return the present moment of the world."""
         return self.trail.clock.spell()
 
-    def poll(self) -> None:
-        """Let Lineal look at the configuration of everything; what is expected of changes was seen now."""
-        from lineal.app.collect_aws import collect_aws
+    def poll(self, *, everywhere: bool = False) -> None:
+        """Let Lineal look at the configuration of everything; what is expected of changes was seen now.
 
-        done = collect_aws(self.session, self.scopes())
+        The second region is looked at when asked for.
+        """
+        self._scopes = self._scopes or open_scopes([REGION, SECOND])
+        done = collect_aws(self.session, self._scopes if everywhere else self._scopes[:1])
         self.gaps.extend(done.gaps)
         for each in self._open:
             each.until = self.now()
         self._open.clear()
         self.polls.append(self.now())
-
-    def scopes(self) -> Any:
-        """Return where Lineal looks."""
-        raise NotImplementedError
 
     def listen(self) -> None:
         """Let Lineal read what the trail has delivered."""
