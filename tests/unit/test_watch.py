@@ -20,9 +20,10 @@ from lineal.app.session import Session
 from lineal.app.watch import Means, last_round, watch
 from lineal.app.watch_config import read_config
 from lineal.app.watch_lock import only_watcher
-from lineal.app.watch_plan import Plan, WatchedSource, read_span, read_words
+from lineal.app.watch_plan import OPTIONS, Plan, WatchedSource, read_span, read_words
 from lineal.app.watch_round import Round, Stopping
 from lineal.app.watch_schedule import Schedule
+from lineal.app.watch_source import _COLLECTORS
 from lineal.core.conclusion import CONCLUDED, Conclusion
 from lineal.core.observation import Observation
 from lineal.errors import BadInput, DigestMismatch, Refused, SourceDenied, SourceError, StoreUnavailable, TooLarge
@@ -438,13 +439,15 @@ def test_what_is_no_span_is_refused(text: object) -> None:
 
 
 def test_words_name_sources() -> None:
-    found = read_words(("aws:eu-west-1", "files:conf/", "cloudtrail:s3://trail/x", "sagemaker"), 60)
+    found = read_words(("aws:eu-west-1", "files:conf/", "cloudtrail:s3://trail/x", "sagemaker", "cloudtrail"), 60)
     assert [(each.kind, each.options) for each in found] == [
         ("aws", {"regions": ["eu-west-1"]}),
         ("files", {"paths": ["conf/"]}),
         ("cloudtrail", {"place": "s3://trail/x"}),
         ("sagemaker", {}),
+        ("cloudtrail", {"lookup": True}),
     ]
+    assert set(_COLLECTORS) == set(OPTIONS)
 
 
 @pytest.mark.parametrize("words", [("azure",), ("files",), ("files:",), ("aws:",), ("aws", "aws"), ("",)])

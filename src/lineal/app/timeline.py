@@ -83,16 +83,16 @@ def timeline(
     things, full = follow(session, find_named(session, text, moment), moment, depth=depth)
     looks = session.configuration.looks(moment)
     end = min(moment.time, moment.known, session.clock())
+    keys = [thing.key for thing in things if thing.node is None]
+    items = session.configuration.items(keys, moment)
     rows = [
         *graph_rows(session, things, moment),
-        *config_rows(session, things, moment, looks),
-        *coverage_rows(session, things, moment, looks, Span("", end)),
+        *config_rows(session, things, items, looks, moment),
+        *coverage_rows(session, things, items, looks, moment, Span("", end)),
     ]
     kept = sorted((row for row in _while_pointed(rows, things) if window.has(row)), key=lambda row: row.place)
     left_out = 0 if window.limit is None else max(0, len(kept) - window.limit)
     kept = kept[left_out:]
-    keys = [thing.key for thing in things if thing.node is None]
-    items = session.configuration.items(keys, moment)
     return Timeline(
         text=text,
         moment=moment,

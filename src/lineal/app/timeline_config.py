@@ -18,14 +18,20 @@ from lineal.core.coverage import Look
 _SHOWN: Final = 3
 
 
-def config_rows(session: Session, things: Sequence[Thing], moment: Moment, looks: Sequence[Look]) -> Iterator[Row]:
-    """Yield what happened to the resources among `things`, and what was concluded of that."""
+def config_rows(
+    session: Session,
+    things: Sequence[Thing],
+    items: Mapping[str, list[ConfigItem]],
+    looks: Sequence[Look],
+    moment: Moment,
+) -> Iterator[Row]:
+    """Yield what happened to the resources among `things` (`items` are what was seen of each), and the verdicts."""
     resources = [thing for thing in things if thing.node is None]
     keys = list(dict.fromkeys(thing.key for thing in resources))
     configuration = session.configuration
     judged = configuration.judgements(moment, resources=keys, every=True)
     verdicts = Verdicts(judged)
-    yield from _changes(resources, configuration.items(keys, moment), looks, verdicts)
+    yield from _changes(resources, items, looks, verdicts)
     whole = [thing for thing in resources if thing.only is None]
     yield from _events(whole, configuration.events(keys, moment=moment), verdicts)
     cited = {one for judgement, _ in judged for one in judgement.approvals}

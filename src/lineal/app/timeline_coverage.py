@@ -1,82 +1,89 @@
 """When nobody looked, as rows: without them a timeline would say that nothing happened."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from lineal.app.pointers import Thing
 from lineal.app.session import Session
 from lineal.app.timeline_row import GAP, Row
-from lineal.app.timeline_span import Span, without
+from lineal.app.timeline_span import Span
 from lineal.catalog.graph import Moment
-from lineal.core.coverage import Look, TrailSpan
-from lineal.core.resource import read_arn
+from lineal.change.watermark import Coverage, Trail
+from lineal.core.config_item import ConfigItem
+from lineal.core.coverage import Look
+from lineal.core.resource import Resource, read_arn
 
 LONGEST: Final = timedelta(hours=24)
 """So long may pass between two complete looks before the time between them is told as a gap."""
 
-Place = tuple[str, str, str]
-
 
 def coverage_rows(
-    session: Session, things: Sequence[Thing], moment: Moment, looks: Sequence[Look], whole: Span
+    session: Session,
+    things: Sequence[Thing],
+    items: Mapping[str, Sequence[ConfigItem]],
+    looks: Sequence[Look],
+    moment: Moment,
+    whole: Span,
 ) -> Iterator[Row]:
-    """Yield the gaps within `whole`: of the configuration of each type of thing, and of the trail where it lives."""
-    resources = [thing for thing in things if thing.node is None and thing.only is None]
-    places: dict[Place, Thing] = {}
-    for thing in resources:
-        known = read_arn(thing.key)
-        if known is not None:
-            places.setdefault((known.account, known.region, known.type), thing)
-    for place, thing in places.items():
-        yield from _unseen(place, thing, looks, whole)
-    trail = session.configuration.trail(moment)
-    for account, region in dict.fromkeys((account, region) for account, region, _ in places):
-        thing = next(each for place, each in places.items() if place[:2] == (account, region))
-        yield from _holes([each for each in trail if each.account == account and each.region == region], thing, whole)
+    """Yield the gaps within `whole`: of the configuration of each type of thing, and of the trail where it lives.
+
+    `items` are what was seen of each thing.
+    """
+    places: dict[tuple[str, str, str], tuple[Thing, Resource]] = {}
+    for thing in things:
+        held = items.get(thing.key)
+        of = held[-1].resource if held else read_arn(thing.key)
+        if thing.node is None and thing.only is None and of is not None:
+            places.setdefault((of.account, of.region, of.type), (thing, of))
+    for thing, of in places.values():
+        yield from _unseen(thing, of, looks, whole)
+    trail = Trail(session.configuration.trail(moment))
+    told: set[tuple[str, str]] = set()
+    for thing, of in places.values():
+        if (of.account, of.region) not in told:
+            told.add((of.account, of.region))
+            yield from _holes(thing, of, trail.of(of.account, of.region, of.key), whole)
 
 
-def _unseen(place: Place, thing: Thing, looks: Sequence[Look], whole: Span) -> Iterator[Row]:
-    account, region, kind = place
-    of = [
-        each for each in looks if each.account == account and each.region in (region, "") and each.type in (kind, "*")
-    ]
-    seen = sorted((each.began, each.ended) for each in of if each.complete)
+def _unseen(thing: Thing, of: Resource, looks: Sequence[Look], whole: Span) -> Iterator[Row]:
+    there = [each for each in looks if each.account == of.account and each.region in (of.region, "")]
+    there = [each for each in there if each.type in (of.type, "*")]
+    seen = sorted((each.began, each.ended) for each in there if each.complete)
     if not seen:
-        if of:
-            yield _gap(thing, Span(of[0].began, of[-1].ended), f"no look at {kind} was complete", place)
+        if there:
+            span = Span(there[0].began, there[-1].ended)
+            yield _gap(thing, of, span, f"nobody looked at every {of.type}: no look was complete")
         return
     end = seen[0][1]
     for began, ended in [*seen[1:], (whole.until, whole.until)]:
-        if _longer(end, began):
-            partial = any(end < each.ended <= began for each in of if not each.complete)
-            how = "only in part" if partial else "at all"
-            yield _gap(thing, Span(end, began), f"nobody looked at {kind} {how}", place)
+        if _is_long(end, began):
+            in_part = any(end < each.ended <= began for each in there if not each.complete)
+            how = "looks were not complete" if in_part else "nobody looked"
+            yield _gap(thing, of, Span(end, began), f"{how}: what became of {of.type} is not known")
         end = max(end, ended)
 
 
-def _longer(since: str, until: str) -> bool:
+def _is_long(since: str, until: str) -> bool:
     return since < until and datetime.fromisoformat(until) - datetime.fromisoformat(since) > LONGEST
 
 
-def _holes(trail: Sequence[TrailSpan], thing: Thing, whole: Span) -> Iterator[Row]:
-    for each in trail:
-        if each.missing:
-            yield _gap(
-                thing, Span(each.since, each.until), f"the trail is missing: {each.why or 'nobody knows why'}", None
-            )
-    covered = [Span(each.since, each.until) for each in trail]
-    if not covered:
-        return
-    for hole in without(Span(min(covered).since, whole.until), covered):
-        if _longer(*hole) or hole.until != whole.until:
-            yield _gap(thing, hole, "no trail was read", None)
+def _holes(thing: Thing, of: Resource, coverage: Coverage, whole: Span) -> Iterator[Row]:
+    for lost in coverage.missing:
+        why = f"the trail is missing: {lost.why}" if lost.why else "the trail is missing"
+        yield replace(_gap(thing, of, Span(lost.since, lost.until), why), name="trail")
+    told = sorted([*coverage.covered, *((each.since, each.until) for each in coverage.missing)])
+    if not told:
+        return  # no trail was ever read: that is no hole in it
+    for hole in replace(coverage, covered=tuple(told)).holes(told[0][0], whole.until):
+        if hole.since < coverage.watermark or _is_long(hole.since, whole.until):
+            span = Span(hole.since, min(hole.until, whole.until))
+            yield replace(_gap(thing, of, span, "no trail was read"), name="trail")
 
 
-def _gap(thing: Thing, span: Span, what: str, place: Place | None) -> Row:
-    known = read_arn(thing.key)
-    where = "" if known is None else " ".join(part for part in (known.account, known.region) if part)
+def _gap(thing: Thing, of: Resource, span: Span, what: str) -> Row:
     return Row(
-        time=span.since, until=span.until, kind=GAP, what=what, of=thing.key,
-        name="trail" if place is None else thing.name, type=thing.type, depth=thing.depth, where=where,
+        time=span.since, until=span.until, kind=GAP, what=what, of=thing.key, name=thing.name, type=thing.type,
+        depth=thing.depth, where=" ".join(part for part in (of.account, of.region) if part),
     )  # fmt: skip

@@ -32,16 +32,3 @@ def add_span(spans: list[Span], new: Span) -> bool:
     spans.append(Span(since, until))
     spans.sort()
     return True
-
-
-def without(whole: Span, covered: list[Span]) -> list[Span]:
-    """Return the parts of `whole` that none of `covered` has, in order."""
-    found: list[Span] = []
-    at = whole.since
-    for each in sorted(covered):
-        if each.since > at and at < whole.until:
-            found.append(Span(at, min(each.since, whole.until)))
-        at = max(at, each.until)
-    if at < whole.until:
-        found.append(Span(at, whole.until))
-    return found

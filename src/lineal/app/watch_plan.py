@@ -15,16 +15,21 @@ _SPAN: Final = re.compile(r"(?:([0-9]{1,6})d)?(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m
 
 # What can be said of each source in a plan: the option, and whether it is a list of texts.
 OPTIONS: Final[dict[str, dict[str, type]]] = {
-    "aws": {"regions": list, "profiles": list, "roles": list, "only": list},
-    "aws-config": {"place": str, "regions": list, "profiles": list},
-    "cloudtrail": {"place": str, "lookup": bool, "regions": list, "profiles": list},
-    "files": {"paths": list},
+    "aws": {
+        "regions": list, "profiles": list, "roles": list, "external_id": str, "account": str, "only": list,
+    },
+    "aws-config": {"place": str},
+    "cloudtrail": {"place": str, "lookup": bool, "regions": list, "accounts": list, "profile": str},
+    "eventbridge": {"place": str},
+    "files": {"paths": list, "cluster": str, "namespace": str},
     "git": {"repository": str},
+    "kubernetes-audit": {"place": str, "cluster": str},
     "sagemaker": {"regions": list, "profiles": list, "only": list},
-}
-NEEDED: Final = {"files": "paths", "git": "repository"}
-_WORD: Final = {"aws": "regions", "aws-config": "place", "cloudtrail": "place", "files": "paths", "git": "repository",
-                "sagemaker": "regions"}  # fmt: skip
+}  # fmt: skip
+NEEDED: Final = {
+    "aws-config": "place", "eventbridge": "place", "files": "paths", "git": "repository", "kubernetes-audit": "place",
+}  # fmt: skip
+_WORD: Final = {"aws": "regions", "cloudtrail": "place", "sagemaker": "regions", **NEEDED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +77,9 @@ def read_words(words: tuple[str, ...], every: int) -> tuple[WatchedSource, ...]:
         if not where and (colon or kind in NEEDED):
             raise BadInput(f"{word!r} does not say what to look at", fix=f"Write {kind}:WHERE.")
         option = _WORD[kind]
-        value: Any = [where] if OPTIONS[kind][option] is list else where
-        found.append(WatchedSource(kind=kind, name=word, options={option: value} if where else {}, every=every))
+        options: dict[str, Any] = {option: [where] if OPTIONS[kind][option] is list else where} if where else {}
+        options |= {"lookup": True} if kind == "cloudtrail" and not where else {}
+        found.append(WatchedSource(kind=kind, name=word, options=options, every=every))
     return check_names(tuple(found))
 
 

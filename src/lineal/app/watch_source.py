@@ -18,16 +18,21 @@ def collect_source(session: Session, source: WatchedSource, move: Move) -> Colle
 
 
 def _files(session: Session, options: Any, move: Move) -> Collected:
-    from lineal.app.collect_files import collect_files
+    from lineal.app.collect_files import Wanted, collect_files
 
-    return together(collect_files(session, Path(path), on_progress=move) for path in options["paths"])
+    wanted = Wanted(cluster=options.get("cluster", "default"), namespace=options.get("namespace", "default"))
+    return together(collect_files(session, Path(path), wanted, move) for path in options["paths"])
 
 
 def _aws(session: Session, options: Any, move: Move) -> Collected:
     from lineal.app.collect_aws import collect_aws, open_scopes
 
     scopes = open_scopes(
-        regions=options.get("regions", ()), profiles=options.get("profiles", ()), roles=options.get("roles", ())
+        options.get("regions", ()),
+        options.get("profiles", ()),
+        options.get("roles", ()),
+        external_id=options.get("external_id"),
+        account=options.get("account"),
     )
     return collect_aws(session, scopes, only=options.get("only", ()), on_progress=move)
 
@@ -40,11 +45,29 @@ def _aws_config(session: Session, options: Any, move: Move) -> Collected:
 
 def _cloudtrail(session: Session, options: Any, move: Move) -> Collected:
     from lineal.app.collect_cloudtrail import TrailRequest, collect_trail
+    from lineal.app.trail_lookup import collect_lookup
 
     request = TrailRequest(
-        regions=tuple(options.get("regions", ())), profile=next(iter(options.get("profiles", ())), None)
+        accounts=tuple(options.get("accounts", ())),
+        regions=tuple(options.get("regions", ())),
+        profile=options.get("profile"),
     )
+    if options.get("lookup"):
+        return together(each.collected for each in collect_lookup(session, request, on_progress=move))
     return collect_trail(session, options["place"], request, on_progress=move).collected
+
+
+def _eventbridge(session: Session, options: Any, move: Move) -> Collected:
+    from lineal.app.collect_events import collect_eventbridge
+
+    return collect_eventbridge(session, options["place"], on_progress=move).collected
+
+
+def _kubernetes_audit(session: Session, options: Any, move: Move) -> Collected:
+    from lineal.app.collect_events import collect_kubernetes_audit
+
+    cluster = options.get("cluster", "default")
+    return collect_kubernetes_audit(session, options["place"], cluster, on_progress=move).collected
 
 
 def _sagemaker(session: Session, options: Any, move: Move) -> Collected:
@@ -88,7 +111,9 @@ _COLLECTORS: Final[dict[str, Callable[[Session, Any, Move], Collected]]] = {
     "aws": _aws,
     "aws-config": _aws_config,
     "cloudtrail": _cloudtrail,
+    "eventbridge": _eventbridge,
     "files": _files,
     "git": _git,
+    "kubernetes-audit": _kubernetes_audit,
     "sagemaker": _sagemaker,
 }
