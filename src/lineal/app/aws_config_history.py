@@ -1,13 +1,13 @@
 """Collect what AWS Config answers when it is asked for the history of resources, type by type."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from lineal.app.aws_config_merge import Merge
 from lineal.app.collect import Collected, Collection, Progress, collect, last_covered
-from lineal.app.collect_aws_config import record
+from lineal.app.collect_aws_config import record, settled
 from lineal.app.session import Session
 from lineal.core import timestamp
 from lineal.core.config_item import ConfigItem
@@ -60,11 +60,18 @@ def collect_history(
             raise BadInput(f"not a type of AWS Config: {kind[:80]!r}", fix="Write it as AWS::IAM::Role.")
     collection = Collection(SOURCE, scope.name)
     before = {} if again or scope.account is None else last_covered(session, SOURCE, scope.name)
-    return collect(session, collection, _ask(session, collection, scope, types, before), on_progress)
+    merge = Merge(session, on_progress)
+    done = collect(session, collection, _ask(session, merge, collection, scope, types, before))
+    return replace(done, seen=merge.seen, recorded=merge.recorded)
 
 
 def _ask(
-    session: Session, collection: Collection, scope: ConfigScope, types: Sequence[str], before: dict[str, Any]
+    session: Session,
+    merge: Merge,
+    collection: Collection,
+    scope: ConfigScope,
+    types: Sequence[str],
+    before: dict[str, Any],
 ) -> Iterator[Observation | Gap]:
     client = scope.access.client("config")
     recorder = read_recorder(client, scope.name)
@@ -74,7 +81,6 @@ def _ask(
         kinds, gaps = list_types(client, recorder, scope.name)
         yield from gaps
     covered: dict[str, Any] = dict(before.get("types", {}))
-    merge = Merge(session)
     for kind in kinds:
         began = session.clock()
         reading = TypeReading(kind)
@@ -85,13 +91,13 @@ def _ask(
                 continue
             waiting.append(item)
             if len(waiting) >= _BATCH:
-                yield from record(session, merge, waiting)
+                yield from record(merge, waiting, session.actor)
                 waiting.clear()
-        yield from record(session, merge, waiting)
+        yield from record(merge, waiting, session.actor)
         if reading.whole:
             covered[kind] = began
-        complete = reading.whole and recorder.recording is True
-        collection.looks.append(_look(scope, kind, began, session.clock(), complete=complete))
+        complete = reading.whole and recorder.recording is True and not reading.daily
+        collection.looks.append(_look(scope, kind, settled(began), complete=complete))
     collection.covered = {"types": covered, "retention_days": recorder.retention}
 
 
@@ -99,14 +105,14 @@ def _start(until: str | None) -> str | None:
     return None if until is None else timestamp.spell(datetime.fromisoformat(until) - _OVERLAP)
 
 
-def _look(scope: ConfigScope, kind: str, began: str, ended: str, *, complete: bool) -> Look:
+def _look(scope: ConfigScope, kind: str, at: str, *, complete: bool) -> Look:
     is_global = kind.startswith(_GLOBAL)
     return Look(
         source=SOURCE,
         account="" if kind == "AWS::S3::Bucket" else scope.account or "",
         region="" if is_global else scope.access.region,
         type=kind,
-        began=began,
-        ended=ended,
+        began=at,
+        ended=at,
         complete=complete,
     )

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
+from lineal.app.collect import Progress
 from lineal.app.config_record import new_items
 from lineal.app.session import Session
 from lineal.change.semantic import with_semantic
@@ -21,8 +22,9 @@ _CLOSE_SECONDS: Final = 1.0
 class Merge:
     """Says of items, in the order in which they come, which are new; remembers those that are not recorded yet."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, session: Session, on_progress: Progress | None = None) -> None:
+        self.seen = self.recorded = 0
+        self._session, self._on_progress = session, on_progress or (lambda _seen, _recorded: None)
         self._waiting: list[ConfigItem] = []
 
     def fresh(self, items: Iterable[ConfigItem]) -> list[ConfigItem]:
@@ -39,6 +41,9 @@ class Merge:
         own = set(map(id, before))
         found = [each for each in new_items(self._session, [*before, *settled]) if id(each) not in own]
         self._waiting = [*self._waiting, *found][-_HELD:]
+        self.seen += len(given)
+        self.recorded += len(found)
+        self._on_progress(self.seen, self.recorded)
         return found
 
     def _known(self, given: list[ConfigItem], before: list[ConfigItem]) -> dict[str, list[ConfigItem]]:

@@ -1,14 +1,16 @@
 """Collect what AWS Config recorded, from the files that it delivers: history, snapshots, notifications."""
 
 from collections.abc import Iterator
-from typing import Final
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from lineal.app.aws_config_covered import remember, unread
 from lineal.app.aws_config_merge import Merge
 from lineal.app.collect import Collected, Collection, Progress, collect, last_covered
 from lineal.app.config_record import observe_items
 from lineal.app.session import Session
-from lineal.core import canonical
+from lineal.core import canonical, timestamp
 from lineal.core.config_item import ConfigItem
 from lineal.core.coverage import Look
 from lineal.core.observation import Gap, Observation
@@ -18,6 +20,8 @@ from lineal.sources.aws_config_record_files import Parsed, read_file, read_name
 from lineal.sources.aws_config_record_place import Place, open_place, read_each
 
 _BATCH: Final = 2000
+_LAG: Final = timedelta(hours=1)  # AWS Config delivers "within minutes" of a change
+DAILY: Final = "DAILY"
 MOST_BYTES: Final = 8 << 20
 """A record that would take more room than this is a gap."""
 
@@ -27,21 +31,22 @@ def collect_aws_config(
 ) -> Collected:
     """Record what the files at `place` (``s3://BUCKET/PREFIX``, a folder, a file) say and the ledger does not know.
 
-    Files that were read before are not read again, unless `again`. Raises `BadInput` where nothing is at `place`, and
-    what reading a bucket raises.
+    Files that were read before are not read again, unless `again`. What is counted are records. Raises `BadInput`
+    where nothing is at `place`, and what reading a bucket raises.
     """
     opened = open_place(place)
     collection = Collection(SOURCE, opened.name)
     before = {} if again else last_covered(session, SOURCE, opened.name)
-    return collect(session, collection, _read(session, collection, opened, before), on_progress)
+    merge = Merge(session, on_progress)
+    done = collect(session, collection, _read(merge, collection, opened, before, session.actor))
+    return replace(done, seen=merge.seen, recorded=merge.recorded)
 
 
 def _read(
-    session: Session, collection: Collection, place: Place, before: dict[str, object]
+    merge: Merge, collection: Collection, place: Place, before: dict[str, Any], actor: str
 ) -> Iterator[Observation | Gap]:
     files = place.files()
     wanted = unread(files, before)
-    merge = Merge(session)
     waiting: list[ConfigItem] = []
     failed: set[str] = set()
     for file, data in read_each(place, wanted):
@@ -57,13 +62,13 @@ def _read(
         collection.looks += _looks(file.key, parsed)
         waiting += parsed.items
         if len(waiting) >= _BATCH:
-            yield from record(session, merge, waiting)
+            yield from record(merge, waiting, actor)
             waiting.clear()
-    yield from record(session, merge, waiting)
+    yield from record(merge, waiting, actor)
     collection.covered = {**remember(files, failed), "place": place.name}
 
 
-def record(session: Session, merge: Merge, items: list[ConfigItem]) -> Iterator[Observation | Gap]:
+def record(merge: Merge, items: list[ConfigItem], actor: str) -> Iterator[Observation | Gap]:
     """Yield observations of those of `items` that say anything new, and gaps for those that are too large."""
     fitting: list[ConfigItem] = []
     for item in merge.fresh(items):
@@ -72,7 +77,7 @@ def record(session: Session, merge: Merge, items: list[ConfigItem]) -> Iterator[
             fitting.append(item)
         else:
             yield Gap("aws_config.too_large", f"a record would take {size} bytes in the ledger", item.resource.key)
-    yield from observe_items(fitting, session.actor)
+    yield from observe_items(fitting, actor)
 
 
 def _follow(place: Place, parsed: Parsed) -> Iterator[Gap]:
@@ -101,12 +106,19 @@ def _looks(key: str, parsed: Parsed) -> list[Look]:
     name = read_name(key)
     if name is None or name.kind != "ConfigSnapshot" or name.moment is None or parsed.broken:
         return []
-    moment = name.moment
+    moment = settled(name.moment)
     places = {(each.resource.account, each.resource.region, each.resource.type) for each in parsed.items}
+    daily = {each.resource.type for each in parsed.items if each.extra.get("recordingFrequency") == DAILY}
     is_own = all(account in ("", name.account) and region in ("", name.region) for account, region, _ in places)
     if parsed.snapshot is None or parsed.snapshot not in key or not is_own:
         return []
     return [
         Look(source=SOURCE, account=account, region=region, type=kind, began=moment, ended=moment, complete=True)
         for account, region, kind in sorted(places)
+        if kind not in daily
     ]
+
+
+def settled(moment: str) -> str:
+    """Return the moment whose state AWS Config certainly knew at `moment`: it records a change some minutes later."""
+    return timestamp.spell(datetime.fromisoformat(moment) - _LAG)

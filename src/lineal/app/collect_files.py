@@ -40,7 +40,8 @@ def collect_files(
 ) -> Collected:
     """Record what the folder or file `path` configures and the ledger does not know, and what is gone from it.
 
-    Raises `BadInput` where nothing is at `path`, and for options that cannot be.
+    What is counted are things: objects, files, resources. Raises `BadInput` where nothing is at `path`, and for options
+    that cannot be.
     """
     how = wanted or Wanted()
     if how.taken and how.taken not in AS:
@@ -53,10 +54,29 @@ def collect_files(
         root=root.name, taken=how.taken, cluster=how.cluster, namespace=how.namespace, is_secret=is_secret_file
     )
     collection = Collection(SOURCE, f"{root.name} ({how.cluster})")
-    return collect(session, collection, _look(session, collection, root, options), on_progress)
+    tally = _Tally(on_progress or (lambda _seen, _recorded: None))
+    done = collect(session, collection, _look(session, tally, collection, root, options))
+    return replace(done, seen=tally.seen, recorded=tally.recorded)
 
 
-def _look(session: Session, collection: Collection, root: Root, options: Options) -> Iterator[Observation | Gap]:
+@dataclass(slots=True)
+class _Tally:
+    """How many things were seen, and how many of them are new on record."""
+
+    on_progress: Progress
+    seen: int = 0
+    recorded: int = 0
+
+    def add(self, seen: int, recorded: int) -> None:
+        """Count some more."""
+        self.seen += seen
+        self.recorded += recorded
+        self.on_progress(self.seen, self.recorded)
+
+
+def _look(
+    session: Session, tally: _Tally, collection: Collection, root: Root, options: Options
+) -> Iterator[Observation | Gap]:
     began = session.clock()
     reading = read_files(read_root(root.path), options, began)
     yield from root.gaps
@@ -65,7 +85,9 @@ def _look(session: Session, collection: Collection, root: Root, options: Options
     looks = list_looks(session, reading, options, began, session.clock())
     items = iter([_say_commit(each, root) for each in [*reading.items.values(), *gone] if isinstance(each, ConfigItem)])
     while batch := list(islice(items, _STEP)):
-        yield from observe_items(new_items(session, map(_weigh, batch)), session.actor)
+        new = new_items(session, map(_weigh, batch))
+        tally.add(len(batch), len(new))
+        yield from observe_items(new, session.actor)
     yield from (each for each in gone if isinstance(each, Gap))
     collection.looks += looks
     collection.covered = {"root": root.name, "files": reading.count, "git": root.git, "complete": reading.is_complete}

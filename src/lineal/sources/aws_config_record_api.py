@@ -38,10 +38,14 @@ class Recorder:
 
 @dataclass(slots=True)
 class TypeReading:
-    """What was read of one type: `whole` if nothing was refused and every record was understood."""
+    """What was read of one type: `whole` if nothing was refused and every record was understood.
+
+    `daily` says that AWS Config looks at some of it once a day only.
+    """
 
     kind: str
     whole: bool = True
+    daily: bool = False
 
 
 def read_recorder(client: Client, about: str) -> Recorder:
@@ -177,6 +181,7 @@ def _items(
     shape: Callable[[ConfigItem], ConfigItem] = as_api,
 ) -> Iterator[ConfigItem | Gap]:
     for record in records:
+        reading.daily = reading.daily or record.get("recordingFrequency") == "DAILY"
         try:
             yield shape(read_record(record))
         except BadInput as error:
