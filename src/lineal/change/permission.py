@@ -11,10 +11,11 @@ from lineal.change.effects import service_word
 from lineal.change.watermark import shift
 from lineal.core.api_event import ApiEvent
 from lineal.core.change import ChangeApproval, Path
-from lineal.core.resource import read_arn
+from lineal.core.resource import key_of, read_arn
 
 # Approvals whose window ended or began so near to an act are told of, though they do not allow it.
 NEAR: Final = 7 * 86400
+_CASELESS: Final = ":sagemaker:"  # its names differ in more than capitals: its keys are in small letters
 _BEHIND: Final = re.compile(r"(.+) \((.+)\)")
 
 
@@ -125,7 +126,22 @@ def find_permission(
 
 def is_about(approval: ChangeApproval, key: str, kind: str) -> bool:
     """Return whether an approval is about a resource, by its resources and types."""
-    return _fits_any(approval.types, (kind,)) and _fits_any(approval.resources, names_of(key, kind))
+    names = names_of(key, kind)
+    patterns = tuple(spell_pattern(each) for each in approval.resources)
+    if _CASELESS in key:
+        names, patterns = tuple(map(str.lower, names)), tuple(map(str.lower, patterns))
+    return _fits_any(approval.types, (kind,)) and _fits_any(patterns, names)
+
+
+@lru_cache(maxsize=65536)
+def spell_pattern(pattern: str) -> str:
+    """Return a pattern of resources as it is compared: an ARN without ``*`` or ``?`` is the key that it means."""
+    return pattern if is_wide(pattern) else key_of(pattern)
+
+
+def is_wide(pattern: str) -> bool:
+    """Return whether a pattern may mean several names."""
+    return "*" in pattern or "?" in pattern
 
 
 @lru_cache(maxsize=65536)
@@ -179,8 +195,8 @@ class Approvals:
 
     def __post_init__(self) -> None:
         for each in sorted(self.given, key=lambda each: (each.decided, each.id)):
-            if each.resources and not any("*" in name or "?" in name for name in each.resources):
-                for name in each.resources:
+            if each.resources and not any(map(is_wide, each.resources)):
+                for name in {spell_pattern(name).lower() for name in each.resources}:
                     self._exact.setdefault(name, []).append(each)
             elif shift(each.not_before, 60 * 86400) < each.not_after:
                 self._long.append(each)
@@ -193,7 +209,7 @@ class Approvals:
         if not self.given:
             return ()
         began = since or ""
-        found = [each for name in names_of(key, kind) for each in self._exact.get(name, ())]
+        found = [each for name in names_of(key, kind) for each in self._exact.get(name.lower(), ())]
         found += [each for each in self._long if is_about(each, key, kind)]
         if self._by_day:
             days = _days(began, until) if began and shift(began, 60 * 86400) > until else self._by_day

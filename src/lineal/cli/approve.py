@@ -1,12 +1,26 @@
-"""`lineal approve`."""
+"""`lineal approve`: of a model version; `lineal approve change` stands in a file of its own."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from lineal.cli import options
 from lineal.cli.opening import opened
 from lineal.cli.terminal import Terminal
+
+
+class ByFirstWord(TyperCommand):
+    """`lineal approve`, which hands over to `lineal approve change` where that is its first word."""
+
+    # Typer has Click's classes under a name of its own in some versions, and not in others.
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """Return the context of the command that is meant."""
+        find = getattr(getattr(parent, "command", None), "get_command", None)
+        other = find(parent, "approve change") if find is not None and args[:1] == ["change"] else None
+        if other is not None:
+            return other.make_context("approve change", args[1:], parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
 
 
 def approve(
@@ -22,6 +36,8 @@ def approve(
     quiet: options.Quiet = False,
 ) -> None:
     """Approve or reject a model version. Whoever made or registered it is refused: four eyes.
+
+    Changes of configuration are approved by `lineal approve change`, which has a help of its own.
 
     Examples: `lineal approve model:risk@2 --as bo@bank.example --reason "validated on the holdout of March"` ·
     `lineal approve model:risk@2 --reject --reason "unstable for thin files"`

@@ -8,11 +8,13 @@ import typer
 from lineal.cli import (
     add,
     approve,
+    approve_change,
     check,
     demo,
     deploy,
     diff,
     erase,
+    explain,
     impact,
     init,
     log,
@@ -49,6 +51,7 @@ _PANELS: Final[tuple[tuple[str, dict[str, Callable[..., Any]]], ...]] = (
         {
             "register": registration.register,
             "approve": approve.approve,
+            "approve change": approve_change.approve_change,
             "deploy": deploy.deploy,
             "retire": retire.retire,
         },
@@ -58,7 +61,16 @@ _PANELS: Final[tuple[tuple[str, dict[str, Callable[..., Any]]], ...]] = (
         "Ask",
         {"trace": trace.trace, "impact": impact.impact, "diff": diff.diff, "timeline": timeline.timeline},
     ),
-    ("Prove", {"check": check.check, "verify": verify.verify, "rebuild": rebuild.rebuild, "erase": erase.erase}),
+    (
+        "Prove",
+        {
+            "explain": explain.explain,
+            "check": check.check,
+            "verify": verify.verify,
+            "rebuild": rebuild.rebuild,
+            "erase": erase.erase,
+        },
+    ),
 )
 
 
@@ -68,6 +80,7 @@ def register(app: typer.Typer) -> None:
         for name, function in commands.items():
             # After the command to run, options are its own.
             settings = {"allow_interspersed_args": False} if name == "run" else {}
-            app.command(name, rich_help_panel=panel, context_settings=settings)(function)
+            kind = approve.ByFirstWord if name == "approve" else None
+            app.command(name, cls=kind, rich_help_panel=panel, context_settings=settings)(function)
     app.add_typer(collect, rich_help_panel="Record")
     app.command("watch", rich_help_panel="Record")(watch.watch)

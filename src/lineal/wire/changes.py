@@ -1,0 +1,73 @@
+"""The documents of `--json` for explanations of changes, and for approvals of them."""
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from lineal.core.change import VERDICTS
+
+if TYPE_CHECKING:
+    from lineal.app.approve_change import Allowed
+    from lineal.app.explain import Explained
+    from lineal.change.watermark import Coverage
+    from lineal.core.change import Change, Judgement
+
+
+def describe_explained(found: "Explained", judgements: "list[Judgement]") -> dict[str, Any]:
+    """Return an explanation: ``judgements counts resources changes events failed recorded trail``.
+
+    `judgements` are those to be told; ``counts`` count all, by verdict.
+    """
+    counts = Counter(each.verdict for each in found.judgements)
+    return {
+        "judgements": [describe_judgement(each, found.changes.get(each.about)) for each in judgements],
+        "counts": {verdict: counts.get(verdict, 0) for verdict in VERDICTS},
+        "resources": found.resources,
+        "changes": len(found.changes),
+        "events": found.events,
+        "failed": found.failed,
+        "recorded": found.recorded,
+        "trail": [
+            {"account": account, "region": region, **_describe_coverage(each)}
+            for (account, region), each in sorted(found.trail.items())
+        ],
+    }
+
+
+def describe_judgement(judgement: "Judgement", change: "Change | None") -> dict[str, Any]:
+    """Return a judgement as it stands in the ledger, with the ``change`` it is about (null where it is about none)."""
+    return {**judgement.describe(), "change": None if change is None else describe_change(change)}
+
+
+def describe_change(change: "Change") -> dict[str, Any]:
+    """Return a change: ``id resource type account region kind since until before after edits``."""
+    return {
+        "id": change.id,
+        "resource": change.resource,
+        "type": change.type,
+        "account": change.account,
+        "region": change.region,
+        "kind": change.kind,
+        "since": change.since,
+        "until": change.until,
+        "before": change.before,
+        "after": change.after,
+        "edits": [{"op": each.op, "path": list(each.path), "old": each.old, "new": each.new} for each in change.edits],
+    }
+
+
+def describe_allowed(found: "Allowed") -> dict[str, Any]:
+    """Return approvals that were given: ``approvals new passed notes``; ``new`` are identifiers."""
+    return {
+        "approvals": [each.describe() for each in found.approvals],
+        "new": [each.id for each in found.new],
+        "passed": found.passed,
+        "notes": list(found.notes),
+    }
+
+
+def _describe_coverage(coverage: "Coverage") -> dict[str, Any]:
+    return {
+        "covered": [{"since": since, "until": until} for since, until in coverage.covered],
+        "missing": [{"since": each.since, "until": each.until, "why": each.why} for each in coverage.missing],
+        "watermark": coverage.watermark or None,
+    }
