@@ -22,8 +22,11 @@ from lineal.sources.cloudtrail_logging import Logging
 from lineal.sources.cloudtrail_place import Fetched, Folder, LogFile, Place, fetch_each
 from lineal.sources.cloudtrail_record import read_record, unknown_version
 from lineal.sources.cloudtrail_s3 import BucketPlace
+from lineal.sources.trail_span import shift
 
 SOURCE: Final = "cloudtrail"
+DELIVERY_MINUTES: Final = 15
+"""A log file is there so long after the call at the latest ("within an average of about 5 minutes")."""
 _GONE: Final = "aws.missing"
 
 
@@ -93,9 +96,11 @@ class _Look:
         self._place, self._request, self._collection, self._progress = place, request, collection, progress
         self._state = State.read(last_covered(session, collection.source, collection.scope))
         self._logging = Logging(self._state.stopped)
-        self._spans = Spans(self._state, session.clock(), request.since)
+        began = session.clock()
+        settled = shift(began, minutes=-DELIVERY_MINUTES)
+        self._spans = Spans(self._state, began, settled, request.since)
         keys = find_keys(request.keys, ask=isinstance(place, BucketPlace), profile=request.profile)
-        self._proofs = Proofs(place, self._state, keys, since=request.since, until=request.until)
+        self._proofs = Proofs(place, self._state, keys, settled, since=request.since, until=request.until)
         self._batch = Batch(session, Keeper(session, request.reads), {"source": SOURCE, "place": place.name})
         self.counts = self._batch.counts
         self._seen: set[str] = set()

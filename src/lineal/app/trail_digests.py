@@ -22,11 +22,16 @@ DELETED, ALTERED, INVALID, MISSING, UNREAD = (
 
 @dataclass(slots=True)
 class Proofs:
-    """What the digests of `place` prove; `since` and `until` bound the hours that are looked at, '' for all."""
+    """What the digests of `place` prove; `since` and `until` bound the hours that are looked at, '' for all.
+
+    A digest names what was delivered in its hour, which can be after the hour of the call: what it proves counts only
+    up to `settled`, which lies so far back that everything of before was delivered when the log files were listed.
+    """
 
     place: Place
     state: State
     keys: Keys
+    settled: str
     since: str = ""
     until: str = ""
     names: dict[str, tuple[Named, Hour]] = field(default_factory=dict)
@@ -127,16 +132,20 @@ class Proofs:
             account, _, region = place.partition("/")
             chains = self._of(place)
             proven = merge(_good(chains, PROVEN))
-            for began, ended in proven:
-                yield TrailSpan(account=account, region=region, since=began, until=ended, proof="digest")
-            for began, ended in without(_good(chains), proven):
-                yield TrailSpan(account=account, region=region, since=began, until=ended, proof="none")
+            for proof, spans in (("digest", proven), ("none", without(_good(chains), proven))):
+                for began, ended in spans:
+                    if began < (end := min(ended, self.settled)):
+                        yield TrailSpan(account=account, region=region, since=began, until=end, proof=proof)
             for why, holes in _holes(chains).items():
                 others = proven if why in (MISSING, INVALID) else []
                 for began, ended in without(without(holes, others), stopped.get(place, ())):
                     yield TrailSpan(
                         account=account, region=region, since=began, until=ended, proof="digest", missing=True, why=why
                     )
+
+    def places(self) -> list[str]:
+        """Return the accounts and regions of which there are digests."""
+        return sorted({chain.rpartition("/")[0] for chain in (*self._chains, *self.state.chains)})
 
     def known(self, place: str) -> list[Span]:
         """Return the spans of a region that digests tell of, for better or worse."""
@@ -151,7 +160,7 @@ class Proofs:
     def remember(self) -> None:
         """Let the state know the last digest of each chain."""
         for name, chain in self._chains.items():
-            last = chain.last()
+            last = chain.last(self.settled)
             if last["end"] >= self.state.chains.get(name, last)["end"]:
                 self.state.chains[name] = last
 
@@ -196,8 +205,7 @@ class Proofs:
             file = read_name(each.about, 0)
             place = "" if file is None else place_of(file)
             if each.restarted:
-                left = without([(each.since, each.until)], stopped.get(place, ()))
-                if left:
+                if not any(began < each.until and ended > each.since for began, ended in stopped.get(place, ())):
                     why = f"the chain of digests begins anew: nothing is proven from {each.since} to {each.until}"
                     yield Gap("cloudtrail.chain_broken", why, each.about)
             else:
@@ -209,13 +217,15 @@ class Proofs:
 
 
 def _good(chains: list[Chain], state: str | None = None) -> list[Span]:
-    return [
-        (hour.digest.start, hour.digest.end)
-        for chain in chains
-        for hour in chain.hours
-        if not hour.faults and hour.state != FORGED and state in (None, hour.state)
-        if BACKFILL not in hour.digest.file.trail
-    ]
+    found: list[Span] = []
+    for chain in chains:
+        for number, hour in enumerate(chain.hours):
+            digest = hour.digest
+            if hour.faults or hour.state == FORGED or state not in (None, hour.state) or BACKFILL in digest.file.trail:
+                continue
+            start = min(chain.joins, digest.start) if number == 0 and chain.joins else digest.start
+            found.append((start, digest.end))
+    return found
 
 
 def _holes(chains: list[Chain]) -> dict[str, list[Span]]:

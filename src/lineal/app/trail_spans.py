@@ -25,6 +25,7 @@ class Spans:
 
     state: State
     began: str
+    settled: str
     since: str = ""
     spans: list[TrailSpan] = field(default_factory=list)
     _before: dict[str, str] = field(default_factory=dict)
@@ -32,7 +33,10 @@ class Spans:
     _unread: dict[str, list[Span]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._before = {name: region.until for name, region in self.state.regions.items()}
+        self._before = {name: region.covered for name, region in self.state.regions.items()}
+        for chain, last in self.state.chains.items():
+            place = chain.rpartition("/")[0]
+            self._before[place] = max(self._before.get(place, ""), str(last.get("covered", "")))
 
     def read(self, place: str, moment: str) -> None:
         """Note that a file of `place` was read that was delivered then, or an event of then in one without a date."""
@@ -57,8 +61,11 @@ class Spans:
             before = self._before.get(place, "")
             began = shift(min(moments), minutes=-_SLOT)
             began = min(began, before) if before and not self.since else began
-            for span in without([(began, max(moments))], [*proofs.known(place), *self._unread.get(place, ())]):
+            ended = min(max(moments), self.settled)
+            for span in without([(began, ended)], [*proofs.known(place), *self._unread.get(place, ())]):
                 self._add(place, span)
+            if place in self.state.regions:
+                self.state.regions[place].covered = max(before, ended)
 
     def _explain_stops(self, proofs: Proofs, logging: Logging) -> Generator[Gap, None, dict[str, list[Span]]]:
         """Yield what is to be recorded of switches; return the spans in which nothing was delivered, by place.
@@ -70,7 +77,8 @@ class Spans:
         for stop in logging.stops():
             until = stop.until or self.began
             late = shift(stop.since, minutes=2 * _BEFORE)
-            places = [each for each in {*self.state.regions, *self._read} if each.startswith(f"{stop.account}/")]
+            known = {*self.state.regions, *self._read, *proofs.places()}
+            places = sorted(each for each in known if each.startswith(f"{stop.account}/"))
             if any(late < each < until for place in places for each in self._read.get(place, ())):
                 if stop.is_new:
                     yield logging.explain(stop, "files went on coming: another trail delivers them")

@@ -18,11 +18,12 @@ class Region:
     """Of one account and region: when the newest file that was read was delivered (`until`), and what came of late.
 
     `files` are hashes by the name of the file without what all of them share: of every file that was delivered from
-    `late` on.
+    `late` on. `covered` is where the unproven span of the last look ended.
     """
 
     until: str = ""
     late: str = ""
+    covered: str = ""
     files: dict[str, str] = field(default_factory=dict)
 
 
@@ -39,7 +40,12 @@ class State:
     def read(cls, covered: Mapping[str, Any]) -> "State":
         """Return the state in `covered`; an empty one if there is none."""
         regions = {
-            name: Region(str(each.get("until", "")), str(each.get("late", "")), dict(each.get("files", {})))
+            name: Region(
+                until=str(each.get("until", "")),
+                late=str(each.get("late", "")),
+                covered=str(each.get("covered", "")),
+                files=dict(each.get("files", {})),
+            )
             for name, each in dict(covered.get("regions", {})).items()
         }
         return cls(
@@ -60,7 +66,9 @@ class State:
             if proven:  # what no digest has named yet must be known until one does
                 late = max(min(late, shift(proven, hours=-LATE)), shift(region.until, hours=-_UNPROVEN))
             kept = {key: sha256 for key, sha256 in region.files.items() if _stamp(key) >= late}
-            regions[name] = {"until": region.until, "late": late, "files": dict(sorted(kept.items()))}
+            regions[name] = {
+                "until": region.until, "late": late, "covered": region.covered, "files": dict(sorted(kept.items())),
+            }  # fmt: skip
         return {
             "regions": regions,
             "chains": dict(sorted(self.chains.items())),

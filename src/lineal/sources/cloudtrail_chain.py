@@ -39,11 +39,16 @@ class Chain:
     gaps: list[Gap] = field(default_factory=list)
     contradicted: tuple[str, str] | None = None
     """The hour of the digest before, seen earlier, if a signed one now says that it was another."""
+    joins: str = ""
+    """Up to when the digests before were taken as covered, if these go on from them."""
 
-    def last(self) -> dict[str, Any]:
-        """Return what the next look must know of the last digest."""
+    def last(self, settled: str) -> dict[str, Any]:
+        """Return what the next look must know of the last digest; what came after `settled` may still be delivered."""
         digest = self.hours[-1].digest
-        return {"name": digest.file.name, "sha256": digest.sha256, "start": digest.start, "end": digest.end}
+        return {
+            "name": digest.file.name, "sha256": digest.sha256, "start": digest.start, "end": digest.end,
+            "covered": min(digest.end, settled),
+        }  # fmt: skip
 
 
 def check_chain(digests: Sequence[Digest], before: Mapping[str, Any] | None, keys: PublicKeys) -> Chain:
@@ -107,4 +112,6 @@ def _find_breaks(chain: Chain, before: Mapping[str, Any] | None) -> None:
                 chain.gaps.append(Gap("cloudtrail.digest_forged", why, about))
             elif digest.start > end:
                 chain.breaks.append(Break(end, digest.start, restarted=False, about=about))
+            elif before and name == before["name"]:
+                chain.joins = str(before.get("covered", end))
         name, sha256, end = digest.file.name, digest.sha256, max(digest.end, end)

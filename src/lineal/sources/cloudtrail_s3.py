@@ -116,8 +116,9 @@ class BucketPlace:
             else:
                 self._roots = [root for root in self._descend(prefix) if self._is_wanted(root)]
             if not self._roots and not self._gaps:
+                narrowed = " of the accounts and regions named" if self.accounts or self.regions else ""
                 raise BadInput(
-                    f"nothing of CloudTrail lies below {self.name}",
+                    f"nothing of CloudTrail{narrowed} lies below {self.name}",
                     fix="Name the bucket, or the prefix of the trail: s3://BUCKET/PREFIX.",
                 )
         return self._roots

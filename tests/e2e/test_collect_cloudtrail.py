@@ -1,0 +1,365 @@
+"""`lineal collect cloudtrail`: a synthetic trail in a bucket, whatever people do to it, and what is known of it."""
+
+import base64
+import gzip
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from commandline import make_place
+
+from lineal import wiring
+from lineal.app.collect_cloudtrail import CollectedTrail, TrailRequest, collect_trail
+from lineal.app.session import Session
+from lineal.app.trail_lookup import collect_lookup
+from lineal.core import timestamp
+from lineal.core.coverage import TrailSpan
+from lineal.core.resource import make_resource
+from lineal.errors import BadInput
+from lineal.wiring import Settings, create, open_session
+from servers.cloud_delivery import put, remove
+from servers.cloud_people import person, role
+from servers.cloud_trail import CloudTrail, trail_server
+from servers.moto import ACCOUNT, REGION
+
+START = datetime(2026, 10, 1, 8, 0, 0, tzinfo=UTC)
+BUCKET = "trail"
+ANA = person("ana")
+CI = role(f"arn:aws:iam::{ACCOUNT}:role/ci/deploy", "build-7")
+
+
+@dataclass
+class World:
+    """A trail that is on, a ledger with nothing in it, and the clock of both."""
+
+    trail: CloudTrail
+    session: Session
+    folder: Path
+
+    def look(self, where: str = f"s3://{BUCKET}", **options: Any) -> CollectedTrail:
+        return collect_trail(self.session, where, TrailRequest(**options))
+
+    def model(self, name: str) -> str:
+        """Create a model as the build does; return its key."""
+        self.trail.client("sagemaker", CI).create_model(
+            ModelName=name,
+            PrimaryContainer={"Image": "x/y:1"},
+            ExecutionRoleArn=f"arn:aws:iam::{ACCOUNT}:role/runner",
+        )
+        return make_resource("AWS::SageMaker::Model", ACCOUNT, REGION, name).key
+
+    def pass_hours(self, count: int, *, models: bool = True) -> list[str]:
+        """Let hours pass; in the middle of each, a model is created. Return their names."""
+        made = []
+        for _ in range(count):
+            self.trail.advance(minutes=30)
+            if models:
+                made.append(f"m-{self.trail.clock.now:%d%H%M%S}")
+                self.model(made[-1])
+            self.trail.advance(minutes=30)
+        self.trail.advance(minutes=1)
+        return made
+
+    def recorded(self) -> list[str]:
+        """Return the names of the models whose creation is on record."""
+        events = self.session.configuration.events_between()
+        return [each.parameters["modelName"] for each in events if each.name == "CreateModel"]
+
+    def spans(self, done: CollectedTrail, region: str = REGION) -> list[TrailSpan]:
+        return [each for each in done.trail if each.region == region]
+
+
+def codes(done: CollectedTrail) -> set[str]:
+    return {gap.code for gap in done.collected.gaps}
+
+
+def at(hour: int, minute: int = 0, day: int = 1) -> str:
+    return timestamp.spell(START.replace(day=day, hour=hour, minute=minute))
+
+
+@contextmanager
+def world(folder: Path, **trail_options: Any) -> Iterator[World]:
+    with trail_server(START, seconds_each=0) as trail:
+        clean = {name: "" for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN") if name in os.environ}
+        with (
+            patch.dict(os.environ, {**clean, **trail.moto.environment(), "AWS_MAX_ATTEMPTS": "1"}),
+            patch.object(wiring, "now", trail.clock.spell),
+        ):
+            trail.client("s3", ANA).create_bucket(
+                Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION}
+            )
+            client = trail.client("cloudtrail", ANA)
+            client.create_trail(Name="main", S3BucketName=BUCKET, IsMultiRegionTrail=True, **trail_options)
+            client.start_logging(Name="main")
+            create(Settings(), folder, "lineal.test/trail")
+            with open_session(Settings(ledger=str(folder / ".lineal"), actor="watcher")) as session:
+                yield World(trail, session, folder)
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[World]:
+    with world(tmp_path) as made:
+        yield made
+
+
+def test_events_are_recorded_once_and_what_digests_name_is_proven(here: World) -> None:
+    made = here.pass_hours(3)
+    done = here.look()
+    assert not done.collected.gaps
+    assert here.recorded() == made
+    assert here.spans(done) == [
+        TrailSpan(account=ACCOUNT, region=REGION, since=at(8), until=at(10, 46), proof="digest")
+    ], "what was called in the last quarter of an hour may still be delivered"
+    again = here.look()
+    assert (again.counts.get("events", 0), again.counts.get("files", 0)) == (0, 0), "no file is read twice"
+    before = {each.key for delivery in here.trail.deliveries() for each in delivery.files}
+    later = here.pass_hours(2)
+    more = here.look()
+    after = {each.key for delivery in here.trail.deliveries() for each in delivery.files}
+    assert more.counts["files"] == len(after - before)
+    assert here.recorded() == made + later
+    assert here.spans(more) == [
+        TrailSpan(account=ACCOUNT, region=REGION, since=at(10, 46), until=at(12, 47), proof="digest")
+    ], "the spans of two looks meet"
+    events = list(here.session.configuration.events_between())
+    key = make_resource("AWS::SageMaker::Model", ACCOUNT, REGION, made[0]).key
+    event = here.session.configuration.events([key])[key][0]
+    assert (event.principal, event.session) == (f"arn:aws:iam::{ACCOUNT}:role/deploy", "build-7")
+    assert not any(each.read_only for each in events)
+
+
+def test_a_log_that_was_deleted_leaves_a_hole_in_its_hour(here: World) -> None:
+    made = here.pass_hours(3)
+    here.trail.delivery().delete_logs(START + timedelta(hours=1), START + timedelta(hours=2))
+    done = here.look()
+    assert codes(done) == {"cloudtrail.log_deleted"}
+    assert here.recorded() == [made[0], made[2]]
+    told = [(each.since, each.until, each.missing, each.why) for each in here.spans(done)]
+    assert (at(9), at(10), True, "log_deleted") in told
+    assert (at(8), at(9), False, "") in told
+    assert (at(10), at(10, 46), False, "") in told
+
+
+def test_a_log_that_was_altered_is_no_evidence(here: World) -> None:
+    made = here.pass_hours(3)
+    delivery = here.trail.delivery()
+    altered = [each for each in delivery.files if any(r["eventName"] == "CreateModel" for r in each.records)][1]
+    records = [{**each, "userIdentity": {"type": "Root"}} for each in altered.records]
+    put(BUCKET, altered.key, gzip.compress(json.dumps({"Records": records}).encode()))
+    done = here.look()
+    assert codes(done) == {"cloudtrail.log_altered"}
+    assert here.recorded() == [made[0], made[2]]
+    assert [each.why for each in here.spans(done) if each.missing] == ["log_altered"]
+    assert here.look().counts.get("events", 0) == 0
+
+
+def test_what_was_read_before_it_was_altered_or_deleted_is_noticed_by_the_digest(here: World) -> None:
+    here.trail.advance(minutes=20)
+    here.model("early")
+    here.trail.advance(minutes=20)
+    first = here.look()
+    assert here.recorded() == ["early"]
+    assert {each.proof for each in here.spans(first)} == {"none"}, "no digest yet"
+    file = next(
+        each for each in here.trail.delivery().files if any(r["eventName"] == "CreateModel" for r in each.records)
+    )
+    remove(BUCKET, file.key)
+    here.trail.advance(minutes=80)
+    done = here.look()
+    assert codes(done) == {"cloudtrail.log_deleted"}
+    assert not [each for each in here.spans(done) if each.missing], "its content is on record, and the digest's"
+
+
+def test_a_digest_that_is_gone_and_one_that_was_forged_prove_nothing(here: World) -> None:
+    here.pass_hours(6)
+    delivery = here.trail.delivery()
+    delivery.drop_digest(START + timedelta(hours=1, minutes=30))
+    delivery.forge_digest(START + timedelta(hours=3, minutes=30))
+    done = here.look()
+    assert codes(done) == {"cloudtrail.digest_missing", "cloudtrail.digest_forged"}
+    told = {(each.since, each.until): each.why for each in here.spans(done)}
+    assert told[at(9), at(10)] == "digest_missing"
+    assert told[at(11), at(12)] == "digest_invalid"
+    assert told[at(8), at(9)] == told[at(10), at(11)] == ""
+
+
+def test_a_file_that_no_digest_names_is_no_evidence(here: World) -> None:
+    here.pass_hours(4)
+    file = here.trail.delivery().files[0]
+    record = {**here.trail.records[-1], "eventID": "planted", "eventTime": at(9, 30)[:19] + "Z"}
+    name = f"{ACCOUNT}_CloudTrail_{REGION}_20261001T0935Z_0123456789abcdef.json.gz"
+    key = f"{file.key.rpartition('/')[0]}/{name}"
+    put(BUCKET, key, gzip.compress(json.dumps({"Records": [record]}).encode()))
+    done = here.look()
+    assert codes(done) == {"cloudtrail.log_unnamed"}
+    assert "planted" not in {each.id for each in here.session.configuration.events_between(reads=True)}
+
+
+def test_when_logging_was_off_is_a_hole(here: World) -> None:
+    here.pass_hours(2)
+    client = here.trail.client("cloudtrail", person("eve"))
+    client.stop_logging(Name="main")
+    off = here.trail.clock.now
+    here.trail.advance(minutes=70)
+    here.model("unseen")
+    client.start_logging(Name=f"arn:aws:cloudtrail:{REGION}:{ACCOUNT}:trail/main")
+    on = here.trail.clock.now
+    here.pass_hours(2)
+    done = here.look()
+    assert codes(done) == {"cloudtrail.logging_stopped"}, "the chain begins anew, and it is known why"
+    assert any("Engineer" in gap.explanation for gap in done.collected.gaps)
+    assert "unseen" not in here.recorded()
+    missing = [each for each in here.spans(done) if each.missing]
+    assert [(each.since, each.until, each.why) for each in missing] == [
+        (timestamp.spell(off), timestamp.spell(on), "logging_stopped")
+    ]
+    assert [each.why for each in here.spans(done, "us-east-1") if each.missing] == ["logging_stopped"]
+
+
+def test_without_keys_or_digests_nothing_is_proven(here: World) -> None:
+    made = here.pass_hours(2)
+    here.trail.refused[("cloudtrail", "ListPublicKeys", "*")] = "AccessDeniedException"
+    done = here.look()
+    assert codes(done) == {"cloudtrail.keys_unknown", "cloudtrail.digest_unsigned"}
+    assert {(each.proof, each.missing) for each in here.spans(done)} == {("none", False)}
+    assert here.recorded() == made
+    plain = here.look(digests=False, regions=(REGION,))
+    assert not plain.collected.gaps
+    assert {each.proof for each in here.spans(plain)} == {"none"}
+
+
+def test_a_broken_file_is_a_hole_and_is_tried_again(here: World) -> None:
+    made = here.pass_hours(2)
+    file = here.trail.delivery().files[1]
+    whole = gzip.compress(file.content)
+    put(BUCKET, file.key, whole[: len(whole) // 2])
+    done = here.look(digests=False)
+    assert codes(done) == {"cloudtrail.file_broken"}
+    assert [each.why for each in here.spans(done) if each.missing] == ["log_broken"]
+    assert len(here.recorded()) < len(made)
+    put(BUCKET, file.key, whole)
+    again = here.look(digests=False)
+    assert (codes(again), again.counts["files"]) == (set(), 1)
+    assert sorted(here.recorded()) == made
+
+
+def test_late_files_are_found_and_time_and_region_narrow_the_look(here: World) -> None:
+    made = here.pass_hours(3)
+    only = here.look(since=at(9), until=at(10), digests=False)
+    assert only.counts["recorded"] >= 1
+    assert here.recorded() == [made[1]]
+    assert {each.region for each in here.look(regions=("us-east-1",)).trail} <= {"us-east-1"}
+    with pytest.raises(BadInput, match="of the accounts and regions named"):
+        here.look(accounts=("999999999999",))
+
+
+def test_a_place_that_is_none_is_refused(here: World, tmp_path: Path) -> None:
+    for where in ("s3://no-such-bucket", "s3://", str(tmp_path / "none")):
+        with pytest.raises(BadInput):
+            here.look(where)
+    here.trail.client("s3", ANA).create_bucket(Bucket="other", CreateBucketConfiguration={"LocationConstraint": REGION})
+    with pytest.raises(BadInput, match="nothing of CloudTrail"):
+        here.look("s3://other")
+
+
+def test_a_copy_in_a_folder_is_proven_by_keys_from_a_file(here: World, tmp_path: Path) -> None:
+    made = here.pass_hours(3)
+    copy = tmp_path / "copy"
+    client = here.trail.client("s3")
+    for each in client.list_objects_v2(Bucket=BUCKET)["Contents"]:
+        path = copy / each["Key"]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(client.get_object(Bucket=BUCKET, Key=each["Key"])["Body"].read())
+    keys = here.trail.client("cloudtrail").list_public_keys()["PublicKeyList"]
+    listed = [{"Value": base64.b64encode(k["Value"]).decode(), "Fingerprint": k["Fingerprint"]} for k in keys]
+    (tmp_path / "keys.json").write_text(json.dumps({"PublicKeyList": listed}))
+    done = here.look(str(copy), keys=tmp_path / "keys.json")
+    assert here.recorded() == made
+    proofs = {each.proof: each for each in here.spans(done)}
+    assert (proofs["digest"].since, proofs["digest"].until) == (at(8), at(10)), "the last has no signature in a folder"
+    assert codes(done) == {"cloudtrail.digest_unsigned"}
+    plain = here.look(str(copy / "AWSLogs"))
+    assert codes(plain) >= {"cloudtrail.keys_unknown"}
+
+
+def test_the_event_history_is_asked_and_covers_what_has_settled(here: World) -> None:
+    made = here.pass_hours(2)
+    waited: list[float] = []
+    found = collect_lookup(here.session, TrailRequest(regions=(REGION,)), sleep=waited.append)
+    assert here.recorded() == made
+    span = found[0].trail[0]
+    assert (span.proof, span.until) == ("api", at(9, 46))
+    assert not found[0].collected.gaps
+    later = here.pass_hours(1)
+    more = collect_lookup(here.session, TrailRequest(regions=(REGION,)), sleep=waited.append)
+    assert here.recorded() == made + later
+    assert (more[0].trail[0].since, more[0].trail[0].until) == (at(9, 46), at(10, 47))
+    narrowed = collect_lookup(
+        here.session, TrailRequest(regions=(REGION,)), sources=("sagemaker.amazonaws.com",), sleep=waited.append
+    )
+    assert not narrowed[0].trail
+    assert codes(narrowed[0]) == {"cloudtrail.lookup_narrowed"}
+    assert all(0 <= each <= 0.5 for each in waited)
+
+
+def test_a_history_that_cannot_be_asked_to_its_end_is_covered_as_far_as_it_was(here: World) -> None:
+    for number in range(70):
+        here.model(f"m-{number}")
+        here.trail.advance(minutes=1)
+    here.trail.advance(minutes=30)
+    pages = 0
+
+    def refuse_second(_seconds: float) -> None:
+        nonlocal pages
+        pages += 1
+        here.trail.refused[("cloudtrail", "LookupEvents", "*")] = "AccessDeniedException"
+
+    found = collect_lookup(here.session, TrailRequest(regions=(REGION,)), sleep=refuse_second)
+    assert (pages, codes(found[0])) == (1, {"aws.denied"})
+    covered, missing = found[0].trail
+    assert (covered.missing, missing.missing, missing.why) == (False, True, "refused")
+    assert missing.until <= covered.since
+    assert 0 < len(here.recorded()) < 70
+    here.trail.refused.clear()
+    collect_lookup(here.session, TrailRequest(regions=(REGION,)), sleep=lambda _: None)
+    assert len(here.recorded()) == 70, "the next look begins where the last complete one ended"
+
+
+def test_the_command_says_what_it_did(tmp_path: Path) -> None:
+    place = make_place(tmp_path)
+    stamp = "20261001T0935Z"
+    record = {
+        "eventVersion": "1.11", "eventTime": "2026-10-01T09:31:00Z", "eventSource": "sagemaker.amazonaws.com",
+        "eventName": "DeleteModel", "awsRegion": REGION, "eventID": "e-1", "readOnly": False,
+        "recipientAccountId": ACCOUNT, "requestParameters": {"modelName": "M"},
+        "userIdentity": {"type": "IAMUser", "arn": f"arn:aws:iam::{ACCOUNT}:user/ana", "userName": "ana"},
+    }  # fmt: skip
+    logs = place.folder / "logs"
+    logs.mkdir()
+    name = f"{ACCOUNT}_CloudTrail_{REGION}_{stamp}_0123456789abcdef.json.gz"
+    (logs / name).write_bytes(gzip.compress(json.dumps({"Records": [record, record, 7, {"eventName": "x"}]}).encode()))
+    (logs / f"{ACCOUNT}_CloudTrail_{REGION}_{stamp}_fedcba9876543210.json.gz").write_bytes(b"\x1f\x8bnot gzip")
+    done = place.lineal("collect", "cloudtrail", "logs", "--json")
+    assert done.status == 0, done.err
+    said = done.json()
+    assert (said["counts"]["events"], said["counts"]["recorded"], said["counts"]["unreadable"]) == (2, 1, 2)
+    assert {each["code"] for each in said["gaps"]} == {"cloudtrail.record_broken", "cloudtrail.file_broken"}
+    assert "log_broken" in {each["why"] for each in said["trail"]}
+    for words, hint in (
+        (("collect", "cloudtrail"), "--lookup"),
+        (("collect", "cloudtrail", "logs", "--lookup"), "one of them"),
+        (("collect", "cloudtrail", "logs", "--source", "s3.amazonaws.com"), "--lookup"),
+        (("collect", "cloudtrail", "none"), "no such"),
+        (("collect", "cloudtrail", "logs", "--public-keys", "none"), "list-public-keys"),
+        (("collect", "cloudtrail", "logs", "--since", "whenever"), "2h ago"),
+    ):
+        wrong = place.lineal(*words)
+        assert (wrong.status, hint in wrong.err, "Traceback" in wrong.err) == (2, True, False), wrong.err
+    assert place.lineal("verify").status == 0

@@ -1,0 +1,239 @@
+"""Events that others bring: EventBridge in files, on standard input and over HTTP; audit logs of Kubernetes."""
+
+import gzip
+import json
+import re
+import signal
+import subprocess
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commandline import LINEAL, Place, make_place
+
+from lineal.app.session import Session
+from lineal.core.api_event import ApiEvent
+from lineal.wiring import Settings, open_session
+from servers.moto import ACCOUNT, REGION
+
+RECORD = {
+    "eventVersion": "1.10", "eventTime": "2026-11-03T09:31:00Z", "eventSource": "sagemaker.amazonaws.com",
+    "eventName": "UpdateEndpoint", "awsRegion": REGION, "eventID": "e-1", "readOnly": False,
+    "recipientAccountId": ACCOUNT, "requestParameters": {"endpointName": "Scorer", "endpointConfigName": "c-2"},
+    "userIdentity": {"type": "IAMUser", "arn": f"arn:aws:iam::{ACCOUNT}:user/ana", "userName": "ana"},
+}  # fmt: skip
+CALL = {
+    "version": "0", "id": "b-1", "detail-type": "AWS API Call via CloudTrail", "source": "aws.sagemaker",
+    "account": ACCOUNT, "time": "2026-11-03T09:31:00Z", "region": REGION, "resources": [], "detail": RECORD,
+}  # fmt: skip
+ENDPOINT = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:endpoint/scorer"
+STATE = {
+    "version": "0", "id": "b-2", "detail-type": "SageMaker Endpoint State Change", "source": "aws.sagemaker",
+    "account": ACCOUNT, "time": "2026-11-03T09:41:00Z", "region": REGION, "resources": [ENDPOINT],
+    "detail": {"EndpointName": "Scorer", "EndpointArn": ENDPOINT, "EndpointStatus": "IN_SERVICE"},
+}  # fmt: skip
+
+
+def audit(verb: str, plural: str, name: str, **more: Any) -> dict[str, Any]:
+    """Return an audit event as an API server writes it."""
+    return {
+        "kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "RequestResponse", "stage": "ResponseComplete",
+        "auditID": f"a-{verb}-{plural}-{name}", "verb": verb, "user": {"username": "ci", "groups": ["deployers"]},
+        "objectRef": {"resource": plural, "namespace": "serving", "name": name, "apiGroup": "apps", "apiVersion": "v1"},
+        "requestReceivedTimestamp": "2026-11-03T09:31:00.123456Z", "responseStatus": {"code": 200},
+    } | more  # fmt: skip
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return make_place(tmp_path)
+
+
+def events(place: Place) -> dict[str, ApiEvent]:
+    with session_of(place) as session:
+        return {each.id: each for each in session.configuration.events_between(reads=True)}
+
+
+def session_of(place: Place) -> Any:
+    return open_session(Settings(ledger=str(place.folder / ".lineal"), actor="reader"))
+
+
+def test_files_of_every_shape_are_read_and_each_event_stands_once(place: Place) -> None:
+    wrapped = {"Messages": [{"Body": json.dumps(CALL)}, {"Body": json.dumps({"Message": json.dumps(STATE)})}]}
+    folder = place.folder / "bus"
+    folder.mkdir()
+    (folder / "lines.jsonl").write_text(f"{json.dumps(CALL)}\n\n{json.dumps(STATE)}\n")
+    (folder / "run.json").write_text(json.dumps(CALL) + json.dumps(STATE))
+    (folder / "list.json.gz").write_bytes(gzip.compress(json.dumps([CALL, [STATE]]).encode()))
+    (folder / "queue.json").write_text(json.dumps(wrapped, indent=1))
+    (folder / "bare.json").write_text(json.dumps(RECORD))
+    (folder / "broken.jsonl").write_text('{"half":\n' + json.dumps({**CALL, "detail": {**RECORD, "eventID": "e-9"}}))
+    done = place.lineal("collect", "eventbridge", "bus", "--json")
+    assert done.status == 0, done.err
+    said = done.json()
+    assert said["counts"]["recorded"] == 3
+    assert {each["code"] for each in said["gaps"]} == {"events.line_broken"}
+    found = events(place)
+    assert set(found) == {"e-1", "e-9", "eventbridge:b-2"}
+    assert found["e-1"].targets[0] == ENDPOINT
+    state = found["eventbridge:b-2"]
+    assert (state.category, state.read_only, state.targets) == ("StateChange", True, (ENDPOINT,))
+    assert state.record["detail"]["EndpointStatus"] == "IN_SERVICE"
+    again = place.lineal("collect", "eventbridge", "-", "--json", given=json.dumps(CALL).encode())
+    assert (again.json()["counts"]["events"], again.json()["counts"].get("recorded", 0)) == (1, 0)
+
+
+def test_what_is_no_event_is_said_and_what_cannot_be_read_ends_nothing(place: Place) -> None:
+    bad = [7, {"detail-type": "X"}, {"detail-type": "X", "detail": {}}, {**STATE, "id": ""}, {**STATE, "time": "soon"}]
+    (place.folder / "bad.json").write_text(json.dumps([*bad, STATE]))
+    (place.folder / "latin.json").write_bytes(b'{"a": "\xe9"}')
+    done = place.lineal("collect", "eventbridge", "bad.json", "--json")
+    assert (done.status, done.json()["counts"]["unreadable"], done.json()["counts"]["recorded"]) == (0, 5, 1)
+    done = place.lineal("collect", "eventbridge", "latin.json", "--json")
+    assert [each["code"] for each in done.json()["gaps"]] == ["events.file_broken"]
+    for words in (("collect", "eventbridge"), ("collect", "eventbridge", "x", "--listen", "127.0.0.1:1")):
+        assert place.lineal(*words).status == 2
+    assert place.lineal("collect", "eventbridge", "none").status == 2
+
+
+def post(url: str, data: bytes, **headers: str) -> tuple[int, dict[str, Any]]:
+    request = urllib.request.Request(url, data, {each.replace("_", "-"): text for each, text in headers.items()})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        return error.code, json.loads(error.read())
+
+
+def listen(place: Place, *options: str) -> tuple["subprocess.Popen[bytes]", str]:
+    """Start a receiver on a free port; return it and its address."""
+    process = place.start(
+        *LINEAL, "collect", "eventbridge", "--listen", "127.0.0.1:0", *options,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stderr is not None
+    line = process.stderr.readline().decode()
+    found = re.search(r"http://\S+", line)
+    assert found is not None, line + process.stderr.read().decode()
+    return process, found[0]
+
+
+def test_events_come_over_http_and_are_durable_when_it_says_so(place: Place) -> None:
+    (place.folder / "secret").write_text("s3cret\n")
+    process, url = listen(place, "--secret-file", "secret")
+    try:
+        assert post(url, json.dumps(CALL).encode())[0] == 401
+        assert post(url, json.dumps(CALL).encode(), X_Lineal_Secret="wrong")[0] == 401
+        sent = {"X_Lineal_Secret": "s3cret"}
+        assert post(url, json.dumps(CALL).encode(), **sent) == (200, {"events": 1, "kept": 1, "recorded": 1})
+        assert set(events(place)) == {"e-1"}, "another process sees it as soon as it was acknowledged"
+        assert post(url, json.dumps([CALL, STATE]).encode(), **sent)[1]["recorded"] == 1
+        half = json.dumps({**CALL, "detail": {**RECORD, "eventID": "e-half"}}) + "{"
+        assert post(url, half.encode(), **sent)[0] == 400
+        assert post(url, b"\xff", **sent)[0] == 400
+        assert post(url, b"7", **sent)[0] == 400
+        assert post(url, b"", **sent) == (200, {"events": 0, "kept": 0, "recorded": 0})
+        request = urllib.request.Request(url, headers={"Content-Length": str(1 << 40), "X-Lineal-Secret": "s3cret"})
+        request.get_method = lambda: "POST"  # type: ignore[method-assign]
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(request, timeout=30)
+        assert refused.value.code == 413
+        with urllib.request.urlopen(url, timeout=30) as answer:
+            assert json.loads(answer.read()) == {"status": "ready"}
+    finally:
+        process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, b"Traceback" in err) == (0, False), err
+    assert b"received: 3 events, 2 new on record" in out
+    assert set(events(place)) == {"e-1", "eventbridge:b-2"}
+    assert place.lineal("verify").status == 0
+
+
+def test_a_receiver_for_everybody_needs_a_secret_and_a_free_port(place: Place) -> None:
+    for address, hint in (("0.0.0.0:0", "secret"), ("nowhere", "127.0.0.1:8620"), ("127.0.0.1:99999", "127.0.0.1")):
+        done = place.lineal("collect", "eventbridge", "--listen", address)
+        assert (done.status, hint in done.err, "Traceback" in done.err) == (2, True, False), done.err
+    process, url = listen(place)
+    try:
+        done = place.lineal("collect", "eventbridge", "--listen", url.removeprefix("http://"))
+        assert (done.status, "cannot listen" in done.err) == (2, True)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    assert process.returncode == 0
+
+
+def test_a_receiver_that_is_killed_loses_nothing_it_acknowledged(place: Place) -> None:
+    process, url = listen(place)
+    said = 0
+    for number in range(20):
+        record = {**RECORD, "eventID": f"k-{number}"}
+        said += post(url, json.dumps({**CALL, "detail": record}).encode())[1]["recorded"]
+    process.kill()
+    process.communicate(timeout=60)
+    assert said == 20
+    assert len(events(place)) == 20
+
+
+def test_audit_events_of_a_cluster_are_recorded_under_the_keys_of_its_objects(place: Place) -> None:
+    log = [
+        audit("patch", "deployments", "scorer", requestObject={"spec": {"replicas": 3}}),
+        audit("patch", "deployments", "scorer", stage="RequestReceived", auditID="a-early"),
+        audit("get", "deployments", "scorer"),
+        audit("update", "leases", "node-1"),
+        audit("create", "pods", "", objectRef={"resource": "pods", "namespace": "serving"},
+              responseObject={"metadata": {"name": "made-up-7"}}),
+        audit("delete", "deployments", "gone", responseStatus={"code": 404, "reason": "NotFound"}),
+        audit("update", "secrets", "key", objectRef={"resource": "secrets", "namespace": "serving", "name": "key"},
+              requestObject={"data": {"password": "aHVudGVyMjI="}, "metadata": {"annotations": {
+                  "kubectl.kubernetes.io/last-applied-configuration": '{"data":{"password":"aHVudGVyMjI="}}'}}}),
+        audit("patch", "deployments", "as", impersonatedUser={"username": "admin"}),
+        {"kind": "Event"}, {"auditID": "x", "apiVersion": "v1"},
+    ]  # fmt: skip
+    (place.folder / "audit.log").write_text("\n".join(map(json.dumps, log)))
+    (place.folder / "list.json").write_text(json.dumps({"kind": "EventList", "items": log[:1]}))
+    done = place.lineal("collect", "kubernetes-audit", "audit.log", "--cluster", "prod", "--json")
+    assert done.status == 0, done.err
+    counts = done.json()["counts"]
+    assert (counts["recorded"], counts["stages"], counts["unreadable"]) == (5, 1, 2)
+    found = {each.name + " " + (each.targets or ("",))[0]: each for each in events(place).values()}
+    patched = found["patch deployments Kubernetes::apps/Deployment/prod/serving/scorer"]
+    assert (patched.principal, patched.account, patched.region, patched.error) == ("ci", "prod", "serving", "")
+    assert patched.record["requestObject"] == {"spec": {"replicas": 3}}
+    assert "create pods Kubernetes::core/Pod/prod/serving/made-up-7" in found
+    assert found["delete deployments Kubernetes::apps/Deployment/prod/serving/gone"].error == "404 NotFound"
+    other = found["patch deployments Kubernetes::apps/Deployment/prod/serving/as"]
+    assert (other.principal, other.session) == ("admin", "ci")
+    assert "aHVudGVyMjI" not in json.dumps([each.record for each in found.values()])
+    again = place.lineal("collect", "kubernetes-audit", "list.json", "--cluster", "prod", "--json")
+    assert again.json()["counts"].get("recorded", 0) == 0
+    assert place.lineal("collect", "kubernetes-audit", "audit.log", "--cluster", "").status == 2
+    assert place.lineal("verify").status == 0
+
+
+def test_reads_are_kept_only_if_they_are_asked_for_and_name_what_is_known(place: Place) -> None:
+    from lineal.core.config_item import OBSERVED, ConfigItem
+    from lineal.core.observation import Observation
+    from lineal.core.resource import make_resource
+
+    read = {**RECORD, "eventName": "DescribeEndpoint", "readOnly": True, "eventID": "r-1"}
+    data = {**RECORD, "eventName": "InvokeThing", "eventCategory": "Data", "eventID": "d-1"}
+    (place.folder / "e.json").write_text(json.dumps([{**CALL, "detail": each} for each in (read, data)]))
+
+    def kept(*options: str) -> int:
+        return int(place.lineal("collect", "eventbridge", "e.json", "--json", *options).json()["counts"]["kept"])
+
+    assert (kept(), kept("--reads")) == (0, 0), "nothing is known of the endpoint"
+    resource = make_resource("AWS::SageMaker::Endpoint", ACCOUNT, REGION, "Scorer")
+    item = ConfigItem(
+        resource=resource, time="2026-11-01T00:00:00.000000Z",
+        source="aws", shape="api", configuration={"EndpointName": "Scorer"},
+    )  # fmt: skip
+    session: Session
+    with session_of(place) as session:
+        session.say(
+            Observation(type=OBSERVED, time=item.time, actor="t", basis="observed", data={"items": [item.describe()]})
+        )
+    assert (kept(), kept("--reads")) == (1, 2), "the data event, then the read as well"
