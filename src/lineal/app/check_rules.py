@@ -66,14 +66,15 @@ def examine(
     only: Collection[str] | None = None,
     severity: str = SEVERITIES[0],
     record: bool = True,
+    deep: bool = False,
     on_progress: Progress | None = None,
 ) -> Checked:
     """Ask `rules` of the estate as of `moment`, or `only` of some resources (keys); see `check_rules`.
 
     What is less severe than `severity` is recorded, and left out of what is returned. Conclusions about the past are
-    never recorded.
+    never recorded. With `deep`, rules about data look at the buckets where it lies.
     """
-    answers = LedgerAnswers(session, moment)
+    answers = LedgerAnswers(session, moment, look=deep)
     move = on_progress or (lambda _done, _all: None)
     found = sorted(_ask(answers, rules, only, lambda done: move(done, 0)), key=lambda each: (each.rule, each.resource))
     before = {(each.rule, each.resource): each for each in session.configuration.conclusions(moment)}

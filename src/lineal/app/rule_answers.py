@@ -17,13 +17,16 @@ ALL: Final = "*"
 
 
 class LedgerAnswers:
-    """Answers from one ledger; what was asked once is kept, since every rule asks for the estate."""
+    """Answers from one ledger; what was asked once is kept, since every rule asks for the estate.
 
-    def __init__(self, session: Session, moment: Moment) -> None:
+    With `look`, what lies elsewhere is looked at now.
+    """
+
+    def __init__(self, session: Session, moment: Moment, *, look: bool = False) -> None:
         self._configuration = session.configuration
         self._moment = moment
         self._now = session.clock() if moment.time == FOREVER else moment.time
-        self._lineage = LedgerLineage(session, moment)
+        self._lineage = LedgerLineage(session, moment, look=look)
         self._events: dict[str, Sequence[ApiEvent]] = {}
 
     @property

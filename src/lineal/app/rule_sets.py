@@ -13,6 +13,7 @@ from lineal.change.graph_rules_changes import CHANGE_RULES
 from lineal.change.graph_rules_origin import ORIGIN_RULES
 from lineal.change.graph_rules_trail import TRAIL_RULES
 from lineal.change.managed_conditions import CONDITIONS
+from lineal.change.managed_trail_rules import MANAGED_TRAIL_RULES
 from lineal.change.pack import Pack, Unsupported, choose, is_pack, read_pack
 from lineal.change.rule import Rule
 from lineal.change.rule_file import read_rules, rules_of
@@ -40,7 +41,8 @@ class RuleSet:
 def managed_rules() -> dict[str, AnyRule]:
     """Return the equivalents of AWS's managed rules, by identifier."""
     text = (_FILES / f"{MANAGED}.yaml").read_text("utf-8")
-    return {rule.id: rule for rule in read_rules(text, f"{MANAGED}.yaml", CONDITIONS)}
+    rules: list[AnyRule] = [*read_rules(text, f"{MANAGED}.yaml", CONDITIONS), *MANAGED_TRAIL_RULES]
+    return {rule.id: rule for rule in rules}
 
 
 def shipped_packs() -> list[str]:

@@ -30,7 +30,7 @@ _RECORDER_STOPS: Final = {
 }
 # What is missing because somebody or something made it so, not because Lineal was not let in.
 _TAMPERED: Final = frozenset(
-    {"log_deleted", "log_missing", "log_altered", "digest_missing", "digest_invalid", "logging_stopped"}
+    {"log_deleted", "log_altered", "log_broken", "digest_missing", "digest_invalid", "logging_stopped"}
 )
 DAYS: Final = Parameter(kind="integer", value=90, description="How many days back it looks.")
 

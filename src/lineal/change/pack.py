@@ -116,6 +116,7 @@ def _read_rule(sheet: Sheet, template: "_Template", logical: str, resource: Mapp
         given = template.read(_loaded(properties.get("InputParameters") or {}))
     except _Unreadable as error:
         unreadable = str(error)
+    given = {} if given is ABSENT else given
     if not isinstance(given, dict):
         unreadable, given = unreadable or "its InputParameters are no mapping", {}
     found = {key: value for key, value in given.items() if value is not ABSENT}

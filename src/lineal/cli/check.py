@@ -71,7 +71,7 @@ def check(
     at: options.At = None,
     known: options.Known = None,
     deep: Annotated[
-        bool, typer.Option("--deep", help="Read and hash every byte, even if there is more than 1 GiB.")
+        bool, typer.Option("--deep", help="Read every byte, even if there is more than 1 GiB; rules look at buckets.")
     ] = False,
     sets: _Sets = None,
     ids: _Ids = None,
@@ -163,7 +163,14 @@ def _ask(session: "Session", asked: _Asked, move: Any) -> "tuple[list[Card] | No
             only = resources_of(session, asked.ref, asked.moment)
     rules = load_rules() if asked.rules is None else asked.rules
     checked = examine(
-        session, rules, moment=asked.moment, only=only, severity=asked.severity, record=asked.record, on_progress=move
+        session,
+        rules,
+        moment=asked.moment,
+        only=only,
+        severity=asked.severity,
+        record=asked.record,
+        deep=asked.deep,
+        on_progress=move,
     )
     return cards, checked
 
