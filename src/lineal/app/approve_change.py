@@ -8,6 +8,7 @@ from typing import Any, Final
 from lineal.app.change_ticket import MOST_BYTES, read_tickets
 from lineal.app.session import Session
 from lineal.change.permission import is_wide, person, spell_pattern
+from lineal.change.watermark import shift
 from lineal.core import canonical, timestamp
 from lineal.core.change import ALLOWED, ChangeApproval
 from lineal.core.digest import Digest
@@ -18,6 +19,7 @@ from lineal.errors import BadInput, Refused
 _MOST: Final = 500
 _MOST_BYTES: Final = 4 * 1024 * 1024
 _LONGEST: Final = 1024
+_SLOW: Final = 60  # seconds that may pass from saying "now" to recording it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +138,7 @@ def _check(scope: Scope, ticket: str, reason: str, not_before: str, not_after: s
 
 
 def _odd(session: Session, approval: ChangeApproval, now: str) -> Iterator[str]:
-    if approval.not_before < now and not approval.retroactive:
+    if approval.not_before < shift(now, -_SLOW) and not approval.retroactive:
         yield f"what was done before now ({now}) is not allowed by it: --retroactive would say so"
     for name in approval.resources:
         if not is_wide(name) and not session.configuration.resources_named(name):

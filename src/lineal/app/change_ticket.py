@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from lineal.change.permission import person, spell_pattern
 from lineal.core import timestamp
@@ -35,6 +35,7 @@ _ALSO: Final = {
 }  # fmt: skip
 _APPROVED: Final = "approved"
 _PARTS: Final = re.compile(r"[;|,\n]")
+_UNKNOWN: Final = f"is not known (known are {', '.join(COLUMNS)})"
 _YES, _NO = frozenset({"true", "yes", "1"}), frozenset({"false", "no", "0", ""})
 
 
@@ -72,7 +73,9 @@ def read_tickets(data: bytes, name: str, *, ignore: Sequence[str] = ()) -> Ticke
         raise BadInput(f"{name}: {len(rows):,} rows are too many (at most {MOST_ROWS:,})")
     digest = str(Digest.of(data))
     ignored = frozenset(map(_column, ignore))
-    faults: list[str] = []
+    faults = [f"{where}, column {column}: {_UNKNOWN}" for column, where in _unknown(rows, ignored).items()]
+    if faults:
+        _refuse(name, faults)
     found: dict[str, tuple[str, ChangeApproval]] = {}
     passed = 0
     for where, row in rows:
@@ -87,12 +90,27 @@ def read_tickets(data: bytes, name: str, *, ignore: Sequence[str] = ()) -> Ticke
         except _Fault as fault:
             faults.append(f"{where}, column {fault.column}: {fault}")
     if faults:
-        more = f"; and {len(faults) - _MOST_FAULTS} more" if len(faults) > _MOST_FAULTS else ""
-        raise BadInput(
-            f"{name}: {'; '.join(faults[:_MOST_FAULTS])}{more}; nothing was recorded",
-            fix="Correct the rows named, or leave columns out with --ignore COLUMN.",
-        )
+        _refuse(name, faults)
     return Tickets(tuple(approval for _, approval in found.values()), digest, passed)
+
+
+def _refuse(name: str, faults: list[str]) -> NoReturn:
+    more = f"; and {len(faults) - _MOST_FAULTS} more" if len(faults) > _MOST_FAULTS else ""
+    raise BadInput(
+        f"{name}: {'; '.join(faults[:_MOST_FAULTS])}{more}; nothing was recorded",
+        fix="Correct the rows named, or leave columns out with --ignore COLUMN.",
+    )
+
+
+def _unknown(rows: Sequence[tuple[str, Mapping[str, Any]]], ignored: frozenset[str]) -> dict[str, str]:
+    """Return the columns that are not known, with the first row that has each."""
+    found: dict[str, str] = {}
+    for where, row in rows:
+        for name in row:
+            column = _column(str(name))
+            if column not in COLUMNS and column not in ignored:
+                found.setdefault(str(name)[:100], where)
+    return found
 
 
 def _csv_rows(text: str, name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -141,8 +159,6 @@ def _read_row(row: Mapping[str, Any], ignored: frozenset[str], digest: str) -> C
         column = _column(str(name))
         if column in ignored:
             continue
-        if column not in COLUMNS:
-            raise _Fault(str(name)[:100], f"is not known (known are {', '.join(COLUMNS)})")
         if column in values:
             raise _Fault(column, "stands twice")
         values[column] = value
