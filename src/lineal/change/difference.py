@@ -43,14 +43,40 @@ def diff(old: dict[str, Any], new: dict[str, Any], kind: str = "") -> tuple[Edit
 
 def same(one: Any, other: Any) -> bool:
     """Return whether two documents are the same to the last value, as JSON has it."""
-    kind = type(one)
-    if kind is not type(other):
-        return False
-    if kind is dict:
-        return len(one) == len(other) and all(name in other and same(one[name], other[name]) for name in one)
-    if kind is list:
-        return len(one) == len(other) and all(map(same, one, other))
-    return bool(one == other)
+    return bool(one == other) and _alike_lists([one], [other])
+
+
+def _alike_objects(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Return whether two objects that Python takes for equal are the same: only numbers and truth can deceive it."""
+    for name, a in one.items():
+        kind = type(a)
+        if kind is str:
+            continue
+        if kind is dict:
+            if not _alike_objects(a, other[name]):
+                return False
+        elif kind is list:
+            if not _alike_lists(a, other[name]):
+                return False
+        elif kind is not type(other[name]):
+            return False
+    return True
+
+
+def _alike_lists(one: list[Any], other: list[Any]) -> bool:
+    for a, b in zip(one, other, strict=True):
+        kind = type(a)
+        if kind is str:
+            continue
+        if kind is dict:
+            if not _alike_objects(a, b):
+                return False
+        elif kind is list:
+            if not _alike_lists(a, b):
+                return False
+        elif kind is not type(b):
+            return False
+    return True
 
 
 def match(old: list[Any], new: list[Any], node: Node, kind: Kind, ordered: bool) -> Keyed | None:
@@ -63,11 +89,13 @@ def match(old: list[Any], new: list[Any], node: Node, kind: Kind, ordered: bool)
         found = _name_both(old, new, node.keys)
         if found is not None:
             return Keyed(*found, free=not ordered)
-    for name in kind.auto:
-        if (old or new) and all(type(each[0]) is dict and name in each[0] for each in (old, new) if each):
-            found = _name_both(old, new, (name,))
-            if found is not None:
-                return Keyed(*found, free=kind.free and not ordered)
+    first, other = (old or new)[0], (new or old)[0]
+    if type(first) is dict and type(other) is dict:
+        for name in kind.auto:
+            if name in first and name in other:
+                found = _name_both(old, new, (name,))
+                if found is not None:
+                    return Keyed(*found, free=kind.free and not ordered)
     return None
 
 
@@ -88,7 +116,7 @@ def rank(value: Any) -> tuple[str, str]:
     return type(value).__name__, str(value)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Walk:
     kind: Kind
     edits: list[Edit]
@@ -117,16 +145,18 @@ def _compare_objects(
             walk.say("remove", (link, name), old=a)
             continue
         met += 1
-        if a is b:
-            continue
         kind = type(a)
-        if kind is not type(b):
+        if kind is str:
+            if a != b:
+                walk.say("replace", (link, name), a, b)
+        elif kind is not type(b):
             walk.say("replace", (link, name), a, b)
         elif kind is dict:
             child = children.get(name, every)
             _compare_objects(a, b, child, ordered or child.ordered, (link, name), walk)
         elif kind is list:
-            if a or b:
+            # Most lists are the same: that is found out many times faster than what their elements are called.
+            if a != b or not _alike_lists(a, b):
                 child = children.get(name, every)
                 _compare_lists(a, b, child, ordered or child.ordered, (link, name), walk)
         elif a != b:
@@ -214,7 +244,7 @@ def _compare_places(old: list[Any], new: list[Any], node: Node, ordered: bool, l
         elif kind is dict:
             _compare_objects(a, b, node, ordered, (link, str(n)), walk)
         elif kind is list:
-            if a or b:
+            if not same(a, b):
                 _compare_lists(a, b, node, ordered, (link, str(n)), walk)
         elif a != b:
             walk.say("replace", (link, str(n)), a, b)
@@ -226,7 +256,7 @@ def _compare_places(old: list[Any], new: list[Any], node: Node, ordered: bool, l
 
 def _name_both(old: list[Any], new: list[Any], keys: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any]] | None:
     one = _name_each(old, keys)
-    other = None if one is None else _name_each(new, keys)
+    other = one if old is new or one is None else _name_each(new, keys)
     return None if one is None or other is None else (one, other)
 
 

@@ -117,7 +117,7 @@ def managers_of(kind: str, path: FieldPath) -> tuple[Manager, ...]:
     return tuple(each for each in kind_of(kind).managers if each.covers(path))
 
 
-def sources_of(kind: str) -> dict[str, str]:
+def reasons_of(kind: str) -> dict[str, str]:
     """Return why each volatile field of the type `kind` is one, by path, as the table says it."""
     found: dict[str, str] = {}
     for name, entry in _entries().items():

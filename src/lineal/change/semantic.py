@@ -78,8 +78,10 @@ def _strip_value(value: Any, node: Node, kind: Kind, ordered: bool) -> Any:
     stripped = [
         _strip_value(each, child, kind, ordered) if type(each) in (dict, list) or child.text else each for each in value
     ]
-    found = match(stripped, stripped, node, kind, ordered) if type(stripped[0]) is dict else None
-    return stripped if found is None or not found.free else [found.old[name] for name in sorted(found.old)]
+    if len(stripped) == 1 or ordered or type(stripped[0]) is not dict:
+        return stripped
+    found = match(stripped, stripped, node, kind, ordered)
+    return [found.old[name] for name in sorted(found.old)] if found is not None and found.free else stripped
 
 
 def _says_tags(configuration: dict[str, Any], node: Node) -> bool:
