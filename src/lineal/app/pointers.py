@@ -19,7 +19,7 @@ from lineal.catalog.reader import NodeView
 from lineal.core import ref
 from lineal.core.config_item import ConfigItem
 from lineal.core.event_type import DEPLOYED, RETIRED
-from lineal.core.resource import key_of, read_arn
+from lineal.core.resource import MAX_KEY, key_of, read_arn
 from lineal.errors import AmbiguousRef, BadRef, UnknownRef
 from lineal.ledger.database import chunks
 
@@ -75,6 +75,8 @@ def find_named(session: Session, text: str, moment: Moment) -> Named:
 
 def find_resources(session: Session, text: str, moment: Moment) -> tuple[str, ...]:
     """Return the key of the resource that `text` names, none if there is none; raise `AmbiguousRef` for several."""
+    if not text.isprintable() or not 0 < len(text) <= MAX_KEY:
+        return ()
     configuration = session.configuration
     key = key_of(text)
     found = configuration.resources_named(key)

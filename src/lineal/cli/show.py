@@ -42,14 +42,19 @@ def show(
     """Everything recorded of one thing: its statements, what it is joined with, its gaps.
 
     First its tags; of a model or endpoint the completeness card, too (see `lineal check`). Of a resource its
-    configuration, what it points to, its last change, and when somebody last looked. Without REF: every resource and
-    every endpoint in production.
+    configuration, what it points to, its last change, and when somebody last looked. Without REF, but with --at or
+    --type: every resource and every endpoint in production.
 
     Examples: `lineal show model:risk@1` · `lineal show run:train-1f0c` · `lineal show endpoint:scorer --at 2026-03-03`
     · `lineal show --at 2026-03-03 --type 'AWS::SageMaker::*'` · `lineal show AWS::CodePipeline::Pipeline/release`
     """
     terminal = Terminal(as_json=as_json, quiet=quiet)
     then = read_moment(at, known)
+    if ref is None and not (at or known or kind or account or region):
+        raise UsageError(
+            "nothing to show was named",
+            fix="Name one thing: lineal show model:risk; or a moment: lineal show --at now.",
+        )
     if ref is None:
         _show_estate(terminal, then, ledger, kind, account, region)
         return
