@@ -159,11 +159,10 @@ def pipeline_of(project: str = "builds") -> dict[str, Any]:
     }
 
 
-def builds(moto: Moto) -> None:
-    """Make a pipeline and the project that it builds with."""
-    moto.client("codepipeline").create_pipeline(pipeline=pipeline_of(), tags=[{"key": "team", "value": "risk"}])
+def project(moto: Moto, name: str = "builds") -> None:
+    """Make a project of CodeBuild."""
     moto.client("codebuild").create_project(
-        name="builds",
+        name=name,
         source={"type": "S3", "location": f"{BUCKET}/source.zip"},
         artifacts={"type": "NO_ARTIFACTS"},
         environment={
@@ -175,6 +174,12 @@ def builds(moto: Moto) -> None:
         serviceRole=ROLE,
         tags=[{"key": "team", "value": "risk"}],
     )
+
+
+def builds(moto: Moto) -> None:
+    """Make a pipeline and the project that it builds with."""
+    moto.client("codepipeline").create_pipeline(pipeline=pipeline_of(), tags=[{"key": "team", "value": "risk"}])
+    project(moto)
 
 
 def stack(moto: Moto) -> None:

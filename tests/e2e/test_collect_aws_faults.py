@@ -104,17 +104,17 @@ def test_answers_that_are_none_are_never_taken_for_an_empty_account(
 ) -> None:
     estate.models(aws.moto)
     with ledger_in(tmp_path) as session:
-        collected(session)
+        collected(session, only=[MODEL, ENDPOINT])
         aws.on("ListModels", give)
         aws.moto.client("sagemaker").delete_endpoint(EndpointName="Endpoint-0")
-        done = collected(session, only=["AWS::SageMaker::*"])
+        done = collected(session, only=[MODEL, ENDPOINT])
         assert {gap.code for gap in done.gaps} == {code}
         assert not complete(session)[MODEL]
         found = session.configuration.estate()
         assert f"{PREFIX}model/model-0" in found
         assert f"{PREFIX}endpoint/endpoint-0" not in found, "the other types were seen, and go on"
         aws.faults.clear()
-        assert new(session) == []
+        assert new(session, only=[MODEL, ENDPOINT]) == []
         assert complete(session)[MODEL]
 
 

@@ -40,6 +40,8 @@ TYPES: Final = tuple(name for kind in KINDS for name in kind.types)
 ENDING: Final = items_sagemaker.ENDING
 _AT_ONCE: Final = 4
 _WAITING: Final = 64
+_PATIENCE: Final = 20
+_IN_VAIN: Final = frozenset({"aws.throttled", "aws.failed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +109,18 @@ def _read(asker: Asker, kind: Kind) -> Iterator[Seen | Looked]:
     """Yield what there is of one kind; its types end with a `Looked` each."""
     began = asker.clock()
     lacking: set[str] = set()
+    in_vain = 0
     try:
         for item in kind.read(asker):
             if isinstance(item, Lack) and not item.note:
                 lacking.add(item.type)
             yield item
+            in_vain = in_vain + 1 if isinstance(item, Lack) and item.gap.code in _IN_VAIN else 0
+            if in_vain >= _PATIENCE:  # each was tried again and again: thousands more would take hours
+                lacking.update(kind.types)
+                told = f"{in_vain} calls one after the other failed: the rest was not asked for"
+                yield from (Lack(each, Gap("aws.gave_up", told, each)) for each in kind.types)
+                break
     except SourceError as error:
         if is_about_credentials(error) or asker.stopped.is_set():
             raise

@@ -60,9 +60,12 @@ def _describe(asker: Asker, stack: Body) -> Iterator[Seen]:
     read = asker.clock()
     template = read_template(answer.get("TemplateBody"))
     configuration = {"stack": without(stack, "Tags"), "template": template, **_parts(asker, arn)}
-    status = (
-        _detect(asker, arn) if asker.wishes.drift else (stack.get("DriftInformation") or {}).get("StackDriftStatus")
-    )
+    status = (stack.get("DriftInformation") or {}).get("StackDriftStatus")
+    if asker.wishes.drift:
+        try:
+            status = _detect(asker, arn)
+        except Refused as refused:  # of some stacks it cannot be found: the rest of them is read all the same
+            yield Lack(STACK, refused.refusal.gap(resource.key), note=True)
     if status in _LOOKED:
         configuration["drift"] = {"status": status, "resources": _drift(asker, arn) if status == "DRIFTED" else {}}
     yield asker.item(

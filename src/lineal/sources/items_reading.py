@@ -24,7 +24,7 @@ from lineal.sources.aws_session import AT_ONCE, MISSING, AwsAccess, Refusal, ask
 
 SOURCE: Final = "aws"
 SHAPE: Final = "api"
-STRANGE: Final = (UsageError, LookupError, TypeError, ValueError, AttributeError)
+STRANGE: Final = (UsageError, LookupError, TypeError, ValueError, AttributeError, RecursionError)
 
 _TOKENS: Final = ("NextToken", "NextToken")
 
