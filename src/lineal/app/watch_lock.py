@@ -87,7 +87,8 @@ class _DatabaseLock:
 
     def __init__(self, database: Database, actor: str) -> None:
         self._database = database
-        self._name = f"lineal watch {actor}".encode()[:_LONGEST_NAME].decode("utf-8", "ignore")
+        # PostgreSQL keeps 63 characters of ASCII.
+        self._name = f"lineal watch {actor}".encode("ascii", "replace")[:_LONGEST_NAME].decode()
         self._connection: Any = None
 
     def take(self) -> None:
@@ -104,6 +105,9 @@ class _DatabaseLock:
 
     def check(self) -> None:
         """Take the lock again if the connection that held it is gone."""
+        if self._connection is None:
+            self.take()
+            return
         try:
             with translating():
                 self._connection.exec_driver_sql("SELECT 1").scalar()
