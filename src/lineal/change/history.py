@@ -110,23 +110,21 @@ def _list_of_shape(items: Sequence[ConfigItem], looks: _Looks) -> list[Change]:
             blind.setdefault(item.source, item.time)
             continue
         if item.status == "deleted":
-            if there is not None and gone is None:
+            if gone is None:
                 look = looks.last(looks.that_missed(item), None, blind)
-                found.append(_make(DELETED, there, item, _later(there.time, look)))
+                found.append(_make(DELETED, there, item, None if there is None else _later(there.time, look)))
                 gone = item
-        elif there is None:
-            since = _began_empty(item, looks)
-            if since is not None:
-                found.append(_make(CREATED, None, item, since))
-        elif gone is None:
-            found += _compare(there, item, looks, blind)
-        elif _was_there(there, item):
-            found = [each for each in found if (each.kind, each.until) != (DELETED, gone.time)]
-            found += _compare(there, item, looks, blind)
         else:
-            look = looks.last(item.time, _after(item.created, gone.time), blind)
-            found.append(_make(CREATED, None, item, _later(gone.time, look)))
-        if item.status == "ok":
+            if there is not None and gone is not None and _was_there(there, item):
+                found = [each for each in found if (each.kind, each.until) != (DELETED, gone.time)]
+                gone = None
+            if gone is not None:
+                look = looks.last(item.time, _after(item.created, gone.time), blind)
+                found.append(_make(CREATED, None, item, _later(gone.time, look)))
+            elif there is not None:
+                found += _compare(there, item, looks, blind)
+            elif (since := _began_empty(item, looks)) is not None:
+                found.append(_make(CREATED, None, item, since))
             there, gone = item, None
         blind = {}
     return found
@@ -176,7 +174,7 @@ def _make(
     kind: str,
     before: ConfigItem | None,
     after: ConfigItem | None,
-    since: str,
+    since: str | None,
     *,
     until: str | None = None,
     edits: tuple[Edit, ...] = (),
