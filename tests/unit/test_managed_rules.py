@@ -17,6 +17,7 @@ from lineal.core.config_item import ConfigItem
 from rule_world import ACCOUNT, REGION, item
 
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd"
+KMS = {"KmsKeyId": KEY}
 SM = "AWS::SageMaker::"
 BUILD = "AWS::CodeBuild::Project"
 PIPE = "AWS::CodePipeline::Pipeline"
@@ -97,7 +98,7 @@ SAMPLES: dict[str, tuple[str, dict[str, Any], list[tuple[str, Any]], str]] = {
         SM + "FeatureGroup", {"FeatureGroupName": "f"}, [("tags", {})], "FeatureGroupName"),
     "SAGEMAKER_FEATUREGROUP_ONLINE_STORE_ENCRYPTION": (
         SM + "FeatureGroup",
-        {"FeatureGroupName": "f", "OnlineStoreConfig": {"SecurityConfig": {"KmsKeyId": KEY}}},
+        {"FeatureGroupName": "f", "OnlineStoreConfig": {"EnableOnlineStore": True, "SecurityConfig": KMS}},
         [("OnlineStoreConfig.SecurityConfig", None)], "FeatureGroupName"),
     "SAGEMAKER_IMAGE_DESCRIPTION": (
         SM + "Image", {"ImageName": "i", "Description": "what it is"}, [("Description", None), ("Description", "")],

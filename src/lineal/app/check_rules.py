@@ -5,16 +5,17 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from lineal.app.rule_answers import LedgerAnswers
-from lineal.app.rule_sets import AnyRule, RuleSet, load_rules
+from lineal.app.rule_sets import RuleSet, load_rules
 from lineal.app.session import Session
 from lineal.catalog.graph import FOREVER, NOW, Moment
 from lineal.change.graph_rules import evaluate_estate_rule
+from lineal.change.pack import AnyRule
 from lineal.change.rule import Rule
 from lineal.change.rule_evaluation import NOBODY, Estate, evaluate_rules, inputs_of
 from lineal.core import canonical
 from lineal.core.conclusion import CONCLUDED, INSUFFICIENT, NON_COMPLIANT, NOT_APPLICABLE, SEVERITIES, Conclusion
 from lineal.core.observation import Observation
-from lineal.errors import BadInput
+from lineal.errors import BadInput, ReadOnlyStore
 
 _MOST_CONCLUSIONS: Final = 1000
 _MOST_BYTES: Final = 4 * 1024 * 1024
@@ -26,7 +27,8 @@ class Checked:
     """What rules concluded, sorted by rule and resource: what is at least as severe as was asked for.
 
     `milder` counts the broken rules that are less severe than that. `changed` pairs each conclusion that differs from
-    the last on record in its state with that state (None: none); `recorded` counts those that went on record now.
+    the last on record in its state with that state (None: none); `recorded` counts those that went on record now, and
+    `refused` says why none could.
     """
 
     conclusions: tuple[Conclusion, ...]
@@ -34,6 +36,7 @@ class Checked:
     rules: RuleSet
     recorded: int
     milder: int = 0
+    refused: str = ""
 
     @property
     def compliant(self) -> bool:
@@ -81,17 +84,26 @@ def examine(
     is_now = moment.time == FOREVER and moment.known == FOREVER
     gone = list(_gone(found, before, rules)) if only is None and is_now else []
     new = [each for each in (*found, *gone) if _differs(each, before.get((each.rule, each.resource)))]
-    if record and is_now and new:
-        session.say_all(list(observe_conclusions(new, session.clock(), session.actor)))
+    refused = _record(session, new) if record and is_now and new else ""
     shown = [each for each in found if _is_severe(each, severity)]
     changed = [(each, _state(before.get((each.rule, each.resource)))) for each in new if _is_severe(each, severity)]
     return Checked(
         conclusions=tuple(shown),
         changed=tuple((each, state) for each, state in changed if state != each.state),
         rules=rules,
-        recorded=len(new) if record and is_now else 0,
+        recorded=len(new) if record and is_now and not refused else 0,
+        refused=refused,
         milder=sum(each.state == NON_COMPLIANT and not _is_severe(each, severity) for each in found),
     )
+
+
+def _record(session: Session, conclusions: Sequence[Conclusion]) -> str:
+    """Put conclusions on record; return why that cannot be done where the ledger may only be read."""
+    try:
+        session.say_all(list(observe_conclusions(conclusions, session.clock(), session.actor)))
+    except ReadOnlyStore as error:
+        return f"nothing was put on record: {error.message}"
+    return ""
 
 
 def _is_severe(conclusion: Conclusion, severity: str) -> bool:

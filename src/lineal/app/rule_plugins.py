@@ -6,8 +6,8 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Final
 
-from lineal.app.rule_sets import AnyRule
 from lineal.change.graph_rules import EstateRule
+from lineal.change.pack import AnyRule
 from lineal.change.rule import Rule
 from lineal.errors import BadInput, LinealError
 

@@ -1,4 +1,4 @@
-"""Sets of rules: those of this package by name, those of files, those of other packages."""
+"""Sets of rules: those of this package and of installed ones by name, those of files."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -7,6 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
+from lineal.app.rule_plugins import installed_rules
 from lineal.change.graph_rules import EstateRule
 from lineal.change.graph_rules_approval import APPROVAL_RULES
 from lineal.change.graph_rules_changes import CHANGE_RULES
@@ -14,7 +15,7 @@ from lineal.change.graph_rules_origin import ORIGIN_RULES
 from lineal.change.graph_rules_trail import TRAIL_RULES
 from lineal.change.managed_conditions import CONDITIONS
 from lineal.change.managed_trail_rules import MANAGED_TRAIL_RULES
-from lineal.change.pack import Pack, Unsupported, choose, is_pack, read_pack
+from lineal.change.pack import AnyRule, Pack, Unsupported, choose, is_pack, read_pack
 from lineal.change.rule import Rule
 from lineal.change.rule_file import read_rules, rules_of
 from lineal.change.rule_yaml import MAX_SIZE, read_yaml
@@ -22,11 +23,10 @@ from lineal.errors import BadInput
 
 MANAGED: Final = "aws-managed"
 GRAPH: Final = "lineal"
-DEFAULT: Final = (GRAPH, MANAGED)
+INSTALLED: Final = "installed"
+DEFAULT: Final = (GRAPH, MANAGED, INSTALLED)
 """The sets that are asked when none is named."""
 _FILES: Final = resources.files("lineal.change") / "rules"
-
-AnyRule = Rule | EstateRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,8 @@ def _load(name: str) -> RuleSet:
         return RuleSet(tuple(managed_rules().values()))
     if name == GRAPH:
         return RuleSet((*APPROVAL_RULES, *ORIGIN_RULES, *CHANGE_RULES, *TRAIL_RULES))
+    if name == INSTALLED:
+        return RuleSet(tuple(installed_rules()))
     if name in shipped_packs():
         return _of_pack(read_pack(read_yaml((_FILES / "packs" / f"{name}.yaml").read_text("utf-8"), name)))
     return _of_file(Path(name))

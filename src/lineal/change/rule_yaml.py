@@ -42,11 +42,14 @@ def read_yaml(text: str, name: str) -> Sheet:
 
     if len(text) > MAX_SIZE:
         raise BadInput(f"{name}: {len(text):,} characters are too many (at most {MAX_SIZE:,})")
-    loader: Any = yaml.SafeLoader(text)
+    lines: dict[Place, int] = {}
     try:
-        node = loader.get_single_node()
-        reader = _Reader(loader, name)
-        value = None if node is None else reader.read(node, ())
+        loader: Any = yaml.SafeLoader(text)
+        try:
+            node = loader.get_single_node()
+            value = None if node is None else _Reader(loader, name, lines).read(node, ())
+        finally:
+            loader.dispose()
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark is not None else ""
@@ -54,16 +57,14 @@ def read_yaml(text: str, name: str) -> Sheet:
         raise BadInput(f"{name}{line}: no YAML: {problem}") from error
     except RecursionError as error:
         raise BadInput(f"{name}: nested too deep") from error
-    finally:
-        loader.dispose()
-    return Sheet(name, value, reader.lines)
+    return Sheet(name, value, lines)
 
 
 class _Reader:
     """Turns nodes into values, taking note of their lines."""
 
-    def __init__(self, loader: Any, name: str) -> None:
-        self.lines: dict[Place, int] = {}
+    def __init__(self, loader: Any, name: str, lines: dict[Place, int]) -> None:
+        self.lines = lines
         self._loader, self._name = loader, name
         self._count = 0
 

@@ -179,9 +179,10 @@ def _tell(checked: "Checked | None", urls: list[str], terminal: Terminal) -> tup
     from lineal.app.notify import notify
     from lineal.app.rule_news import news_of
 
-    if checked is None or not urls:
+    if checked is None:
         return ()
-    warnings = notify(urls, *news_of(checked.changed))
+    told = notify(urls, *news_of(checked.changed)) if urls else ()
+    warnings = (*filter(None, [checked.refused]), *told)
     for warning in warnings:
         terminal.note(f"warning: {warning}")
     return warnings

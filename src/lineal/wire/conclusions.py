@@ -8,7 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lineal.app.check_rules import Checked
-    from lineal.app.rule_sets import AnyRule, RuleSet
+    from lineal.app.rule_sets import RuleSet
+    from lineal.change.pack import AnyRule
     from lineal.core.conclusion import Conclusion
 
 
