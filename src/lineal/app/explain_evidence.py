@@ -7,22 +7,27 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from lineal.app.session import Session
-from lineal.catalog.acts import Told, acts_on_stacks, acts_on_watched, items_of_type
+from lineal.catalog.acts import Told, acts_on_images, acts_on_stacks, acts_on_watched, items_of_type
 from lineal.change.history import list_changes
 from lineal.change.judge_evidence import Candidate, current
+from lineal.change.watermark import shift
 from lineal.core.api_event import read_event
 from lineal.core.change import Change
 from lineal.core.config_item import ConfigItem
 from lineal.core.coverage import Look
 
 STACK: Final = "AWS::CloudFormation::Stack"
-_OWNED: Final = ("made", "resource", "contains", "owns")
-_STACK_TAGS: Final = ("aws:cloudformation:stack-id", "aws:cloudformation:stack-name")
+_IMAGE: Final = "AWS::ECR::Image"
+_OWNED: Final = "made"  # how a stack's relationships to what it made begin
+_NEAR: Final = 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One resource with its items, its changes, oldest first, and the events about it that succeeded."""
+    """One resource with its items, its changes, oldest first, and the events that may have made them, all successful.
+
+    Most are about it; some are about what it stands in.
+    """
 
     key: str
     items: Sequence[ConfigItem]
@@ -79,6 +84,22 @@ class Stacks:
     owners: dict[str, frozenset[str]]
 
 
+@dataclass(slots=True)
+class Images:
+    """What was done to repositories that may take a tag from an image: no event of that is about the image itself."""
+
+    moves: dict[str, list[Candidate]]
+
+    def beside(self, key: str, events: list[Candidate], changes: Sequence[Change]) -> list[Candidate]:
+        """Return `events` about an image, with those about its repository that may have changed its tags."""
+        times = [moment for each in changes for moment in (each.since or each.until, each.until)]
+        tags = any(edit.path[:1] == ("imageTags",) for each in changes for edit in each.edits)
+        moves = self.moves.get(key.replace(":image/", ":repository/", 1).partition("@")[0], ()) if tags else ()
+        first, last = (shift(min(times), -_NEAR), shift(max(times), _NEAR)) if moves else ("", "")
+        near = [each for each in moves if first <= each.event.time <= last]
+        return current([*events, *near]) if near else events
+
+
 def read_cases(session: Session, resources: Sequence[str] | None) -> Iterator[Case]:
     """Yield every watched resource (or those of `resources`) in the order of keys."""
     configuration = session.configuration
@@ -88,6 +109,7 @@ def read_cases(session: Session, resources: Sequence[str] | None) -> Iterator[Ca
     else:
         watched = iter(sorted(configuration.items(resources).items()))
     acts = acts_on_watched(session.catalog_database, resources)
+    images: Images | None = None
     waiting = next(acts, None)
     for key, items in watched:
         told: list[Told] = []
@@ -97,7 +119,11 @@ def read_cases(session: Session, resources: Sequence[str] | None) -> Iterator[Ca
             waiting = next(acts, None)
         of = items[-1].resource
         seen = looks.at(of.account, of.region, of.type)
-        yield Case(key, items, list_changes(items, seen), _read(told), len({e.id for e in told if e.failed}), seen)
+        changes, events = list_changes(items, seen), _read(told)
+        if of.type == _IMAGE:
+            images = images or Images(_by_resource(acts_on_images(session.catalog_database)))
+            events = images.beside(key, events, changes)
+        yield Case(key, items, changes, events, len({each.id for each in told if each.failed}), seen)
 
 
 def read_stacks(session: Session) -> Stacks:
@@ -115,6 +141,13 @@ def read_stacks(session: Session) -> Stacks:
         {place: _read(found) for place, found in events.items()},
         {key: frozenset(found) for key, found in owners.items()},
     )
+
+
+def _by_resource(told: Iterator[Told]) -> dict[str, list[Candidate]]:
+    found: dict[str, list[Told]] = {}
+    for each in told:
+        found.setdefault(each.resource, []).append(each)
+    return {key: _read(held) for key, held in found.items()}
 
 
 def _read(told: Sequence[Told]) -> list[Candidate]:

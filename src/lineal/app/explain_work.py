@@ -103,6 +103,8 @@ class Work:
         )  # fmt: skip
         for candidate in case.events:
             event = candidate.event
+            if case.key not in event.targets:
+                continue
             self._meet(candidate, of)
             root = event.amends or event.id
             if event.id in self.effective or root in self._idle or not may_change(event, of.type, case.key):

@@ -14,11 +14,8 @@ from lineal.catalog import tables
 from lineal.catalog.graph import NOW, Moment
 from lineal.ledger.database import Database, chunks
 
-# Keys of stacks, in each partition: the first and the one after the last.
-_STACKS: Final = tuple(
-    (f"arn:{partition}:cloudformation:", f"arn:{partition}:cloudformation;")
-    for partition in ("aws", "aws-cn", "aws-us-gov")
-)
+_PARTITIONS: Final = ("aws", "aws-cn", "aws-us-gov")
+_MOVES: Final = ("PutImage", "BatchDeleteImage", "PolicyExecutionEvent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +45,19 @@ def acts_on_watched(database: Database, resources: Sequence[str] | None = None, 
 def acts_on_stacks(database: Database, moment: Moment = NOW) -> Iterator[Told]:
     """Yield every mutating event about a stack of CloudFormation, whether it is watched or not."""
     target = tables.api_target.c.resource
-    for first, last in _STACKS:
+    for partition in _PARTITIONS:
+        first, last = f"arn:{partition}:cloudformation:", f"arn:{partition}:cloudformation;"
         yield from _stream(database, _acts(moment).where(target >= first, target < last))
+
+
+def acts_on_images(database: Database, moment: Moment = NOW) -> Iterator[Told]:
+    """Yield every event about a repository of ECR that may take a tag from one image of it and give it to another."""
+    target = tables.api_target.c.resource
+    moves = tables.api.c.name.in_(_MOVES)
+    for partition in _PARTITIONS:
+        first, last = f"arn:{partition}:ecr:", f"arn:{partition}:ecr;"
+        query = _acts(moment).where(target >= first, target < last, target.like("%:repository/%"), moves)
+        yield from _stream(database, query)
 
 
 def items_of_type(database: Database, kind: str, moment: Moment = NOW) -> Iterator[tuple[str, str]]:

@@ -93,6 +93,9 @@ def agrees(asked: Any, seen: Any) -> bool:
         return all(agrees(value, held[key.lower()]) for key, value in asked.items() if key.lower() in held)
     if isinstance(asked, list) and isinstance(seen, list):
         return _agree_lists(asked, seen)
+    if isinstance(asked, list) and isinstance(seen, Mapping):
+        pairs = _mapping(asked)
+        return pairs is not None and agrees(pairs, seen)
     if isinstance(asked, str) and isinstance(seen, Mapping | list):
         document = _document(asked)
         return document is not None and agrees(document, seen)
@@ -208,6 +211,18 @@ def _value_of_pair(value: Any) -> Any:
         if "value" in held and ("key" in held or "name" in held):
             return held["value"]
     return value
+
+
+def _mapping(pairs: list[Any]) -> dict[str, Any] | None:
+    """Return a list of pairs such as ``{"key": …, "value": …}`` as a table, None where it is no such list."""
+    found: dict[str, Any] = {}
+    for each in pairs:
+        held = {name.lower(): value for name, value in each.items()} if isinstance(each, Mapping) else {}
+        name = held.get("key", held.get("name"))
+        if not isinstance(name, str) or "value" not in held:
+            return None
+        found[name] = held["value"]
+    return found
 
 
 def _texts(value: Any) -> Sequence[str]:

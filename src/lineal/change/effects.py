@@ -217,7 +217,8 @@ def _nouns_beside(kind: str) -> tuple[str, ...]:
 
 def fits(pattern: str, path: Path, parameters: Mapping[str, Any]) -> bool:
     """Return whether a pattern of `touches` fits the path of a field, given the parameters of the call."""
-    return _fits(tuple(_fill(pattern, parameters)), path)
+    pattern, _, condition = pattern.partition(" if ")
+    return (not condition or condition in parameters) and _fits(tuple(_fill(pattern, parameters)), path)
 
 
 def _fill(pattern: str, parameters: Mapping[str, Any]) -> Iterator[str]:

@@ -38,6 +38,7 @@ from lineal.core.change import (
 )
 
 WORST_FIRST: Final = (UNEXPLAINED, NOT_OBSERVABLE, PENDING, UNAPPROVED, MANAGED, APPROVED)
+_OPEN: Final = frozenset({"tags", "imageTags", "InlinePolicies"})  # tables whose entries come and go one by one
 _MOST_NOTES: Final = 10
 _MOST_NAMED: Final = 3
 
@@ -133,11 +134,37 @@ def _fields(change: Change, evidence: Evidence, candidates: list[tuple[Candidate
     every = [each for each, _ in candidates if each in usual or each in odd]
     made = []
     for edit in change.edits:
-        found = _explain(change, edit, evidence, usual)
-        if not found and odd:
-            found = _explain(change, edit, evidence, every)
-        made.append(_judge(change, edit.path, found, evidence))
+        parts = []
+        for part in _parts(edit):
+            found = _explain(change, part, evidence, usual)
+            if not found and odd:
+                found = _explain(change, part, evidence, every)
+            parts.append(_judge(change, edit.path, found, evidence))
+        made.append(_join(parts))
     return made
+
+
+def _parts(edit: Edit) -> list[Edit]:
+    """Return an edit of all entries of an open table one by one: each may have come or gone by a call of its own."""
+    held = edit.new if edit.op == "add" else edit.old
+    if (
+        len(edit.path) != 1
+        or edit.path[0] not in _OPEN
+        or edit.op == "replace"
+        or not isinstance(held, dict)
+        or not held
+    ):
+        return [edit]
+    if edit.op == "add":
+        return [Edit("add", (*edit.path, name), None, value) for name, value in sorted(held.items())]
+    return [Edit("remove", (*edit.path, name), value) for name, value in sorted(held.items())]
+
+
+def _join(made: list[_Made]) -> _Made:
+    """Return what was concluded of the parts of a field as one: the worst of it."""
+    worst_part = min(made, key=lambda each: WORST_FIRST.index(each.field.verdict))
+    notes = tuple(dict.fromkeys(note for each in made for note in each.notes))
+    return replace(worst_part, acts=tuple(act for each in made for act in each.acts), notes=notes)
 
 
 def _explain(change: Change, edit: Edit, evidence: Evidence, candidates: list[Candidate]) -> list[Candidate]:

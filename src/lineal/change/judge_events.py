@@ -96,7 +96,7 @@ def judge_approval(approval: ChangeApproval, coverage: Coverage, now: str, settl
     return Judgement(
         about=approval.id,
         subject="approval",
-        resource="",
+        resource=approval.resources[0] if len(approval.resources) == 1 else "",
         verdict=NOT_DONE,
         why=f"{name} allowed changes of {named} until {approval.not_after}, and no change on record is one of them",
         since=approval.not_before,
