@@ -74,15 +74,16 @@ def _align(item: ConfigItem, known: dict[str, list[ConfigItem]]) -> ConfigItem:
     """Return an item with the moment of creation that is on record, if it says none, or the same less exactly."""
     if item.shape != "api":
         return item
-    earlier = [
-        each
-        for each in known.get(item.resource.key, [])
-        if each is not item and each.shape == "api" and each.time <= item.time and each.status == "ok"
-    ]
-    last = earlier[-1] if earlier else None
-    if last is None or last.created is None or not (item.created is None or _is_close(item.created, last.created)):
-        return item
-    return replace(item, created=last.created)
+    created: str | None = None
+    for each in known.get(item.resource.key, []):
+        if each is not item and each.shape == "api" and each.time <= item.time:
+            created = None if each.status == "deleted" else _join(created, each.created)
+    return replace(item, created=_join(created, item.created))
+
+
+def _join(known: str | None, said: str | None) -> str | None:
+    """Return the moment of creation that is known, if what is said now is that, less exactly or not at all."""
+    return known if known is not None and (said is None or _is_close(known, said)) else said
 
 
 def _is_close(one: str, other: str) -> bool:

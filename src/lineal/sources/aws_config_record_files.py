@@ -97,7 +97,7 @@ def read_file(data: bytes, about: str) -> Parsed:
         found.snapshot = str(document["configSnapshotId"])
     for each in _records(document, 0):
         _take(found, each, about)
-    if not found.items and not found.elsewhere and not found.broken and not _is_empty(document):
+    if not (found.items or found.elsewhere or found.gaps or _is_empty(document)):
         _broken(found, Gap("aws_config.no_records", "it holds no records of AWS Config", about))
     return found
 

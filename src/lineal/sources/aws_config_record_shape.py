@@ -62,9 +62,9 @@ def as_api(item: ConfigItem) -> ConfigItem:
 
 
 def _model(said: dict[str, Any], item: ConfigItem) -> dict[str, Any] | None:
-    containers = [said["PrimaryContainer"]] if "PrimaryContainer" in said else []
-    containers += said.get("Containers", [])
-    if not containers or not all(isinstance(each, dict) and each.keys() <= _CONTAINER for each in containers):
+    several = said.get("Containers", [])
+    first = [said["PrimaryContainer"]] if "PrimaryContainer" in said else []
+    if not (first or several) or not _fits(several, _CONTAINER) or not _fits(first, _CONTAINER):
         return None
     named = {"ModelName": item.resource.name, **_bare(said)}
     if "EnableNetworkIsolation" not in named or not named.keys() <= _MODEL:
@@ -78,12 +78,16 @@ def _endpoint_config(said: dict[str, Any], item: ConfigItem) -> dict[str, Any] |
     if not isinstance(variants, list) or not variants or not found.keys() <= _ENDPOINT_CONFIG:
         return None
     for field in ("ProductionVariants", "ShadowProductionVariants"):
-        listed = found.get(field, [])
-        if not all(isinstance(each, dict) and each.keys() <= _VARIANT for each in listed):
+        if not _fits(found.get(field, []), _VARIANT):
             return None
         if field in found:
-            found[field] = [_weigh(each) for each in listed]
+            found[field] = [_weigh(each) for each in found[field]]
     return _stamped(found, "EndpointConfigArn", item)
+
+
+def _fits(listed: Any, fields: frozenset[str]) -> bool:
+    """Return whether something is a list of objects that have no field but these."""
+    return isinstance(listed, list) and all(isinstance(each, dict) and each.keys() <= fields for each in listed)
 
 
 def _weigh(variant: Mapping[str, Any]) -> dict[str, Any]:
