@@ -202,6 +202,12 @@ def test_names_find_resources(book: Book) -> None:
     assert len(asked.resources_named("Scorer")) == 2
     assert asked.resources_named(f"{MODEL}/Scorer") == [item("Scorer", kind=MODEL).resource.key]
     assert asked.resources_named(item("p", kind=kind).resource.key) == [item("p", kind=kind).resource.key]
+    package, manifest = "AWS::SageMaker::ModelPackage", "Kubernetes::apps/Deployment"
+    book.says(OBSERVED, 2, items=[item("risk/1", 2, package), item("web", 2, manifest)])
+    asked = book.asked
+    assert asked.resources_named(f"{package}/risk/1") == [item("risk/1", kind=package).resource.key]
+    assert asked.resources_named(f"{manifest}/web") == [item("web", kind=manifest).resource.key]
+    assert asked.resources_named("/" * 2000) == []
     assert asked.resources_named("nothing") == []
     assert asked.resources_named("") == []
 

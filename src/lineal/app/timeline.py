@@ -85,6 +85,9 @@ def timeline(
     end = min(moment.time, moment.known, session.clock())
     keys = [thing.key for thing in things if thing.node is None]
     items = session.configuration.items(keys, moment)
+    for thing in things:
+        if thing.node is None and thing.key in items:  # a key has names in small letters
+            thing.name, thing.type = items[thing.key][-1].resource.name, items[thing.key][-1].resource.type
     rows = [
         *graph_rows(session, things, moment),
         *config_rows(session, things, items, looks, moment),

@@ -19,6 +19,7 @@ from lineal.core.config_item import ConfigItem, read_item
 from lineal.core.coverage import Look, TrailSpan
 from lineal.ledger.database import Database, chunks, select_in
 
+_MOST_SPLITS: Final = 8
 _KNOWN_EVENTS: Final = "SELECT id FROM catalog_api WHERE id IN ({})"
 
 
@@ -83,10 +84,11 @@ class Configuration:
     def resources_named(self, name: str) -> list[str]:
         """Return the keys of the resources that a person may mean by `name`: a key, ``TYPE/NAME``, or a name alone."""
         table = tables.config.c
-        kind, _, bare = name.rpartition("/")
         conditions = [table.resource == name, table.name == name]
-        if kind:
-            conditions.append((table.type == kind) & (table.name == bare))
+        ends = [place for place, char in enumerate(name) if char == "/"][
+            :_MOST_SPLITS
+        ]  # types may have some, and names
+        conditions += [(table.type == name[:end]) & (table.name == name[end + 1 :]) for end in ends]
         query = sa.select(table.resource).where(sa.or_(*conditions)).distinct().order_by(table.resource)
         with self.database.reading() as connection:
             found = list(connection.scalars(query))
