@@ -52,13 +52,11 @@ def _alike_objects(one: dict[str, Any], other: dict[str, Any]) -> bool:
         kind = type(a)
         if kind is str:
             continue
+        b = other[name]
         if kind is dict:
-            if not _alike_objects(a, other[name]):
+            if not _alike_objects(a, b):
                 return False
-        elif kind is list:
-            if not _alike_lists(a, other[name]):
-                return False
-        elif kind is not type(other[name]):
+        elif kind is not type(b) or (kind is list and not _alike_lists(a, b)):
             return False
     return True
 
@@ -66,15 +64,10 @@ def _alike_objects(one: dict[str, Any], other: dict[str, Any]) -> bool:
 def _alike_lists(one: list[Any], other: list[Any]) -> bool:
     for a, b in zip(one, other, strict=True):
         kind = type(a)
-        if kind is str:
-            continue
         if kind is dict:
             if not _alike_objects(a, b):
                 return False
-        elif kind is list:
-            if not _alike_lists(a, b):
-                return False
-        elif kind is not type(b):
+        elif kind is not type(b) or (kind is list and not _alike_lists(a, b)):
             return False
     return True
 
@@ -262,20 +255,17 @@ def _name_both(old: list[Any], new: list[Any], keys: tuple[str, ...]) -> tuple[d
 
 def _name_each(elements: list[Any], keys: tuple[str, ...]) -> dict[str, Any] | None:
     """Return the elements by the values of their `keys`, None where one has no name, or two have the same."""
-    found: dict[str, Any] = {}
+    found: dict[str, Any]
     first, more = keys[0], keys[1:]
-    for each in elements:
-        if type(each) is not dict:
-            return None
-        name = each.get(first)
-        if type(name) is not str:
-            if type(name) is not int:
+    try:
+        found = {each[first]: each for each in elements}
+    except (TypeError, KeyError):
+        return None
+    if more or not all(type(name) is str for name in found):
+        found = {}
+        for each in elements:
+            parts = [each[first], *(each.get(key, "") for key in more)]
+            if any(type(part) not in (str, int) for part in parts):
                 return None
-            name = str(name)
-        for key in more:
-            value = each.get(key, "")
-            if type(value) not in (str, int):
-                return None
-            name = f"{name}/{value}"
-        found[name] = each
+            found["/".join(map(str, parts))] = each
     return found if len(found) == len(elements) and ORDER not in found else None
