@@ -87,7 +87,7 @@ class Configuration:
         conditions = [table.resource == name, table.name == name]
         ends = [place for place, char in enumerate(name) if char == "/"][
             :_MOST_SPLITS
-        ]  # types may have some, and names
+        ]  # types have some, too
         conditions += [(table.type == name[:end]) & (table.name == name[end + 1 :]) for end in ends]
         query = sa.select(table.resource).where(sa.or_(*conditions)).distinct().order_by(table.resource)
         with self.database.reading() as connection:
