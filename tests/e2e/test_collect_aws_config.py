@@ -141,7 +141,7 @@ def test_damaged_files_are_gaps_and_tried_again(place: Place) -> None:
     cut = _write(logs, _history("2026/3/2"), _pack(_record("2026-03-02T01:00:00Z", {"x": 2}))[:-9])
     _write(logs, _history("2026/3/3"), gzip.compress(b"{"))
     done = _collect(place, "logs")
-    assert {gap.code for gap in done.gaps} == {"aws_config.damaged"}
+    assert {gap.code for gap in done.gaps} == {"config.damaged"}
     assert {gap.about for gap in done.gaps} == {_history("2026/3/2"), _history("2026/3/3")}
     assert done.recorded == 1
     cut.write_bytes(_pack(_record("2026-03-02T01:00:00Z", {"x": 2})))
@@ -250,7 +250,7 @@ def test_notifications_lead_to_what_was_too_large_to_send(place: Place) -> None:
     _write(notes, "n/2.json", json.dumps({"detail-type": "x", "detail": sent}).encode())
     done = _collect(place, "notes")
     (gap,) = done.gaps
-    assert (gap.code, gap.about) == ("aws_config.elsewhere", f"s3://audit/{large}")
+    assert (gap.code, gap.about) == ("config.elsewhere", f"s3://audit/{large}")
     assert done.recorded == 1
     _write(notes, large, _pack(record))
     done = _collect(place, "notes")
@@ -483,7 +483,7 @@ def test_where_history_is_denied_the_current_state_is_asked(place: Place, monkey
     with _serve(config) as env:
         _use(monkeypatch, env)
         done = _ask(place, PROJECT)
-    assert {gap.code for gap in done.gaps} == {"aws.denied", "aws_config.current_only"}
+    assert {gap.code for gap in done.gaps} == {"aws.denied", "config.current_only"}
     (item,) = _items(place, BUILD)
     assert (item.shape, item.configuration) == ("config-base", {"timeoutInMinutes": 1})
 
@@ -511,7 +511,7 @@ def test_a_recorder_that_does_not_record_is_a_gap(
         _use(monkeypatch, env)
         done = _ask(place, PROJECT)
     (gap,) = done.gaps
-    assert gap.code == "aws_config.not_recording"
+    assert gap.code == "config.not_recording"
     assert said in gap.explanation
     assert done.recorded == 1, "what it recorded before is known all the same"
     with _session(place) as session:

@@ -362,24 +362,24 @@ def test_pointers_to_records_that_were_too_large_are_kept() -> None:
         "s3DeliverySummary": {"s3BucketLocation": None, "errorCode": "NoSuchBucket"},
     }
     (gap,) = read_file(json.dumps(failed).encode(), "n").gaps
-    assert (gap.code, gap.about) == ("aws_config.not_delivered", ROLE)
+    assert (gap.code, gap.about) == ("config.not_delivered", ROLE)
     assert "NoSuchBucket" in gap.explanation
 
 
 @pytest.mark.parametrize(
     ("data", "code"),
     [
-        (_file(API)[:-20], "aws_config.damaged"),
-        (_file(API)[:40] + b"\xff" * 40, "aws_config.damaged"),
-        (_file(API) + b"garbage", "aws_config.damaged"),
-        (b"{", "aws_config.damaged"),
-        (b"\xff\xfe", "aws_config.damaged"),
-        (b"[" * 100_000, "aws_config.damaged"),
-        (b'{"Records": [{"eventName": "x"}]}', "aws_config.no_records"),
-        (b"[]", "aws_config.no_records"),
-        (b"5", "aws_config.no_records"),
-        (_file({"resourceType": "X"}), "aws_config.malformed"),
-        (_file(None, "x"), "aws_config.malformed"),
+        (_file(API)[:-20], "config.damaged"),
+        (_file(API)[:40] + b"\xff" * 40, "config.damaged"),
+        (_file(API) + b"garbage", "config.damaged"),
+        (b"{", "config.damaged"),
+        (b"\xff\xfe", "config.damaged"),
+        (b"[" * 100_000, "config.damaged"),
+        (b'{"Records": [{"eventName": "x"}]}', "config.no_records"),
+        (b"[]", "config.no_records"),
+        (b"5", "config.no_records"),
+        (_file({"resourceType": "X"}), "config.malformed"),
+        (_file(None, "x"), "config.malformed"),
     ],
 )  # fmt: skip
 def test_damaged_files_are_gaps_and_worth_reading_again(data: bytes, code: str) -> None:

@@ -296,7 +296,7 @@ def test_damaged_instances_are_gaps_and_the_rest_is_read() -> None:
     bad = {"mode": "managed", "type": "aws_b", "name": "n", "instances": [None, {"attributes": []}]}
     reading = _read({"a.tfstate": _state(resources=[good, bad, {"mode": "managed"}])})
     assert [each.resource.type for each in reading.items.values()] == ["Terraform::aws_a"]
-    assert [gap.code for gap in reading.gaps] == ["files.malformed"] * 3
+    assert [gap.code for gap in reading.gaps] == ["files.damaged_state"] * 3
 
 
 def test_plain_files_are_documents_or_bytes_without_secrets() -> None:

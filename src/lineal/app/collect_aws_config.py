@@ -52,7 +52,7 @@ def _read(
     for file, data in read_each(place, wanted):
         if isinstance(data, LinealError):
             failed.add(file.key)
-            yield Gap("aws_config.unreadable", f"the file cannot be had: {data.message}", file.key)
+            yield Gap("config.unreadable", f"the file cannot be had: {data.message}", file.key)
             continue
         parsed = read_file(data, file.key)
         yield from _follow(place, parsed)
@@ -76,7 +76,7 @@ def record(merge: Merge, items: list[ConfigItem], actor: str) -> Iterator[Observ
         if size <= MOST_BYTES:
             fitting.append(item)
         else:
-            yield Gap("aws_config.too_large", f"a record would take {size} bytes in the ledger", item.resource.key)
+            yield Gap("config.too_large", f"a record would take {size} bytes in the ledger", item.resource.key)
     yield from observe_items(fitting, actor)
 
 
@@ -88,12 +88,12 @@ def _follow(place: Place, parsed: Parsed) -> Iterator[Gap]:
         except LinealError as error:
             parsed.broken = True
             yield Gap(
-                "aws_config.elsewhere", f"the record was too large to send, and is not read: {error.message}", address
+                "config.elsewhere", f"the record was too large to send, and is not read: {error.message}", address
             )
             continue
         if data is None:
             parsed.broken = True
-            yield Gap("aws_config.elsewhere", "the record was too large to send, and is not here", address)
+            yield Gap("config.elsewhere", "the record was too large to send, and is not here", address)
             continue
         found = read_file(data, address)
         parsed.items += found.items

@@ -84,10 +84,10 @@ def read_recorder(client: Client, about: str) -> Recorder:
         if not found.recording:
             since = next((f" since {each['lastStopTime']}" for each in states if each.get("lastStopTime")), "")
             told = f"AWS Config does not record here{since}: what changed after that is not known to it"
-            found.gaps.append(Gap("aws_config.not_recording", told, about))
+            found.gaps.append(Gap("config.not_recording", told, about))
         elif failing:
             said = str(failing[0].get("lastErrorCode", "no reason is given"))[:100]
-            found.gaps.append(Gap("aws_config.not_recording", f"the recorder of AWS Config fails: {said}", about))
+            found.gaps.append(Gap("config.not_recording", f"the recorder of AWS Config fails: {said}", about))
             found.recording = False
     recorders = ask(client, "DescribeConfigurationRecorders")
     if not isinstance(recorders, Refusal):
@@ -180,7 +180,7 @@ def _current(
     their like.
     """
     told = "history is refused: only what is current is known, without tags and relationships"
-    yield Gap("aws_config.current_only", told, kind)
+    yield Gap("config.current_only", told, kind)
     for start in range(0, len(refused), PAGE):
         keys = [{"resourceType": kind, "resourceId": each["resourceId"]} for each in refused[start : start + PAGE]]
         while keys:
@@ -192,7 +192,7 @@ def _current(
                 yield item if isinstance(item, Gap) else replace(item, shape="config-base")
             rest = answer.get("unprocessedResourceKeys") or []
             if len(rest) == len(keys):
-                yield Gap("aws_config.unprocessed", f"{len(rest)} resources are not processed by AWS Config", kind)
+                yield Gap("config.unprocessed", f"{len(rest)} resources are not processed by AWS Config", kind)
                 return
             keys = rest
 
@@ -209,7 +209,7 @@ def _items(
             yield shape(read_record(record))
         except BadInput as error:
             reading.whole = False
-            yield Gap("aws_config.malformed", error.message, about)
+            yield Gap("config.malformed", error.message, about)
 
 
 def _pages(client: Client, operation: str, key: str, **wanted: Any) -> Iterator[list[dict[str, Any]] | Refusal]:

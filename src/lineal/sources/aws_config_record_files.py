@@ -89,16 +89,16 @@ def read_file(data: bytes, about: str) -> Parsed:
     try:
         document = json.loads(unpack(data))
     except BadInput as error:
-        return _broken(found, Gap("aws_config.damaged", error.message, about))
+        return _broken(found, Gap("config.damaged", error.message, about))
     except (ValueError, RecursionError) as error:
         said = " ".join(clean(str(error)).split())[:200]
-        return _broken(found, Gap("aws_config.damaged", f"it is not JSON: {said}", about))
+        return _broken(found, Gap("config.damaged", f"it is not JSON: {said}", about))
     if isinstance(document, dict) and document.get("configSnapshotId"):
         found.snapshot = str(document["configSnapshotId"])
     for each in _records(document, 0):
         _take(found, each, about)
     if not (found.items or found.elsewhere or found.gaps or _is_empty(document)):
-        _broken(found, Gap("aws_config.no_records", "it holds no records of AWS Config", about))
+        _broken(found, Gap("config.no_records", "it holds no records of AWS Config", about))
     return found
 
 
@@ -158,7 +158,7 @@ def _take(found: Parsed, record: Mapping[str, Any], about: str) -> None:
     try:
         found.items.append(as_api(read_record(record)))
     except BadInput as error:
-        _broken(found, Gap("aws_config.malformed", error.message, about))
+        _broken(found, Gap("config.malformed", error.message, about))
 
 
 def _point(found: Parsed, record: Mapping[str, Any], about: str) -> None:
@@ -172,7 +172,7 @@ def _point(found: Parsed, record: Mapping[str, Any], about: str) -> None:
         return
     why = str(summary.get("errorCode") or "no reason") if isinstance(summary, dict) else "no reason"
     told = f"AWS Config could not deliver a record that was too large to send: {clean(why)[:100]}"
-    found.gaps.append(Gap("aws_config.not_delivered", told, named))
+    found.gaps.append(Gap("config.not_delivered", told, named))
 
 
 def _broken(found: Parsed, gap: Gap) -> Parsed:

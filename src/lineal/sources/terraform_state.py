@@ -93,16 +93,16 @@ def _instances(
 ) -> Iterator[ConfigItem | Gap]:
     kind, instances = resource.get("type"), resource.get("instances")
     if not isinstance(kind, str) or not isinstance(resource.get("name"), str) or not isinstance(instances, list):
-        yield Gap("files.malformed", "a resource of the state has no type, name or instances", name)
+        yield Gap("files.damaged_state", "a resource of the state has no type, name or instances", name)
         return
     for instance in instances:
         if not isinstance(instance, dict):
-            yield Gap("files.malformed", f"an instance of {kind[:80]} in the state is none", name)
+            yield Gap("files.damaged_state", f"an instance of {kind[:80]} in the state is none", name)
             continue
         try:
             yield _item(resource, instance, (root, name, at), extra)
         except BadInput as error:
-            yield Gap("files.malformed", error.message, name)
+            yield Gap("files.damaged_state", error.message, name)
 
 
 def _item(
