@@ -10,6 +10,7 @@ from lineal.app.session import Session
 from lineal.app.trail_keep import Keeper
 from lineal.core.api_event import ApiEvent
 from lineal.core.observation import Gap, Observation
+from lineal.sources.cloudtrail_record import recordable
 
 MOST: Final = 500
 _REMEMBERED: Final = 100 * MOST
@@ -40,7 +41,8 @@ class Batch:
     def release(self) -> Iterator[Observation]:
         """Yield what is to be kept, and is not on record, of the events that wait."""
         chosen = self.keeper.choose(self._waiting)
-        fresh = [each for each in new_events(self.session, chosen) if each.id not in self._recent]
+        new = (each for each in new_events(self.session, chosen) if each.id not in self._recent)
+        fresh = [recordable(each) for each in new]
         self._recent.update((each.id, None) for each in fresh)
         for old in list(self._recent)[: max(0, len(self._recent) - _REMEMBERED)]:
             del self._recent[old]

@@ -24,7 +24,10 @@ def plain(value: object, name: str = "", depth: int = 0) -> Any:
     `DEEPEST` levels the JSON text of it; secrets are cut (see `redaction`), by the `name` of a value too. Lone
     surrogates are replaced.
     """
-    if isinstance(value, bool) or value is None:
+    kind = type(value)
+    if kind is str:  # most of what there is, and the quickest to tell
+        return _text(value, name)  # type: ignore[arg-type]
+    if value is None or kind is bool:
         return value
     if isinstance(value, int):
         return value if -_LIMIT < value < _LIMIT else str(value)
@@ -36,7 +39,7 @@ def plain(value: object, name: str = "", depth: int = 0) -> Any:
         return value.isoformat()
     if isinstance(value, bytes | bytearray):
         return bytes(value).hex()
-    if isinstance(value, Mapping | list | tuple):
+    if kind is dict or kind is list or isinstance(value, Mapping | list | tuple):
         if depth >= DEEPEST:
             return json.dumps(_within(value, name, 0), ensure_ascii=False, sort_keys=True)
         return _within(value, name, depth)
@@ -44,8 +47,10 @@ def plain(value: object, name: str = "", depth: int = 0) -> Any:
 
 
 def _within(value: Mapping[Any, Any] | list[Any] | tuple[Any, ...], name: str, depth: int) -> Any:
-    if isinstance(value, Mapping):
-        label = next((str(value[each]) for each in _LABELS if isinstance(value.get(each), str)), "")
+    if type(value) is dict or isinstance(value, Mapping):
+        label = ""
+        if not _VALUES.isdisjoint(value):
+            label = next((str(value[each]) for each in _LABELS if isinstance(value.get(each), str)), "")
         return {
             _text(str(key)): plain(item, label if label and key in _VALUES else str(key), depth + 1)
             for key, item in value.items()

@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -33,7 +34,10 @@ _SERVICE: Final = ".amazonaws.com"
 
 
 def read_record(record: object) -> ApiEvent | Gap:
-    """Return the event that one entry of ``Records`` is, or why it cannot be one."""
+    """Return the event that one entry of ``Records`` is, or why it cannot be one.
+
+    Its `record` is the entry as it came: most events are not kept, and `recordable` costs more than all the rest.
+    """
     if not isinstance(record, dict):
         return Gap("cloudtrail.record_broken", f"an entry of Records is no object: {str(record)[:80]!r}")
     told = {name: record.get(name) for name in ("eventSource", "eventName", "eventTime")}
@@ -63,8 +67,13 @@ def read_record(record: object) -> ApiEvent | Gap:
         category=_category(record),
         amends=_amended(record),
         targets=find_targets(record),
-        record=plain(record),
+        record=record,
     )
+
+
+def recordable(event: ApiEvent) -> ApiEvent:
+    """Return `event` with its record as it can be recorded: canonical, without secrets."""
+    return replace(event, record=plain(event.record))
 
 
 def unknown_version(record: Mapping[str, Any]) -> Gap | None:

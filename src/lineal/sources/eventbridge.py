@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from lineal.core.api_event import ApiEvent
 from lineal.core.observation import Gap
-from lineal.core.plain import plain
 from lineal.core.resource import read_arn
 from lineal.sources.api_targets import find_arns
 from lineal.sources.cloudtrail_record import cut_text, read_moment, read_record
@@ -45,7 +44,7 @@ def read_payload(text: str) -> Iterator[Any]:
 
 
 def read_message(event: object) -> ApiEvent | Gap:
-    """Return the API event that one event of EventBridge is, or why it is none."""
+    """Return the API event that one event of EventBridge is, its record as it came, or why it is none."""
     if not isinstance(event, dict):
         return Gap("eventbridge.event_broken", f"an event is no object: {str(event)[:80]!r}")
     kind, detail = event.get("detail-type"), event.get("detail")
@@ -75,7 +74,7 @@ def _read_state(event: dict[str, Any], kind: str, detail: dict[str, Any]) -> Api
         read_only=True,
         category="StateChange",
         targets=tuple(keys)[:100],
-        record=plain(event),
+        record=event,
     )
 
 

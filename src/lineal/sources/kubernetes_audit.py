@@ -9,7 +9,6 @@ from typing import Any, Final
 from lineal.core.api_event import ApiEvent
 from lineal.core.kubernetes import CORE, type_of
 from lineal.core.observation import Gap
-from lineal.core.plain import plain
 from lineal.core.resource import make_resource
 from lineal.errors import BadInput
 from lineal.sources.cloudtrail_record import cut_text, read_moment
@@ -27,7 +26,10 @@ _SECRET: Final = ("data", "stringData")
 
 
 def read_audit(event: object, cluster: str) -> ApiEvent | Gap | None:
-    """Return the API event that one audit event is; None for a stage before the last; a gap for what is none."""
+    """Return the API event that one audit event is; None for a stage before the last; a gap for what is none.
+
+    Its record is the event as it came, but for what secrets hold.
+    """
     if not isinstance(event, dict) or not isinstance(event.get("auditID"), str) or not event["auditID"]:
         return Gap("kubernetes.audit_broken", f"not an audit event: {str(event)[:80]!r}")
     about = str(event["auditID"])[:100]
@@ -57,7 +59,7 @@ def read_audit(event: object, cluster: str) -> ApiEvent | Gap | None:
         error=_error(event),
         category="Data" if thing.get("resource") in _NOISE else "Management",
         targets=_targets(event, thing, cluster),
-        record=plain(_without_secrets(event, thing)),
+        record=_without_secrets(event, thing),
     )
 
 
