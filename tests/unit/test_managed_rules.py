@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lineal.app.rule_sets import managed_rules
 from lineal.change.rule import Rule, give_parameters
-from lineal.change.rule_evaluation import evaluate
+from lineal.change.rule_evaluation import decide, describe_for_rules, evaluate
 from lineal.core.conclusion import COMPLIANT, INSUFFICIENT, NON_COMPLIANT, NOT_APPLICABLE, STATES
 from lineal.core.config_item import ConfigItem
 from rule_world import ACCOUNT, REGION, item
@@ -312,6 +312,9 @@ def test_no_configuration_however_odd_stops_a_rule(name: str, data: st.DataObjec
     kind, good, broken, needed = SAMPLES[name]
     paths = [path for path, _ in broken if path != "tags"] + [needed, needed.partition(".")[0]]
     path = data.draw(st.sampled_from(paths))
-    found = evaluate(_rule(name), _item(kind, _change(good, path, data.draw(_JSON))))
+    odd = _item(kind, _change(good, path, data.draw(_JSON)))
+    found = evaluate(_rule(name), odd)
     assert found.state in STATES
     assert found.explanation
+    values = {key: each.value for key, each in _rule(name).parameters.items()}
+    assert decide(_rule(name), describe_for_rules(odd, values)) == found.state

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lineal.change.rule_evaluation import evaluate
+from lineal.change.rule_evaluation import decide, describe_for_rules, evaluate
 from lineal.change.rule_file import read_rules
 from lineal.change.rule_ops import OPS, same
 from lineal.change.rule_paths import MISSING, Unanswerable, compile_path
@@ -31,7 +31,10 @@ def rule(text: str) -> str:
 
 def conclude(assertion: str, configuration: dict[str, Any], more: str = "", **seen: Any) -> Conclusion:
     (found,) = read_rules(rule(f"assert:\n  - {assertion}\n{more}"), "rules.yaml")
-    return evaluate(found, item("File::yaml", "a", configuration, source="files", shape="file", **seen))
+    held = item("File::yaml", "a", configuration, source="files", shape="file", **seen)
+    made = evaluate(found, held)
+    assert decide(found, describe_for_rules(held, {})) == made.state  # the short way says the same as the long one
+    return made
 
 
 GONE = "{path: configuration.gone, op: eq, value: 1}"

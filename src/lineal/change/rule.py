@@ -1,6 +1,6 @@
 """Rules as values: what a rule asks of a resource, and its answer, with what that rests on."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
@@ -24,15 +24,23 @@ class Judged:
 
 
 class Check(Protocol):
-    """One thing that must hold of a resource's document."""
+    """One thing that must hold of a resource's document: whether it does, and what decides that, which takes longer."""
+
+    def holds(self, document: Mapping[str, Any]) -> Answer:
+        """Say whether it holds of `document`, None if that cannot be said."""
+        ...
 
     def judge(self, document: Mapping[str, Any]) -> Judged:
-        """Say whether it holds of `document`."""
+        """Say the same, with the facts that decide it."""
         ...
 
 
 def show(value: Any) -> str:
     """Return a value as a person reads it, cut to a length."""
+    if value is True or value is False:
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
     text = value if isinstance(value, str) and value else canonical.encode(_spelled(value)).decode()
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
@@ -70,15 +78,39 @@ class PathCheck:
     value: Value
     default: Any = MISSING
 
-    def judge(self, document: Mapping[str, Any]) -> Judged:
+    def holds(self, document: Mapping[str, Any]) -> Answer:
         """Say whether it holds; a value that is missing answers only operators about absence."""
-        return self.judge_in(document, document, "")
+        return self.holds_in(document, document)
 
-    def judge_in(self, scope: Any, document: Mapping[str, Any], prefix: str) -> Judged:
-        """Say whether it holds of what is in `scope`, a part of `document` that `prefix` names.
+    def holds_in(self, scope: Any, document: Mapping[str, Any]) -> Answer:
+        """Say whether it holds of what is in `scope`, a part of `document`.
 
         What compares with a parameter that has no value is not asked.
         """
+        value = self.value
+        if value.parameter is not None and document["parameters"].get(value.parameter) is None:
+            return True
+        try:
+            found: Any = MISSING
+            for path in self.paths:
+                found = path.find(scope)
+                if found is not MISSING:
+                    break
+            if self.op in ABSENCE:
+                return (found is not MISSING and found is not None) is (self.op == "present")
+            if found is MISSING:
+                found = self.default
+            wanted = value.constant if value.path is None and value.parameter is None else value.read(document)
+        except Unanswerable:
+            return None
+        return None if found is MISSING or wanted is MISSING else OPS[self.op](found, wanted)
+
+    def judge(self, document: Mapping[str, Any]) -> Judged:
+        """Say the same, with what was found."""
+        return self.judge_in(document, document, "")
+
+    def judge_in(self, scope: Any, document: Mapping[str, Any], prefix: str) -> Judged:
+        """Say the same as `holds_in`, with what was found; `prefix` names the part."""
         if self.value.parameter is not None and document["parameters"].get(self.value.parameter) is None:
             return Judged(True)
         try:
@@ -128,8 +160,22 @@ class EachCheck:
     checks: tuple[PathCheck, ...]
     optional: bool = False
 
-    def judge(self, document: Mapping[str, Any]) -> Judged:
+    def holds(self, document: Mapping[str, Any]) -> Answer:
         """Say whether the checks hold of every element."""
+        try:
+            found = next((found for path in self.paths if (found := path.find(document)) is not MISSING), MISSING)
+            if found is MISSING and self.optional:
+                return True
+            if not isinstance(found, list | dict):
+                return None
+            elements = found.values() if isinstance(found, dict) else found
+            chosen = elements if self.where is None else [each for each in elements if truth(self.where.ask(each))]
+        except Unanswerable:
+            return None
+        return all_of(check.holds_in(each, document) for each in chosen for check in self.checks)
+
+    def judge(self, document: Mapping[str, Any]) -> Judged:
+        """Say the same, with the elements that decide it."""
         try:
             name, found = next(
                 ((path.text, found) for path in self.paths if (found := path.find(document)) is not MISSING),
@@ -153,8 +199,16 @@ class ExpressionCheck:
 
     expression: Path
 
-    def judge(self, document: Mapping[str, Any]) -> Judged:
+    def holds(self, document: Mapping[str, Any]) -> Answer:
         """Say what the expression says; null, and whatever is neither true nor false, is no answer."""
+        try:
+            found = self.expression.ask(document)
+        except Unanswerable:
+            return None
+        return found if isinstance(found, bool) else None
+
+    def judge(self, document: Mapping[str, Any]) -> Judged:
+        """Say the same, with what it gave."""
         try:
             found = self.expression.ask(document)
         except Unanswerable as error:
@@ -169,8 +223,13 @@ class AnyCheck:
 
     checks: tuple[Check, ...]
 
-    def judge(self, document: Mapping[str, Any]) -> Judged:
+    def holds(self, document: Mapping[str, Any]) -> Answer:
         """Say whether one holds: yes if any does, no if none does, else it cannot be said."""
+        answers = [check.holds(document) for check in self.checks]
+        return True if True in answers else None if None in answers else False
+
+    def judge(self, document: Mapping[str, Any]) -> Judged:
+        """Say the same, with what decides it."""
         told = [check.judge(document) for check in self.checks]
         for each in told:
             if each.holds:
@@ -184,8 +243,12 @@ class AllCheck:
 
     checks: tuple[Check, ...]
 
+    def holds(self, document: Mapping[str, Any]) -> Answer:
+        """Say whether all hold: no if one does not, else it cannot be said if it cannot of one."""
+        return all_of(check.holds(document) for check in self.checks)
+
     def judge(self, document: Mapping[str, Any]) -> Judged:
-        """Say whether all hold."""
+        """Say the same, with what decides it."""
         return every([check.judge(document) for check in self.checks])
 
 
@@ -195,9 +258,24 @@ class FunctionCheck:
 
     function: Callable[[Mapping[str, Any]], Judged]
 
-    def judge(self, document: Mapping[str, Any]) -> Judged:
+    def holds(self, document: Mapping[str, Any]) -> Answer:
         """Say what the function says."""
+        return self.function(document).holds
+
+    def judge(self, document: Mapping[str, Any]) -> Judged:
+        """Say the same, with its facts."""
         return self.function(document)
+
+
+def all_of(answers: Iterable[Answer]) -> Answer:
+    """Return what follows when all must hold: one that fails decides, then one that cannot be said."""
+    found: Answer = True
+    for each in answers:
+        if each is False:
+            return False
+        if each is None:
+            found = None
+    return found
 
 
 def every(told: list[Judged]) -> Judged:

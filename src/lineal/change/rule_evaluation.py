@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Any, Final
 
-from lineal.change.rule import Judged, Rule, every, truth
+from lineal.change.rule import Judged, Rule, all_of, every, truth
 from lineal.change.rule_paths import MISSING, Unanswerable
 from lineal.core import canonical
 from lineal.core.conclusion import COMPLIANT, INSUFFICIENT, NON_COMPLIANT, NOT_APPLICABLE, Conclusion
@@ -62,10 +62,10 @@ def describe_for_rules(item: ConfigItem, parameters: Mapping[str, Any]) -> dict[
     }
 
 
-def evaluate(rule: Rule, item: ConfigItem, digest: str | None = None) -> Conclusion:
-    """Return what `rule` says of one resource; `digest` is that of the item, where it is known already."""
+def evaluate(rule: Rule, item: ConfigItem, digest: str | None = None, asked: str | None = None) -> Conclusion:
+    """Return what `rule` says of one resource; `digest` is that of the item, `asked` of the rule, where it is known."""
     document = describe_for_rules(item, {name: each.value for name, each in rule.parameters.items()})
-    state, told = _judge(rule, document)
+    state, told = judge(rule, document)
     held = item.digest() if digest is None else digest
     explanation = "; ".join(told.facts)
     if state == NON_COMPLIANT:
@@ -84,12 +84,26 @@ def evaluate(rule: Rule, item: ConfigItem, digest: str | None = None) -> Conclus
         region=of.region,
         remedy=rule.remedy if state == NON_COMPLIANT else "",
         evidence=(held, *told.paths),
-        inputs=inputs_of(rule.digest, held),
+        inputs=inputs_of(rule.digest if asked is None else asked, held),
         more={"name": of.name},
     )
 
 
-def _judge(rule: Rule, document: Mapping[str, Any]) -> tuple[str, Judged]:
+def decide(rule: Rule, document: Mapping[str, Any]) -> str:
+    """Return the state of a resource by `rule`; `document` is what rules see of the resource."""
+    try:
+        for paths in rule.needs:
+            if all(path.find(document) is MISSING for path in paths):
+                return INSUFFICIENT
+        if rule.when is not None and not truth(rule.when.ask(document)):
+            return NOT_APPLICABLE
+    except Unanswerable:
+        return INSUFFICIENT
+    return _STATES[all_of(check.holds(document) for check in rule.checks)]
+
+
+def judge(rule: Rule, document: Mapping[str, Any]) -> tuple[str, Judged]:
+    """Return the state of a resource by `rule`, as `decide` does, and what decides it."""
     try:
         lacking = [paths[0].text for paths in rule.needs if all(path.find(document) is MISSING for path in paths)]
         if lacking:
@@ -118,12 +132,13 @@ def evaluate_rules(
     done = 0
     for rule in rules:
         met: dict[str, int] = {}
+        asked = rule.digest
         for item in estate.of_types(rule.resource_types):
             key = item.resource.key
             if key not in digests:
                 digests[key] = item.digest()
             met[item.resource.type] = met.get(item.resource.type, 0) + 1
-            yield evaluate(rule, item, digests[key])
+            yield evaluate(rule, item, digests[key], asked)
             done += 1
             if on_progress is not None and done % 500 == 0:
                 on_progress(done)
