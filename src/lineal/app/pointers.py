@@ -130,6 +130,8 @@ class _Walk:
         self.things: dict[tuple[str, tuple[str, ...] | None], Thing] = {}
         self.full = False
         self._session, self._catalog, self._moment = session, session.catalog, moment
+        self._configuration = session.configuration
+        self._read: dict[str, list[ConfigItem]] = {}
         self._new_nodes: dict[int, tuple[NodeView, list[Span]]] = {}
         self._new_keys: dict[str, list[Span]] = {}
 
@@ -207,7 +209,12 @@ class _Walk:
                         self.reach_resource(image, both, depth)
 
     def _items(self, keys: Iterable[str]) -> dict[str, list[ConfigItem]]:
-        return self._session.configuration.items(list(keys), self._moment)
+        wanted = list(keys)
+        unread = [key for key in wanted if key not in self._read]
+        self._read.update(
+            {key: [] for key in unread} | self._configuration.items(unread, self._moment) if unread else {}
+        )
+        return {key: self._read[key] for key in wanted if self._read[key]}
 
     def _parts(self, view: NodeView) -> Iterator[tuple[NodeView, Span]]:
         """Yield what a revision of an endpoint served, and what a model was made of."""
@@ -235,11 +242,19 @@ def held(items: Sequence[ConfigItem]) -> Iterator[tuple[ConfigItem, Span]]:
     It began when the resource says that it was last changed, where that is after the look before; else when it was
     seen. The first held since the resource was made.
     """
-    for place, item in enumerate(items):
-        same = [each for each in items[place + 1 :] if each.shape == item.shape or each.status != "ok"]
-        end = _began(item, same[0]) if same else FOREVER
-        before = [each for each in items[:place] if each.shape == item.shape]
-        begin = _began(before[-1], item) if before else item.created or item.time
+    ends: list[str] = []
+    after: dict[str, ConfigItem] = {}
+    gone: ConfigItem | None = None
+    for item in reversed(items):
+        following = [each for each in (after.get(item.shape), gone) if each is not None]
+        ends.append(_began(item, min(following, key=lambda each: each.time)) if following else FOREVER)
+        after[item.shape] = item
+        gone = item if item.status != "ok" else gone
+    before: dict[str, ConfigItem] = {}
+    for item, end in zip(items, reversed(ends), strict=True):
+        last = before.get(item.shape)
+        begin = _began(last, item) if last is not None else item.created or item.time
+        before[item.shape] = item
         if item.status == "ok":
             yield item, Span(min(begin, item.time), end)
 
