@@ -144,10 +144,45 @@ def test_what_goes_between_list_and_describe_is_simply_not_there(aws: FaultyAws,
         for operation, (code, text) in gone.items():
             aws.on(operation, lambda call, code=code, text=text: refusal(call, code, 400, text))
         found = new(session)
-        assert {kind.rpartition("::")[2] for status, kind in found if status == "deleted"} == {
-            "Model", "Pipeline", "Stack", "Repository", "Image", "Trail", "Role"
-        }  # fmt: skip
+        gone = {"Model", "Pipeline", "Image", "Trail", "Role"}
+        assert {kind.rpartition("::")[2] for status, kind in found if status == "deleted"} == gone
         assert all(complete(session).values())
+        left = {item.resource.type for item in session.configuration.estate().values()}
+        asked = "asked for by name, CloudFormation and ECR say that they are there"
+        assert {"AWS::CloudFormation::Stack", "AWS::ECR::Repository"} <= left, asked
+
+
+def test_a_list_that_leaves_something_out_is_not_believed(aws: FaultyAws, tmp_path: Path) -> None:
+    estate.everything(aws.moto)
+    lists = {
+        "ListModels": "Models", "ListEndpoints": "Endpoints", "DescribeRepositories": "repositories",
+        "DescribeTrails": "trailList", "DescribeConfigurationRecorders": "ConfigurationRecorders",
+        "ListModelPackages": "ModelPackageSummaryList",
+    }  # fmt: skip
+    named = {"repositoryNames", "ConfigurationRecorderNames"}
+    with ledger_in(tmp_path) as session:
+        there = collected(session).seen
+        for operation, key in lists.items():
+            aws.say(operation, {key: []}, when=lambda call: not named & set(call.asked))
+        aws.say_xml("DescribeStacks", "<Stacks/>", when=lambda call: "StackName" not in call.asked)
+        done = collected(session)
+        assert (done.recorded, done.gaps, len(session.configuration.estate())) == (0, (), there)
+        aws.refuse("DescribeEndpoint", "AccessDeniedException")
+        done = collected(session)
+        assert [gap.code for gap in done.gaps] == ["aws.denied"]
+        assert not complete(session)[ENDPOINT]
+        assert len(session.configuration.estate()) == there
+
+
+def test_a_service_that_fails_again_and_again_is_left_alone(aws: FaultyAws, tmp_path: Path) -> None:
+    listed = [{"ModelName": f"m{n}", "ModelArn": f"{PREFIX}model/m{n}", "CreationTime": 1.0} for n in range(300)]
+    aws.say("ListModels", {"Models": listed})
+    aws.refuse("DescribeModel", "InternalFailure", 500)
+    with ledger_in(tmp_path) as session:
+        done = collected(session, only=[MODEL])
+        assert {gap.code for gap in done.gaps} == {"aws.failed", "aws.gave_up"}
+        assert aws.counts()["DescribeModel"] < 100
+        assert not complete(session)[MODEL]
 
 
 def test_a_part_that_is_not_found_is_no_reason_to_say_that_the_whole_is_gone(aws: FaultyAws, tmp_path: Path) -> None:

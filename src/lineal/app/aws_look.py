@@ -1,6 +1,6 @@
 """One look at one account and region: what differs from the record goes on record, what is gone, and what was seen."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -14,7 +14,7 @@ from lineal.core.config_item import ConfigItem
 from lineal.core.coverage import Look
 from lineal.core.observation import Gap, Observation
 from lineal.errors import SourceError
-from lineal.sources.aws_config_items import ENDING, Looked, read_all
+from lineal.sources.aws_config_items import ENDING, Looked, read_all, still_there
 from lineal.sources.items_reading import SOURCE, Asker, Kind, Lack, Present, Wishes
 
 ROLE: Final = "AWS::IAM::Role"
@@ -75,8 +75,7 @@ class AwsLook:
                 elif isinstance(item, Lack):
                     yield item.gap
                 else:
-                    done[item.type] = item
-                    yield from self._delete(item)
+                    done[item.type] = yield from self._delete(asker, item)
                 if len(self._waiting) >= _STEP:
                     yield from self._record()
         finally:
@@ -112,10 +111,13 @@ class AwsLook:
         self._new += len(items)
         self._count(0, len(items))
 
-    def _delete(self, looked: Looked) -> Seen:
-        """Yield that the resources of a type which were there, and which a complete look did not see, are gone."""
+    def _delete(self, asker: Asker, looked: Looked) -> Generator[Observation | Gap, None, Looked]:
+        """Yield that resources of a type are gone: a complete look did not see them, and the service itself says so.
+
+        Returns what then holds of the look.
+        """
         if not looked.complete or looked.type in ENDING or self.scope.account is None:
-            return
+            return looked
         gone = missing(
             self._session,
             self._held.get(looked.type, ()),
@@ -125,7 +127,18 @@ class AwsLook:
             region=self._region(looked.type),
             at=looked.ended,
         )
-        yield from self._say(gone)
+        lacking = False
+        for item in still_there(asker, [each.resource for each in gone]):
+            if isinstance(item, Present):
+                self._see(item.resource.type, item.resource.key)
+            else:
+                lacking = True
+                yield item.gap
+        if lacking:
+            return replace(looked, complete=False)
+        held = self._held.get(looked.type, set())
+        yield from self._say([each for each in gone if each.resource.key not in held])
+        return looked
 
     def _region(self, kind: str) -> str:
         return "" if any(each.everywhere for each in self._kinds if kind in each.types) else self.scope.region

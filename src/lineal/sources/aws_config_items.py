@@ -2,13 +2,14 @@
 
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from lineal.core.observation import Gap
+from lineal.core.resource import Resource
 from lineal.errors import LinealError, SourceError
 from lineal.sources import (
     items_autoscaling,
@@ -21,8 +22,8 @@ from lineal.sources import (
     items_iam,
     items_sagemaker,
 )
-from lineal.sources.aws_session import is_about_credentials
-from lineal.sources.items_reading import STRANGE, Asker, Kind, Lack, Seen, strange
+from lineal.sources.aws_session import MISSING, Refusal, is_about_credentials
+from lineal.sources.items_reading import STRANGE, Asker, Kind, Lack, Present, Seen, strange
 
 KINDS: Final[tuple[Kind, ...]] = (
     *items_sagemaker.KINDS,
@@ -103,6 +104,29 @@ def read_all(asker: Asker, kinds: Sequence[Kind] = KINDS) -> Iterator[Seen | Loo
         finally:
             over.set()
             asker.stopped.set()
+
+
+def still_there(asker: Asker, resources: Iterable[Resource]) -> Iterator[Present | Lack]:
+    """Yield what the service says of each resource that a list has left out, asked by name: there, or a refusal.
+
+    Of one that it says is not there, nothing.
+    """
+    questions = {name: kind.still for kind in KINDS for name in kind.types}
+
+    def ask(resource: Resource) -> Iterator[Present | Lack]:
+        try:
+            answer = questions[resource.type](asker, resource)
+        except STRANGE as error:
+            yield strange(resource.type, resource.key, error)
+            return
+        if not isinstance(answer, Refusal):
+            yield Present(resource)
+        elif answer.kind != MISSING:
+            yield Lack(resource.type, answer.gap(resource.key))
+
+    for item in asker.each(resources, ask):
+        if isinstance(item, Present | Lack):
+            yield item
 
 
 def _read(asker: Asker, kind: Kind) -> Iterator[Seen | Looked]:

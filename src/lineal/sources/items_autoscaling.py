@@ -5,8 +5,9 @@ from functools import partial
 from typing import Any, Final
 
 from lineal.core.config_item import Relationship
+from lineal.core.resource import Resource
 from lineal.sources.aws_session import Refusal
-from lineal.sources.items_reading import Asker, Body, Kind, Lack, Seen, guarded, without
+from lineal.sources.items_reading import Asker, Body, Kind, Lack, Seen, found_in, guarded, without
 
 TARGET: Final = "AWS::ApplicationAutoScaling::ScalableTarget"
 _SERVICE: Final = "application-autoscaling"
@@ -49,4 +50,10 @@ def _join(asker: Asker, target: Body) -> Iterator[Relationship]:
         yield from asker.join("scales", "AWS::SageMaker::Endpoint", rest.partition("/")[0])
 
 
-KINDS: Final = (Kind((TARGET,), _read),)
+def _still(asker: Asker, resource: Resource) -> dict[str, Any] | Refusal:
+    of, dimension, namespace = resource.name.split("|")
+    wanted: dict[str, Any] = {"ServiceNamespace": namespace, "ResourceIds": [of], "ScalableDimension": dimension}
+    return found_in(asker.ask(_SERVICE, "DescribeScalableTargets", **wanted), "ScalableTargets")
+
+
+KINDS: Final = (Kind((TARGET,), _read, _still),)

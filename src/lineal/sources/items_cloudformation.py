@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from lineal.core.config_item import Relationship
 from lineal.core.observation import Gap
+from lineal.core.resource import Resource
 from lineal.sources.aws_session import FAILED, Refusal
 from lineal.sources.items_reading import (
     Asker,
@@ -15,6 +16,7 @@ from lineal.sources.items_reading import (
     Present,
     Refused,
     Seen,
+    found_in,
     guarded,
     pairs,
     parsed,
@@ -123,4 +125,8 @@ def _join(asker: Asker, stack: Body, resources: Mapping[str, Any]) -> Iterator[R
             yield from asker.join(f"made {name}", kind, identity)
 
 
-KINDS: Final = (Kind((STACK,), _read),)
+def _still(asker: Asker, resource: Resource) -> dict[str, Any] | Refusal:
+    return found_in(asker.ask(_SERVICE, "DescribeStacks", StackName=resource.name), "Stacks")
+
+
+KINDS: Final = (Kind((STACK,), _read, _still),)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from lineal.core.config_item import Relationship
+from lineal.core.resource import Resource
 from lineal.sources.aws_session import Refusal
 from lineal.sources.items_reading import Asker, Body, Kind, Lack, Seen, guarded, pairs, without
 
@@ -56,4 +57,8 @@ def _join(asker: Asker, trail: Body) -> Iterator[Relationship]:
     yield from asker.join("role", "AWS::IAM::Role", trail.get("CloudWatchLogsRoleArn"))
 
 
-KINDS: Final = (Kind((TRAIL,), _read),)
+def _still(asker: Asker, resource: Resource) -> dict[str, Any] | Refusal:
+    return asker.ask(_SERVICE, "GetTrailStatus", Name=resource.key)
+
+
+KINDS: Final = (Kind((TRAIL,), _read, _still),)

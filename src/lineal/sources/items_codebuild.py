@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from lineal.core.config_item import Relationship
+from lineal.core.resource import Resource
 from lineal.sources.aws_session import FAILED, Refusal
-from lineal.sources.items_reading import Asker, Body, Kind, Lack, Seen, guarded, pairs, without
+from lineal.sources.items_reading import Asker, Body, Kind, Lack, Seen, found_in, guarded, pairs, without
 from lineal.sources.items_sagemaker_uses import image_of
 
 PROJECT: Final = "AWS::CodeBuild::Project"
@@ -68,4 +69,8 @@ def _join(asker: Asker, body: Body) -> Iterator[Relationship]:
             yield from asker.join("artifacts", "AWS::S3::Bucket", artifacts.get("location"))
 
 
-KINDS: Final = (Kind((PROJECT,), _read),)
+def _still(asker: Asker, resource: Resource) -> dict[str, Any] | Refusal:
+    return found_in(asker.ask(_SERVICE, "BatchGetProjects", names=[resource.name]), "projects")
+
+
+KINDS: Final = (Kind((PROJECT,), _read, _still),)

@@ -1,9 +1,10 @@
 """Configuration of CodePipeline: pipelines, with what their actions use."""
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from lineal.core.config_item import Relationship
+from lineal.core.resource import Resource
 from lineal.sources.aws_session import Refusal
 from lineal.sources.items_reading import Asker, Body, Kind, Lack, Seen, guarded, pairs
 
@@ -74,4 +75,8 @@ def _join(asker: Asker, pipeline: Body) -> Iterator[Relationship]:
                     yield from asker.join(how, kind, given.get(member))
 
 
-KINDS: Final = (Kind((PIPELINE,), _read),)
+def _still(asker: Asker, resource: Resource) -> dict[str, Any] | Refusal:
+    return asker.ask(_SERVICE, "GetPipeline", name=resource.name)
+
+
+KINDS: Final = (Kind((PIPELINE,), _read, _still),)

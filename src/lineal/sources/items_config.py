@@ -5,7 +5,9 @@ from functools import partial
 from typing import Any, Final
 
 from lineal.core.config_item import Relationship
-from lineal.sources.items_reading import Asker, Body, Kind, Lack, Refused, Seen, guarded, without
+from lineal.core.resource import Resource
+from lineal.sources.aws_session import Refusal
+from lineal.sources.items_reading import Asker, Body, Kind, Lack, Refused, Seen, found_in, guarded, without
 
 RECORDER: Final = "AWS::Config::ConfigurationRecorder"
 _SERVICE: Final = "config"
@@ -47,4 +49,9 @@ def _join(asker: Asker, recorder: Body, channels: list[dict[str, Any]]) -> Itera
         yield from asker.join("delivers", "AWS::S3::Bucket", channel.get("s3BucketName"))
 
 
-KINDS: Final = (Kind((RECORDER,), _read),)
+def _still(asker: Asker, resource: Resource) -> dict[str, Any] | Refusal:
+    answer = asker.ask(_SERVICE, "DescribeConfigurationRecorders", ConfigurationRecorderNames=[resource.name])
+    return found_in(answer, "ConfigurationRecorders")
+
+
+KINDS: Final = (Kind((RECORDER,), _read, _still),)

@@ -4,8 +4,21 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any, Final
 
+from lineal.core.resource import Resource
 from lineal.sources.aws_session import MISSING, Refusal
-from lineal.sources.items_reading import Asker, Body, Kind, Lack, Refused, Seen, guarded, pairs, parsed, without
+from lineal.sources.items_reading import (
+    Asker,
+    Body,
+    Kind,
+    Lack,
+    Refused,
+    Seen,
+    found_in,
+    guarded,
+    pairs,
+    parsed,
+    without,
+)
 
 REPOSITORY: Final = "AWS::ECR::Repository"
 IMAGE: Final = "AWS::ECR::Image"
@@ -90,4 +103,12 @@ def _image(asker: Asker, repository: Body, image: Body) -> Iterator[Seen]:
     )
 
 
-KINDS: Final = (Kind((REPOSITORY, IMAGE), _read),)
+def _still(asker: Asker, resource: Resource) -> dict[str, Any] | Refusal:
+    name, _, digest = resource.name.partition("@")
+    if not digest:
+        return found_in(asker.ask(_SERVICE, "DescribeRepositories", repositoryNames=[name]), "repositories")
+    wanted: dict[str, Any] = {"repositoryName": name, "imageIds": [{"imageDigest": digest}]}
+    return found_in(asker.ask(_SERVICE, "DescribeImages", **wanted), "imageDetails")
+
+
+KINDS: Final = (Kind((REPOSITORY, IMAGE), _read, _still),)

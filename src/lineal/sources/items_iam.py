@@ -4,6 +4,8 @@ import threading
 from collections.abc import Iterator
 from typing import Any, Final
 
+from lineal.core.resource import Resource
+from lineal.sources.aws_session import Refusal
 from lineal.sources.items_reading import Asker, Body, Kind, Seen, guarded, pairs, without
 
 ROLE: Final = "AWS::IAM::Role"
@@ -70,4 +72,8 @@ class _Policies:
         return {**attached, **known}
 
 
-KINDS: Final = (Kind((ROLE,), _read, everywhere=True),)
+def _still(asker: Asker, resource: Resource) -> dict[str, Any] | Refusal:
+    return asker.ask(_SERVICE, "GetRole", RoleName=resource.name)
+
+
+KINDS: Final = (Kind((ROLE,), _read, _still, everywhere=True),)

@@ -20,7 +20,7 @@ from lineal.core.redaction import redact
 from lineal.core.resource import Resource, make_resource, read_arn
 from lineal.errors import BadInput, SourceError, UsageError
 from lineal.sources import aws_session
-from lineal.sources.aws_session import AT_ONCE, MISSING, AwsAccess, Refusal, ask
+from lineal.sources.aws_session import AT_ONCE, FAILED, MISSING, AwsAccess, Refusal, ask
 
 SOURCE: Final = "aws"
 SHAPE: Final = "api"
@@ -58,14 +58,19 @@ class Refused(Exception):  # no error: a word from deep inside that a resource c
 
 Seen = ConfigItem | Present | Lack
 Reader = Callable[["Asker"], Iterator[Seen]]
+Question = Callable[["Asker", Resource], dict[str, Any] | Refusal]
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """Resources that are read in one go, of one type or several; those `everywhere` belong to no region."""
+    """Resources that are read in one go, of one type or several; those `everywhere` belong to no region.
+
+    `still` asks for one resource by its name: a list that leaves it out may be late, or broken.
+    """
 
     types: tuple[str, ...]
     read: Reader
+    still: Question
     everywhere: bool = False
 
 
@@ -258,6 +263,16 @@ def parsed(text: object) -> Any:
     except (ValueError, RecursionError):
         return text
     return found if isinstance(found, dict | list) else text
+
+
+def found_in(answer: dict[str, Any] | Refusal, key: str) -> dict[str, Any] | Refusal:
+    """Return `answer` to a question for one resource; a refusal if the list under `key` is empty: it is not there."""
+    if isinstance(answer, Refusal):
+        return answer
+    told = answer.get(key)
+    if not isinstance(told, list):
+        return Refusal(FAILED, "the question for one resource", f"the answer has no {key}")
+    return answer if told else Refusal(MISSING, "the question for one resource", "it is not there")
 
 
 def without(body: Body, *names: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from lineal.core.config_item import Relationship
 from lineal.core.observation import Gap
+from lineal.core.resource import Resource
 from lineal.sources import sagemaker_reading as reading
 from lineal.sources.aws_session import MISSING, Refusal
 from lineal.sources.items_reading import Asker, Body, Kind, Lack, Present, Refused, Seen, guarded, pairs, parsed
@@ -182,4 +183,9 @@ def _settled(entity: _Entity, asker: Asker, name: str) -> dict[str, Any]:
             return body
 
 
-KINDS: Final = tuple(Kind((each.type,), partial(_read, each)) for each in _ENTITIES)
+def _still(entity: _Entity, asker: Asker, resource: Resource) -> dict[str, Any] | Refusal:
+    named = resource.key if entity.listed.identity == entity.listed.arn else resource.name
+    return asker.ask(_SERVICE, entity.listed.describing, **{entity.listed.parameter: named})
+
+
+KINDS: Final = tuple(Kind((each.type,), partial(_read, each), partial(_still, each)) for each in _ENTITIES)
