@@ -12,7 +12,7 @@ from lineal.change.judge_events import Watched, judge_event
 from lineal.change.judge_evidence import Candidate, Evidence, begins
 from lineal.change.permission import Act, Approvals, Target, permit
 from lineal.change.watermark import Coverage, Trail, shift
-from lineal.core.change import PENDING, Change, Judgement, Path
+from lineal.core.change import APPROVED, PENDING, Change, Judgement, Path
 from lineal.core.resource import Resource
 
 Place = tuple[str, str]
@@ -105,9 +105,12 @@ class Work:
             event = candidate.event
             if case.key not in event.targets:
                 continue
+            explained = self.effective.get(event.id)
+            if explained is not None and explained.verdict == APPROVED:
+                continue
             self._meet(candidate, of)
             root = event.amends or event.id
-            if event.id in self.effective or root in self._idle or not may_change(event, of.type, case.key):
+            if explained is not None or root in self._idle or not may_change(event, of.type, case.key):
                 continue
             if any(began < event.time <= until for began, until in busy):
                 continue  # it is part of how the resource came to be, or not known yet

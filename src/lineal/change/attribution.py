@@ -16,8 +16,9 @@ from lineal.core.redaction import MARK
 # The members by which elements of lists are known, in requests of AWS and in manifests of Kubernetes.
 _NAMES: Final = (
     "name", "variantName", "key", "parameterName", "parameterKey", "outputKey", "sid", "policyName", "policyArn",
-    "logicalResourceId", "sourceIdentifier", "artifactIdentifier", "containerHostname", "instanceType", "type", "id",
+    "logicalResourceId", "sourceIdentifier", "artifactIdentifier", "containerHostname", "instanceType", "id",
 )  # fmt: skip
+_SPELLED: Final = frozenset(_NAMES) | {each[:1].upper() + each[1:] for each in _NAMES}
 _HIDDEN: Final = ("HIDDEN_DUE_TO_SECURITY_REASONS", "***", MARK)
 _SIGNS: Final = ("{", "[", "%7B", "%5B")
 # Members that say which resource is meant: calls with nothing else in their parameters say nothing of its fields.
@@ -184,7 +185,7 @@ def _member(value: Any, key: str) -> Any:
     if isinstance(value, list):
         for element in value:
             if isinstance(element, Mapping):
-                if any(_is_named(element, name, key) for name in _NAMES):
+                if any(held == key and name in _SPELLED for name, held in element.items()):
                     return element
             elif not isinstance(element, list) and _text(element) == key:
                 return element
@@ -193,14 +194,9 @@ def _member(value: Any, key: str) -> Any:
     return _ABSENT
 
 
-def _is_named(element: Mapping[str, Any], name: str, key: str) -> bool:
-    return element.get(name) == key or element.get(name[:1].upper() + name[1:]) == key
-
-
 def _has_name(element: Any) -> bool:
     return isinstance(element, Mapping) and any(
-        isinstance(element.get(each), str) or isinstance(element.get(each[:1].upper() + each[1:]), str)
-        for each in _NAMES
+        isinstance(held, str) and name in _SPELLED for name, held in element.items()
     )
 
 

@@ -23,6 +23,7 @@ from lineal.change.judge_managed import is_managed
 from lineal.change.permission import Act, Target, find_permission
 from lineal.change.semantic import RULES
 from lineal.change.watermark import shift
+from lineal.core.api_event import ApiEvent
 from lineal.core.change import (
     APPROVED,
     MANAGED,
@@ -31,6 +32,7 @@ from lineal.core.change import (
     UNAPPROVED,
     UNEXPLAINED,
     Change,
+    ChangeApproval,
     Edit,
     FieldJudgement,
     Judgement,
@@ -162,6 +164,8 @@ def _parts(edit: Edit) -> list[Edit]:
 
 def _join(made: list[_Made]) -> _Made:
     """Return what was concluded of the parts of a field as one: the worst of it."""
+    if len(made) == 1:
+        return made[0]
     worst_part = min(made, key=lambda each: WORST_FIRST.index(each.field.verdict))
     notes = tuple(dict.fromkeys(note for each in made for note in each.notes))
     return replace(worst_part, acts=tuple(act for each in made for act in each.acts), notes=notes)
@@ -188,7 +192,7 @@ def _explain(change: Change, edit: Edit, evidence: Evidence, candidates: list[Ca
 
 
 def _relation(candidate: Candidate, change: Change, edit: Edit, evidence: Evidence) -> Relation:
-    if (candidate.event.amends or candidate.event.id, edit.path) in evidence.spent:
+    if evidence.spent and (candidate.event.id, edit.path) in evidence.spent:
         return Relation.NONE
     return relate(candidate.event, change, edit, evidence.after)
 
@@ -212,30 +216,49 @@ def _judge(change: Change, path: Path, found: list[Candidate], evidence: Evidenc
     if not found:
         return _Made(FieldJudgement(path=path, verdict=_verdict_without_event(change, evidence)))
     judged = [_judge_act(change, path, each, evidence) for each in found]
+    if len(judged) == 1:
+        return judged[0]
     made = min(judged, key=lambda each: WORST_FIRST.index(each.field.verdict))
     acts = tuple(act for each in judged for act in each.acts)
-    notes = (f"{len(found)} calls can have changed it; the worst of them counts",) if len(found) > 1 else ()
-    return replace(made, acts=acts, notes=(*made.notes, *notes))
+    note = f"{len(found)} calls can have changed it; the worst of them counts"
+    return replace(made, acts=acts, notes=(*made.notes, note))
 
 
 def _judge_act(change: Change, path: Path, found: Candidate, evidence: Evidence) -> _Made:
-    act = act_of(found.event, evidence.stack_events, evidence.stacks)
+    act = _act_of(found.event, evidence)
     event = found.event.id
     if act.behind is None and is_managed(change.type, path, found.event):
         return _Made(FieldJudgement(path=path, verdict=MANAGED, event=event), (act,))
     notes = []
     if act.behind is None and is_by_cloudformation(found.event):
         notes.append("CloudFormation made the call; the event of the stack behind it is not on record")
-    stacks = act.behind.targets if act.behind is not None else ()
-    targets = (
-        Target(change.resource, change.type, path),
-        *(Target(each, "AWS::CloudFormation::Stack", None) for each in stacks),
-    )
-    approval, told = find_permission(evidence.approvals, act, targets)
+    approval, told = _permission(change, path, act, evidence)
     if approval is None:
         return _Made(FieldJudgement(path=path, verdict=UNAPPROVED, event=event), (act,), "", (*notes, *told))
     said = FieldJudgement(path=path, verdict=APPROVED, event=event, approval=approval.id)
     return _Made(said, (act,), approval.ticket or approval.id, (*notes, *told))
+
+
+def _permission(
+    change: Change, path: Path, act: Act, evidence: Evidence
+) -> tuple[ChangeApproval | None, tuple[str, ...]]:
+    asked = (act.event.id, path if any(each.fields for each in evidence.approvals) else ("",))
+    if asked not in evidence.known:
+        stacks = act.behind.targets if act.behind is not None else ()
+        targets = (
+            Target(change.resource, change.type, path),
+            *(Target(each, "AWS::CloudFormation::Stack", None) for each in stacks),
+        )
+        evidence.known[asked] = find_permission(evidence.approvals, act, targets)
+    found: tuple[ChangeApproval | None, tuple[str, ...]] = evidence.known[asked]
+    return found
+
+
+def _act_of(event: ApiEvent, evidence: Evidence) -> Act:
+    found: Act | None = evidence.known.get((event.id, None))
+    if found is None:
+        found = evidence.known[event.id, None] = act_of(event, evidence.stack_events, evidence.stacks)
+    return found
 
 
 def _verdict_without_event(change: Change, evidence: Evidence) -> str:
@@ -276,7 +299,7 @@ def _why_not_observable(change: Change, evidence: Evidence) -> str:
 def _inputs(change: Change, evidence: Evidence, candidates: list[tuple[Candidate, bool]]) -> str:
     used = {each.event.id: each.digest for each, _ in candidates}
     for each, _ in candidates:
-        act = act_of(each.event, evidence.stack_events, evidence.stacks)
+        act = _act_of(each.event, evidence)
         if act.behind is not None:
             used |= {one.event.id: one.digest for one in evidence.stack_events if one.event.id == act.behind.id}
     began = begins(change, evidence)

@@ -43,7 +43,9 @@ class Evidence:
     stack_events: Sequence[Candidate] = ()
     stacks: frozenset[str] = frozenset()
     after: Mapping[str, Any] | None = None
-    spent: frozenset[tuple[str, Path]] = field(default=frozenset())
+    spent: frozenset[tuple[str, Path]] = frozenset()
+    known: dict[tuple[str, Path | None], Any] = field(default_factory=dict, compare=False, repr=False)
+    """What was found out of an event already: the same is asked of it for every field that it explains."""
 
 
 def make_candidate(event: ApiEvent) -> Candidate:

@@ -42,12 +42,7 @@ class Act:
     @property
     def names(self) -> tuple[str, ...]:
         """Everything that whoever did it is called: principal, its last word, session, and both together."""
-        principal, session = self.first.principal, self.first.session
-        short = re.split(r"[/:]", principal)[-1]
-        both = (f"{principal}/{session}", f"{short}/{session}") if session else ()
-        behind = _BEHIND.fullmatch(session)  # a session that also says who is behind it: "deploy-7 (ana@bank.example)"
-        parts = behind.groups() if behind is not None else ()
-        return tuple(dict.fromkeys(each for each in (principal, short, session, *both, *parts) if each))
+        return _names(self.first.principal, self.first.session)
 
     def describe(self) -> str:
         """Return who did it, for people: the principal, and what its session calls itself."""
@@ -77,6 +72,21 @@ class Answer:
 
 
 _NOT: Final = Answer(False)
+_YES: Final = Answer(True, met=True)
+
+
+@lru_cache(maxsize=4096)
+def _names(principal: str, session: str) -> tuple[str, ...]:
+    short = re.split(r"[/:]", principal)[-1]
+    both = (f"{principal}/{session}", f"{short}/{session}") if session else ()
+    behind = _BEHIND.fullmatch(session)  # a session that also says who is behind it: "deploy-7 (ana@bank.example)"
+    parts = behind.groups() if behind is not None else ()
+    return tuple(dict.fromkeys(each for each in (principal, short, session, *both, *parts) if each))
+
+
+@lru_cache(maxsize=4096)
+def _persons(names: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(map(person, names))
 
 
 def permit(approval: ChangeApproval, act: Act, target: Target) -> Answer:
@@ -98,13 +108,13 @@ def permit(approval: ChangeApproval, act: Act, target: Target) -> Answer:
     approver = person(approval.approver)
     if approval.requester and approver == person(approval.requester):
         return Answer(False, f"{name} was approved by {approval.approver}, who asked for it", met=True)
-    if approver in {person(each) for each in act.names}:
+    if approver in _persons(act.names):
         return Answer(False, f"{name} was approved by {approval.approver}, who did it: four eyes", met=True)
     if approval.decided > moment:
         if not approval.retroactive:
             return Answer(False, f"{name} was decided only at {approval.decided}, after the act", met=True)
         return Answer(True, f"{name}: approved after the fact, at {approval.decided}", met=True)
-    return Answer(True, met=True)
+    return _YES
 
 
 def find_permission(
@@ -126,11 +136,15 @@ def find_permission(
 
 def is_about(approval: ChangeApproval, key: str, kind: str) -> bool:
     """Return whether an approval is about a resource, by its resources and types."""
+    if not _fits_any(approval.types, (kind,)):
+        return False
+    if not approval.resources:
+        return True
     names = names_of(key, kind)
     patterns = tuple(spell_pattern(each) for each in approval.resources)
     if _CASELESS in key:
         names, patterns = tuple(map(str.lower, names)), tuple(map(str.lower, patterns))
-    return _fits_any(approval.types, (kind,)) and _fits_any(patterns, names)
+    return _fits_any(patterns, names)
 
 
 @lru_cache(maxsize=65536)
@@ -152,12 +166,15 @@ def names_of(key: str, kind: str) -> tuple[str, ...]:
     return (key, name, f"{kind}/{name}")
 
 
+@lru_cache(maxsize=4096)
 def person(name: str) -> str:
     """Return the spelling of a name that all spellings of it have: without case, width and outer blanks."""
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def _fits_call(approval: ChangeApproval, act: Act) -> bool:
+    if not approval.actions:
+        return True
     names = [name for each in (act.event, act.behind) if each is not None for name in _calls(each)]
     return _fits_any(approval.actions, names)
 

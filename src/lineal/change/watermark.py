@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from lineal.core import timestamp
@@ -123,6 +124,7 @@ def read_coverage(spans: Iterable[TrailSpan]) -> Coverage:
     return Coverage(tuple(covered), tuple(missing), tuple(proven), watermark)
 
 
+@lru_cache(maxsize=65536)
 def shift(moment: str, seconds: int) -> str:
     """Return the canonical moment `seconds` after `moment` (before it when negative), the last one where none is."""
     try:
