@@ -31,6 +31,7 @@ _READING: Final = re.compile(
 )
 _LONGEST: Final = 512
 _SERVICE: Final = ".amazonaws.com"
+_CONSOLE: Final = "AWS Internal"  # what the console calls itself: nobody in between
 
 
 def read_record(record: object) -> ApiEvent | Gap:
@@ -100,6 +101,7 @@ def read_identity(record: Mapping[str, Any]) -> tuple[str, str, str]:
     issuer = issuer if isinstance(issuer, dict) else {}
     kind, arn = str(identity.get("type") or ""), cut_text(identity.get("arn"))
     via = cut_text(identity.get("invokedBy"))
+    via = "" if via == _CONSOLE else via
     source = cut_text(record.get("sourceIPAddress"))
     if not via and source.endswith(_SERVICE):
         via = source
