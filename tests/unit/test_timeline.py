@@ -109,7 +109,10 @@ def test_it_is_one_story_in_one_order(world: World) -> None:
     world.event("UpdateEndpoint", day(9, 23), key("Endpoint", "scorer"), key("EndpointConfig", "c2"))
     world.event("DescribeEndpoint", day(9, 23, 30), key("Endpoint", "scorer"), read_only=True)
     world.event("UpdateModelPackage", day(9, 3), key("ModelPackage", "risk/2"), by="bob")
-    rows = world.rows("scorer")
+    seen = [row for row in world.rows("scorer") if row.kind == "seen"]
+    assert [row.name for row in seen][:3] == ["risk/1", f"risk@{DIGESTS[1]}", "m1"]
+    assert seen[0].what == f"seen for the first time; it says that it was made at {day(1)}"
+    rows = [row for row in world.rows("scorer") if row.kind != "seen"]
     assert [(row.kind, row.name) for row in rows] == [
         ("event", "risk/2"), ("event", "scorer"), ("change", "scorer")
     ]  # fmt: skip
@@ -154,14 +157,14 @@ def test_a_tag_of_an_image_is_followed_to_the_repository_and_to_what_it_named(wo
         configuration = {"imageTags": tags, "n": number}
         world.seen("AWS::ECR::Repository", "risk", day(number, 6), configuration=configuration)
         world.seen("AWS::ECR::Image", f"risk@{DIGESTS[number]}", day(number, 5))
-    rows = world.rows("m")
+    rows = [row for row in world.rows("m") if row.kind != "seen"]
     assert [(row.kind, row.name, row.what) for row in rows] == [
         ("tag", "risk", f"imageTags.live {DIGESTS[1]} -> {DIGESTS[2]}")
     ]
     things = {thing.name: thing.spans for thing in world.ask("m").things}
     assert things[f"risk@{DIGESTS[2]}"] == [Span(day(2, 6), FOREVER)]
     assert things[f"risk@{DIGESTS[1]}"][0].until == day(2, 6)
-    assert [row.kind for row in world.rows("AWS::ECR::Repository/risk")] == ["change"]
+    assert [row.kind for row in world.rows("AWS::ECR::Repository/risk")] == ["seen", "change"]
 
 
 def test_graph_and_resources_are_one_story_joined_by_their_arn(world: World) -> None:
@@ -187,14 +190,14 @@ def test_graph_and_resources_are_one_story_joined_by_their_arn(world: World) -> 
     world.event("UpdateEndpoint", day(9, 23), arn)
     expected = ["registration", "decision", "deployment", "event", "change", "retirement"]
     for text in ("endpoint:scorer", arn, "endpoint:scorer@1"):
-        assert [row.kind for row in world.rows(text)] == expected, text
+        assert [row.kind for row in world.rows(text) if row.kind != "seen"] == expected, text
     rows = {row.kind: row for row in world.rows("endpoint:scorer")}
     assert rows["decision"].who == "carol"
     assert rows["decision"].why == "AUC holds"
     assert rows["deployment"].what == "deployed endpoint:scorer@1, serving model:risk@1"
     assert rows["deployment"].why == "approved by carol"
     assert rows["deployment"].recorded is not None
-    assert [row.kind for row in world.rows(package)] == ["registration", "decision"]
+    assert [row.kind for row in world.rows(package, depth=0)] == ["registration", "seen", "decision"]
     assert "retirement" not in [row.kind for row in world.rows("endpoint:scorer", moment=Moment(time=day(15)))]
 
 

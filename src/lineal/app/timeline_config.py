@@ -7,7 +7,7 @@ from typing import Final
 from lineal.app.estate_state import looks_at
 from lineal.app.pointers import Thing
 from lineal.app.session import Session
-from lineal.app.timeline_row import CHANGE, EVENT, JUDGEMENT, TAG, WINDOW, Row, Verdicts
+from lineal.app.timeline_row import CHANGE, EVENT, JUDGEMENT, SEEN, TAG, WINDOW, Row, Verdicts
 from lineal.catalog.graph import Moment
 from lineal.change.permission import is_about
 from lineal.core.api_event import ApiEvent
@@ -46,10 +46,24 @@ def _changes(
 
     for thing in things:
         held = items.get(thing.key, [])
-        for change in list_changes(held, looks_at(held[0], looks)) if held else ():
+        if not held:
+            continue
+        changes = list_changes(held, looks_at(held[0], looks))
+        if thing.only is None and all(change.until > held[0].time for change in changes):
+            yield _first(thing, held[0])
+        for change in changes:
             row = _change(thing, change)
             if row is not None:
                 yield with_verdict(row, verdicts)
+
+
+def _first(thing: Thing, item: ConfigItem) -> Row:
+    """Return the row of what was there when somebody looked first: that is no change, but where things begin."""
+    made = "" if item.created is None else f"; it says that it was made at {item.created}"
+    return Row(
+        time=item.time, kind=SEEN, what=f"seen for the first time{made}", of=thing.key, name=thing.name,
+        type=item.resource.type, depth=thing.depth, id=item.digest(),
+    )  # fmt: skip
 
 
 def _change(thing: Thing, change: Change) -> Row | None:

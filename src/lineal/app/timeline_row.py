@@ -6,10 +6,10 @@ from typing import Final
 from lineal.core.change import Edit, Judgement
 
 DEPLOYMENT, RETIREMENT, REGISTRATION, DECISION = "deployment", "retirement", "registration", "decision"
-CHANGE, EVENT, WINDOW, JUDGEMENT = "change", "event", "window", "judgement"
+SEEN, CHANGE, EVENT, WINDOW, JUDGEMENT = "seen", "change", "event", "window", "judgement"
 TAG, STATEMENT, GAP = "tag", "statement", "gap"
 KINDS: Final = (
-    DEPLOYMENT, RETIREMENT, REGISTRATION, DECISION, CHANGE, EVENT, WINDOW, JUDGEMENT, TAG, STATEMENT, GAP,
+    DEPLOYMENT, RETIREMENT, REGISTRATION, DECISION, SEEN, CHANGE, EVENT, WINDOW, JUDGEMENT, TAG, STATEMENT, GAP,
 )  # fmt: skip
 """Kinds of rows, in the order in which they stand where their times are equal."""
 
