@@ -16,6 +16,7 @@ from unittest.mock import patch
 
 from lineal import wiring
 from lineal.app.collect_aws import AwsScope, collect_aws, open_scopes
+from lineal.app.collect_cloudtrail import collect_trail
 from lineal.app.session import Session
 from lineal.core import timestamp
 from lineal.core.change import ALLOWED, ChangeApproval, Judgement
@@ -115,10 +116,8 @@ class Month:
 
     def listen(self) -> None:
         """Let Lineal read what the trail has delivered."""
-        from lineal.app.collect_cloudtrail import collect_trail
-
         done = collect_trail(self.session, f"s3://{BUCKET}/")
-        self.gaps.extend(done.gaps)
+        self.gaps.extend(done.collected.gaps)
 
     def judge(self) -> list[Judgement]:
         """Let Lineal explain everything; return what it says now."""
@@ -182,8 +181,11 @@ class Month:
 
 @contextmanager
 def open_month(folder: Path, **switches: Any) -> Iterator[Month]:
-    """Open a world at the beginning of the month: a trail that is on, and a ledger with nothing in it."""
-    with trail_server(START, regions=(SECOND,), **switches) as trail:
+    """Open a world at the beginning of the month: a trail that is on, and a ledger with nothing in it.
+
+    The trail is of one region, and of what belongs to none: nobody listens in the second one.
+    """
+    with trail_server(START, **switches) as trail:
         clean = {name: "" for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN") if name in os.environ}
         with (
             patch.dict(os.environ, {**clean, **trail.moto.environment()}),

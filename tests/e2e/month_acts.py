@@ -106,7 +106,10 @@ def serve(month: Month, endpoint: str, name: str, region: str = REGION) -> None:
     aws.create_endpoint_config(EndpointConfigName=name, ProductionVariants=variants(name))
     aws.create_endpoint(EndpointName=f"{endpoint}-prod", EndpointConfigName=name)
     for kind, each in (("model", name), ("config", name), ("endpoint", f"{endpoint}-prod")):
-        month.expect(APPROVED, key(kind, each, region), who="deploy")
+        if region == SECOND:  # where no trail is on
+            month.expect(NOT_OBSERVABLE, key(kind, each, region))
+        else:
+            month.expect(APPROVED, key(kind, each, region), who="deploy")
 
 
 @on(2)
@@ -217,9 +220,8 @@ def an_update_fails(month: Month) -> None:
 
 @on(13)
 def an_approved_change_is_never_made(month: Month) -> None:
-    dr = key("endpoint", "risk-prod", SECOND)
-    month.ticket("CHG-113", resources=(dr,))
-    month.expect(NOT_DONE, "", about="CHG-113")
+    month.ticket("CHG-113", resources=(FRAUD,))
+    month.expect(NOT_DONE, FRAUD, about="CHG-113")
 
 
 @on(14)
@@ -365,7 +367,7 @@ def somebody_else_does_it(month: Month) -> None:
     month.ticket("CHG-126", resources=(RELEASE,))
     month.aws("codepipeline", EVE).update_pipeline(pipeline=pipeline("hers"))
     month.expect(UNAPPROVED, RELEASE, who="eve")
-    month.expect(NOT_DONE, "", about="CHG-126")
+    month.expect(NOT_DONE, RELEASE, about="CHG-126")
 
 
 @on(27)
