@@ -18,6 +18,7 @@ QUICK: Final = {
     "snapshot": ("--repeats", "1", "--files", "5000", "--gib", "1", "--entries", "100000"),
     "audit": ("--runs", "1000", "--repeats", "2"),
     "bucket": ("--objects", "500", "--large", "64", "--repeats", "2"),
+    "config_diff": ("--repeats", "3", "--seconds", "0.02"),
 }
 
 

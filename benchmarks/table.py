@@ -153,6 +153,28 @@ def _bucket_table(result: dict[str, Any]) -> str:
     return f"{intro}\n\n{_table(head, rows)}"
 
 
+def _config_diff_table(result: dict[str, Any]) -> str:
+    head = ("pair", "way", "says", "CPU us", "times Lineal's")
+    own = {
+        row["case"]: spread(each["cpu_us"] for each in row["samples"])["median"]
+        for row in result["rows"]
+        if row["name"] == "lineal" and _shown(row)
+    }
+    rows = []
+    for row in result["rows"]:
+        if not _shown(row):
+            rows.append([row["case"], row["name"], *_absent(row, 3)])
+            continue
+        ratio = spread(each["cpu_us"] for each in row["samples"])["median"] / own[row["case"]]
+        rows.append([row["case"], row["name"], str(row["said"]), _spread(row["samples"], "cpu_us"), _number(ratio)])
+    given = result["settings"]
+    intro = (
+        f"{given.get('bytes', 0):,} bytes of JSON, {given['repeats']} interleaved samples of {given['seconds']:g} s."
+    )
+    intro += f" Load average after them: {given.get('load', '-')}."
+    return f"{intro}\n\n{_table(head, rows)}"
+
+
 def _snapshot_table(result: dict[str, Any]) -> str:
     head = ("files", "step", "tool", "wall s", "CPU s", "peak MiB", "DVC's wall / this")
     rows = []
@@ -202,6 +224,7 @@ _TABLES: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "audit": _audit_table,
     "snapshot": _snapshot_table,
     "bucket": _bucket_table,
+    "config_diff": _config_diff_table,
 }
 
 
