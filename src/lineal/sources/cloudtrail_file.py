@@ -145,8 +145,8 @@ def _stream_records(packed: bytes) -> Iterator[Any]:
         if text.startswith("]", place):
             return
         try:
-            record, place = decoder.raw_decode(text, place)
-            if place == len(text):
+            record, end = decoder.raw_decode(text, place)
+            if end == len(text):
                 raise ValueError  # a number may go on
         except (ValueError, RecursionError) as error:
             piece = next(pieces, None)
@@ -155,6 +155,7 @@ def _stream_records(packed: bytes) -> Iterator[Any]:
             text, place = text[place:] + piece, 0
             continue
         yield record
+        place = end
         if place > _STEP:
             text, place = text[place:], 0
 
