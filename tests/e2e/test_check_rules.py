@@ -164,6 +164,8 @@ def test_a_type_that_was_not_seen_whole_is_not_known_to_comply(world: World) -> 
     assert whole() is None
     world.cover([look(REPOSITORY, began=day(3), complete=False)])
     assert whole() is not None
+    world.cover([look("*", began=day(4), source="files", account="laptop", region="")])
+    assert whole() is not None  # whoever reads files does not see what a registry has
     world.see(replace(repository(time=day(4)), status="deleted", configuration={}))
     world.cover([look(REPOSITORY, began=day(5))])
     assert whole() == f"{NOT_APPLICABLE}: matched no resource: there is no {REPOSITORY}"

@@ -159,6 +159,10 @@ def test_sets_with_the_same_rule_ask_it_once_unless_its_parameters_differ(tmp_pa
             "Resources: {A: {Type: 'AWS::Config::ConfigRule', Properties: {Source: {Owner: AWS}}}}",
             "no SourceIdentifier",
         ),
+        (
+            "Resources: {A: {Type: 'AWS::Config::ConfigRule', Properties: {ConfigRuleName: \"a\\e\", Source: {Owner: X}}}}",
+            "not the name of a rule",
+        ),
         ("Parameters: [a]\nResources: {A: {Type: x}}", "Parameters must be a mapping"),
         ("a: 1", "no conformance pack"),
     ],

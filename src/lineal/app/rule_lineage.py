@@ -8,6 +8,7 @@ from lineal.app.bucket_known import Stay, stays
 from lineal.app.image_origin import STATED
 from lineal.app.life import Known, read_life
 from lineal.app.session import Session
+from lineal.app.snapshot import SNAPSHOTTED
 from lineal.app.tag_history import read_history
 from lineal.catalog.graph import FOREVER, Moment
 from lineal.catalog.reader import Fact, NodeView
@@ -108,7 +109,11 @@ class LedgerLineage:
         others = [each for each in self._catalog.of_artifact(view.kind, view.name, self._moment) if each.id != view.id]
         for fact in self._catalog.facts([each.id for each in others], self._moment) if places else ():
             for stay in stays([fact]):
-                if fact.time > used and (stay.detail.get("uri"), stay.detail.get("endpoint")) in places:
+                if (
+                    fact.type == SNAPSHOTTED
+                    and fact.time > used
+                    and (stay.detail.get("uri"), stay.detail.get("endpoint")) in places
+                ):
                     return f"{stay.detail['uri']} held {fact.digest} at {fact.time}"
         return None
 
@@ -122,4 +127,6 @@ def _parse(uri: str) -> Image | None:
 
 def _seen(facts: Sequence[Fact], used: str) -> str | None:
     """Return when the version was last found in a bucket after it was used."""
-    return max((fact.time for fact in facts if fact.time > used and stays([fact])), default=None)
+    return max(
+        (fact.time for fact in facts if fact.type == SNAPSHOTTED and fact.time > used and stays([fact])), default=None
+    )

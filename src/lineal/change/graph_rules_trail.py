@@ -13,6 +13,7 @@ from lineal.change.graph_rules import (
     about_nothing,
 )
 from lineal.change.rule import Parameter
+from lineal.change.rule_evaluation import not_observable
 from lineal.core import timestamp
 from lineal.core.api_event import ApiEvent
 from lineal.core.conclusion import COMPLIANT, INSUFFICIENT, NON_COMPLIANT
@@ -117,9 +118,9 @@ def config_recorder_on(questions: Questions, parameters: Mapping[str, Any]) -> I
     for key, own in stops.items():
         yield _gone(key, own, RECORDER, _RECORDER_STOPS)
     if not recorders and not stops:
-        looked = any(look.type in {RECORDER, "*"} and look.complete for look in questions.coverage()[0])
-        if not looked:
-            yield about_nothing(INSUFFICIENT, f"nobody looked for {RECORDER}")
+        unseen = not_observable(RECORDER, questions.coverage()[0], known=False)
+        if unseen:
+            yield about_nothing(INSUFFICIENT, "; ".join(unseen))
 
 
 def _calls(questions: Questions, service: str, names: Mapping[str, str], begin: str) -> dict[str, list[ApiEvent]]:
@@ -161,6 +162,8 @@ def collection_fresh(questions: Questions, parameters: Mapping[str, Any]) -> Ite
     limit = timestamp.spell(datetime.fromisoformat(questions.now) - timedelta(hours=hours))
     last: dict[tuple[str, str, str], Look | None] = {}
     for look in questions.coverage()[0]:
+        if look.source == "files":  # they are looked at when somebody gives them
+            continue
         place = (look.type, look.account, look.region)
         before = last.setdefault(place, None)
         if look.complete and (before is None or look.began > before.began):

@@ -15,6 +15,7 @@ from lineal.change.rule_yaml import Sheet
 from lineal.errors import BadInput
 
 RULE: Final = "AWS::Config::ConfigRule"
+MAX_NAME: Final = 256
 _SUBSTITUTE: Final = re.compile(r"\$\{([^}!]+)\}")
 _OWNERS: Final = {
     "CUSTOM_POLICY": "a rule in the language Guard, which is not evaluated here",
@@ -122,6 +123,9 @@ def _read_rule(sheet: Sheet, template: "_Template", logical: str, resource: Mapp
     found = {key: value for key, value in given.items() if value is not ABSENT}
     if owner == "AWS" and not identifier:
         raise BadInput(f"{sheet.at('Resources', logical)}: rule {logical} has no SourceIdentifier")
+    for each in (name, identifier):
+        if len(each) > MAX_NAME or not each.isprintable():
+            raise BadInput(f"{sheet.at('Resources', logical)}: not the name of a rule: {each[:100]!r}")
     return PackRule(name, owner, identifier, found, unreadable)
 
 

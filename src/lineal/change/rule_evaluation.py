@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
 from lineal.change.rule import Judged, Rule, all_of, every, truth
@@ -19,7 +19,7 @@ _STATES: Final = {True: COMPLIANT, False: NON_COMPLIANT, None: INSUFFICIENT}
 _MOST_NAMED: Final = 5
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Estate:
     """The resources to hold rules against, and what was looked at to find them."""
 
@@ -29,9 +29,15 @@ class Estate:
 
     def of_types(self, patterns: tuple[str, ...]) -> Iterator[ConfigItem]:
         """Yield the items of types that one of `patterns` fits, in the order of their keys."""
-        for _, item in sorted(self.items.items()):
-            if fits(item.resource.type, patterns):
-                yield item
+        found = [item for kind, items in self._typed.items() if fits(kind, patterns) for item in items]
+        yield from sorted(found, key=lambda each: each.resource.key)
+
+    @cached_property
+    def _typed(self) -> dict[str, list[ConfigItem]]:
+        found: dict[str, list[ConfigItem]] = {}
+        for item in self.items.values():
+            found.setdefault(item.resource.type, []).append(item)
+        return found
 
 
 @lru_cache(maxsize=65536)
@@ -171,11 +177,12 @@ def about_none(rule: Rule, state: str, explanation: str) -> Conclusion:
 def not_observable(kind: str, looks: Sequence[Look], *, known: bool) -> list[str]:
     """Return why resources of a type may be there that nobody saw, a line for each place; nothing if all were seen.
 
-    Of each account and region, the last look of each source counts. What lies outside AWS is known by being `known`.
+    Of each account and region, the last look of each source counts; a look at everything counts for what its source
+    can see. What lies outside AWS is known by being `known`.
     """
     last: dict[tuple[str, str], dict[str, Look]] = {}
     for look in sorted(looks, key=lambda each: each.ended):
-        if look.type in {kind, NOBODY}:
+        if look.type == kind or (look.type == NOBODY and look.source.startswith("aws") == kind.startswith("AWS::")):
             last.setdefault((look.account, look.region), {})[look.source] = look
     if not last:
         return [] if known and not kind.startswith("AWS::") else [f"nobody looked for {kind}"]
