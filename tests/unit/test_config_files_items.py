@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 
 from lineal.core import canonical
+from lineal.core.api_event import ApiEvent
 from lineal.core.config_item import ConfigItem
 from lineal.core.redaction import MARK
 from lineal.core.resource import make_resource
 from lineal.sources.config_files import FoundFile, kind_of_file
 from lineal.sources.config_files_items import Options, Reading, read_files
+from lineal.sources.kubernetes_audit import read_audit
 
 AT = "2026-03-01T00:00:00.000000Z"
 DEPLOYMENT: dict[str, Any] = {
@@ -334,3 +336,33 @@ def test_a_thing_too_large_for_the_ledger_is_a_gap() -> None:
     reading = _read({"a.json": {"x": "y" * (9 << 20)}})
     assert [gap.code for gap in reading.gaps] == ["files.too_large"]
     assert reading.unread == {b"a.json"}
+
+
+@pytest.mark.parametrize(
+    ("version", "kind", "namespace", "reference"),
+    [
+        ("apps/v1", "Deployment", "prod", {"apiGroup": "apps", "resource": "deployments", "namespace": "prod"}),
+        ("v1", "ConfigMap", "prod", {"resource": "configmaps", "namespace": "prod"}),
+        ("serving.kserve.io/v1beta1", "InferenceService", "prod", {
+            "apiGroup": "serving.kserve.io", "resource": "inferenceservices", "namespace": "prod"}),
+        ("rbac.authorization.k8s.io/v1", "ClusterRole", None, {
+            "apiGroup": "rbac.authorization.k8s.io", "resource": "clusterroles"}),
+        ("acme.io/v1", "Strategy", "prod", {"apiGroup": "acme.io", "resource": "strategies", "namespace": "prod"}),
+    ],
+)  # fmt: skip
+def test_a_manifest_and_an_audit_log_mean_one_object(
+    version: str, kind: str, namespace: str | None, reference: dict[str, str]
+) -> None:
+    metadata = {"name": "x", **({"namespace": namespace} if namespace else {})}
+    item = _one(_read({"a.json": {"apiVersion": version, "kind": kind, "metadata": metadata}}))
+    event = read_audit(
+        {
+            "kind": "Event", "apiVersion": "audit.k8s.io/v1", "auditID": "a-1", "stage": "ResponseComplete",
+            "verb": "patch", "user": {"username": "ana"}, "objectRef": {**reference, "name": "x"},
+            "requestReceivedTimestamp": "2026-03-01T00:00:00.000000Z", "stageTimestamp": "2026-03-01T00:00:00.000000Z",
+            "responseStatus": {"code": 200},
+        },
+        "prod-eu",
+    )  # fmt: skip
+    assert isinstance(event, ApiEvent)
+    assert event.targets == (item.resource.key,)
