@@ -107,7 +107,7 @@ def read_coverage(spans: Iterable[TrailSpan]) -> Coverage:
     Where one says that events are missing, another that is there does not change that, unless the service itself was
     asked for its events (proof ``api``): that is another record of the same calls.
     """
-    given = list(spans)
+    given = [each for each in spans if each.since < each.until]
     asked = _merge((each.since, each.until) for each in given if not each.missing and each.proof == "api")
     missing = [
         Hole(began, ended, each.why)
