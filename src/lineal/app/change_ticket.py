@@ -121,6 +121,9 @@ def _csv_rows(text: str, name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         header = [each.strip() for each in next(reader)]
+        lacking = [each for each in _NEEDED if each not in map(_column, header)]
+        if lacking:
+            raise BadInput(f"{name}: row 1 names no column {', '.join(lacking)}")
         for values in reader:
             if not any(each.strip() for each in values):
                 continue
@@ -166,7 +169,7 @@ def _read_row(row: Mapping[str, Any], ignored: frozenset[str], digest: str) -> C
     if status and status != _APPROVED:
         return None
     for column in _NEEDED:
-        if not values.get(column):
+        if not _text(column, values.get(column)):
             raise _Fault(column, "is empty")
     texts = {column: _text(column, values.get(column)) for column in _TEXTS}
     lists = {column: _list(column, values.get(column)) for column in _LISTS}
