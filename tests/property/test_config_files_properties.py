@@ -76,3 +76,28 @@ def test_any_bytes_decode_to_text_without_nul_or_are_refused(data: bytes) -> Non
         assert "\0" not in decode(data)
     except BadInput:
         return
+
+
+@given(
+    st.sampled_from(["", "kubernetes", "file"]),
+    st.dictionaries(_KEYS, st.just("hunter22-in-a-secret"), min_size=1, max_size=3),
+    st.sampled_from(["yaml", "json"]),
+    st.integers(0, 3),
+)
+def test_no_value_of_a_secret_is_ever_in_an_item(taken: str, data: dict[str, str], kind: str, wraps: int) -> None:
+    applied = json.dumps({"kind": "Secret", "data": data})
+    document: dict[str, object] = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "s", "annotations": {"kubectl.kubernetes.io/last-applied-configuration": applied}},
+        "data": data,
+        "stringData": data,
+    }
+    for _ in range(wraps):
+        document = {"apiVersion": "v1", "kind": "List", "items": [document]}
+    text = json.dumps(document) if kind == "json" else yaml.safe_dump(document)
+    reading = read_files(
+        [FoundFile(path=b"s." + kind.encode(), kind=kind, data=text.encode())], Options(root="r", taken=taken), AT
+    )
+    assert len(reading.items) == 1
+    assert "hunter22" not in str([item.describe() for item in reading.items.values()])

@@ -366,3 +366,33 @@ def test_a_manifest_and_an_audit_log_mean_one_object(
     )  # fmt: skip
     assert isinstance(event, ApiEvent)
     assert event.targets == (item.resource.key,)
+
+
+def test_plain_documents_do_not_hold_the_secrets_of_other_kinds() -> None:
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": {"a": "hunter22"}}
+    docker = {"auths": {"ghcr.io": {"auth": "aHVudGVyMjI="}}}
+    reading = _read({"s.yaml": {"kind": "List", "items": [secret]}, "config.json": docker}, taken="file")
+    text = str([each.describe() for each in reading.items.values()])
+    assert len(reading.items) == 2
+    assert "hunter22" not in text
+    assert "aHVudGVyMjI" not in text
+    state = _state(resources=[_resource("t", {"a": "hunter22"}, [[_get("a")]])])
+    shown = {"format_version": "1.0", "values": {"root_module": {"resources": [{"values": {"a": "hunter22"}}]}}}
+    for taken in ("file", ""):
+        held = _read({"plan.json": shown, **({"t.tfstate": state} if taken else {})}, taken=taken)
+        assert not held.items
+        assert {gap.code for gap in held.gaps} == {"files.malformed"}
+        assert "hunter22" not in str(held.gaps)
+
+
+def test_gaps_do_not_repeat_what_they_could_not_read() -> None:
+    bad = {
+        "a.ini": "password=hunter22\n",
+        "b.ini": "[a]\nhunter22 hunter22 = \n [",
+        "c.env": "hunter22\n",
+        "d.yaml": "a: b: hunter22",
+    }
+    bad |= {"e.json": '{"a": hunter22}', "f.toml": "hunter22", "g.properties": "a=hunter22\na=hunter22\n"}
+    reading = _read(dict(bad))
+    assert len(reading.gaps) >= 6
+    assert "hunter22" not in str(reading.gaps)

@@ -27,6 +27,7 @@ AS: Final = ("kubernetes", "helm", "terraform", "file")
 """What files can be taken for, whatever they look like."""
 
 _MOST_BYTES: Final = 8 << 20
+_LOGINS: Final = frozenset({"auth", "_auth", "_authToken", "identitytoken", "registrytoken"})  # Docker, npm
 _SECRET: Final = re.compile(r"pass|pwd|secret|token|cred|auth|dsn|private|salt|(?:^|[_.-])key", re.IGNORECASE)
 
 
@@ -103,7 +104,8 @@ class _Taker:
                 self._parsed.append((file, "bytes", []))
                 continue
             try:
-                self._parsed.append((file, part, read_document(file.kind, decode(file.data))))
+                documents = read_document(file.kind, decode(file.data))
+                self._parsed.append((replace(file, data=b""), part, documents))
             except BadInput as error:
                 if file.path.lower().endswith(b".cfg"):  # an ending that others than INI files have, too
                     self._parsed.append((file, "bytes", []))
@@ -169,6 +171,9 @@ class _Taker:
 
     def _document(self, file: FoundFile, documents: list[Any]) -> ConfigItem:
         """Return a file as the document it is; what is not one table stands under ``documents``."""
+        if any(terraform_state.is_state(each) or terraform_state.is_plan(each) for each in documents):
+            raise BadInput("it holds the values of a Terraform state in the clear; collect the state as what it is")
+        documents = [_hide(each) for each in documents]
         one = documents[0] if len(documents) == 1 else None
         said = one if isinstance(one, dict) else {"documents": documents}
         if file.kind in ("env", "properties"):  # where secrets are kept under names of all sorts
@@ -217,6 +222,23 @@ def _gap(code: str, told: str, about: str) -> Gap:
     if code == "files.too_large":
         return Gap("files.too_large", told, about)
     return Gap("files.malformed", f"it is not what its name says: {clean(told)}", about)
+
+
+def _hide(value: Any) -> Any:
+    """Return a document without what only those who wrote it know to be secret: logins of registries, ``Secret``."""
+    if isinstance(value, list):
+        return [_hide(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    is_secret = value.get("kind") == "Secret"
+    return {
+        key: kubernetes_manifest.hide(each)
+        if is_secret and key in ("data", "stringData")
+        else MARK
+        if isinstance(each, str) and each and (key in _LOGINS or key == kubernetes_manifest.LAST_APPLIED)
+        else _hide(each)
+        for key, each in value.items()
+    }
 
 
 def _objects(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

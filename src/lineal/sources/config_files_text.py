@@ -89,9 +89,15 @@ def _read_ini(text: str) -> list[Any]:
     try:
         parser.read_string(text)
     except (configparser.Error, ValueError) as error:
-        said = " ".join(clean(getattr(error, "message", str(error))).split())
-        raise BadInput(f"not an INI file: {said.replace('<string>', 'it')[:200]}") from error
+        # Not in its own words: they hold the line, and that may be a secret.
+        raise BadInput(f"line {_line_of(error)}: not an INI file ({type(error).__name__})") from error
     return [{section: dict(parser.items(section)) for section in parser.sections()}]
+
+
+def _line_of(error: Exception) -> int:
+    line = getattr(error, "lineno", None)
+    several = getattr(error, "errors", None)
+    return int(line or (several[0][0] if several else 1))
 
 
 def _read_env(text: str) -> list[Any]:

@@ -19,7 +19,7 @@ from lineal.core.resource import Resource, make_resource
 from lineal.errors import BadInput, BadTime
 from lineal.sources.config_files_text import read_json
 
-_LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
+LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 _SERVER: Final = ("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink")
 # Kinds that have no namespace (`kubectl api-resources --namespaced=false`); of others a definition in the root says it.
 _CLUSTERED: Final = frozenset(
@@ -139,9 +139,9 @@ def _split(document: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]
         held["status"] = document["status"]
     is_secret = document["kind"] == "Secret"
     annotations = metadata.get("annotations")
-    if isinstance(annotations, dict) and _LAST_APPLIED in annotations:
-        held["lastApplied"] = MARK if is_secret else _json(annotations[_LAST_APPLIED])
-        metadata["annotations"] = {key: value for key, value in annotations.items() if key != _LAST_APPLIED}
+    if isinstance(annotations, dict) and LAST_APPLIED in annotations:
+        held["lastApplied"] = MARK if is_secret else _json(annotations[LAST_APPLIED])
+        metadata["annotations"] = {key: value for key, value in annotations.items() if key != LAST_APPLIED}
     said["metadata"] = metadata
     if is_secret:
         for field in ("data", "stringData"):

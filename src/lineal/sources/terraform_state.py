@@ -46,6 +46,15 @@ def is_state(document: object) -> bool:
     return encrypted or ("version" in document and "lineage" in document and "serial" in document)
 
 
+def is_plan(document: object) -> bool:
+    """Return whether a JSON document is what ``terraform show -json`` writes, of a state or a plan."""
+    return (
+        isinstance(document, dict)
+        and isinstance(document.get("format_version"), str)
+        and bool(document.keys() & {"values", "planned_values", "prior_state", "resource_changes"})
+    )
+
+
 def read_state(document: object, root: str, name: str, at: str) -> Iterator[ConfigItem | Gap]:
     """Yield an item for each managed resource and one for the outputs, in the state called `name` below `root`.
 
