@@ -11,7 +11,8 @@ import hashlib
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from functools import cached_property
+from typing import Any, Final
 
 from lineal.change.difference import diff
 from lineal.change.semantic import digest_of, strip
@@ -40,8 +41,28 @@ def list_changes(items: Sequence[ConfigItem], looks: Sequence[Look]) -> list[Cha
     found: list[Change] = []
     for shape in sorted(shapes, key=lambda each: (each != _OWN, each)):
         held = list(shapes[shape].values())
-        found = _join(found, _list_of_shape(held, _relevant(held, looks)))
+        found = _join(found, _list_of_shape([_Seen(each) for each in held], _relevant(held, looks)))
     return sorted(found, key=lambda each: (each.until, _ORDER.index(each.kind), each.id))
+
+
+class _Seen:
+    """An item, and what follows from it, computed once: it is what came after one, and what was before the next."""
+
+    def __init__(self, item: ConfigItem) -> None:
+        self.item = item
+        self.time = item.time
+
+    @cached_property
+    def digest(self) -> str:
+        return self.item.digest()
+
+    @cached_property
+    def semantic(self) -> str:
+        return self.item.semantic or digest_of(self.item)
+
+    @cached_property
+    def stripped(self) -> dict[str, Any]:
+        return strip(self.item)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,46 +121,48 @@ def _relevant(items: Sequence[ConfigItem], looks: Sequence[Look]) -> _Looks:
     return _Looks(tuple(found), tuple(each.began for each in found))
 
 
-def _list_of_shape(items: Sequence[ConfigItem], looks: _Looks) -> list[Change]:
+def _list_of_shape(items: Sequence[_Seen], looks: _Looks) -> list[Change]:
     found: list[Change] = []
-    there: ConfigItem | None = None  # the last that says what was there
-    gone: ConfigItem | None = None  # since when it is gone, if it is
+    there: _Seen | None = None  # the last that says what was there
+    gone: _Seen | None = None  # since when it is gone, if it is
     blind: dict[str, str] = {}
-    for item in items:
+    for seen in items:
+        item = seen.item
         if item.status == "unrecorded":
             blind.setdefault(item.source, item.time)
             continue
         if item.status == "deleted":
             if gone is None:
                 look = looks.last(looks.that_missed(item), None, blind)
-                found.append(_make(DELETED, there, item, None if there is None else _later(there.time, look)))
-                gone = item
+                found.append(_make(DELETED, there, seen, None if there is None else _later(there.time, look)))
+                gone = seen
         else:
-            if there is not None and gone is not None and _was_there(there, item):
+            if there is not None and gone is not None and _was_there(there.item, item):
                 found = [each for each in found if (each.kind, each.until) != (DELETED, gone.time)]
                 gone = None
             if gone is not None:
                 look = looks.last(item.time, _after(item.created, gone.time), blind)
-                found.append(_make(CREATED, None, item, _later(gone.time, look)))
+                found.append(_make(CREATED, None, seen, _later(gone.time, look)))
             elif there is not None:
-                found += _compare(there, item, looks, blind)
+                found += _compare(there, seen, looks, blind)
             elif (since := _began_empty(item, looks)) is not None:
-                found.append(_make(CREATED, None, item, since))
-            there, gone = item, None
+                found.append(_make(CREATED, None, seen, since))
+            there, gone = seen, None
         blind = {}
     return found
 
 
-def _compare(last: ConfigItem, item: ConfigItem, looks: _Looks, blind: dict[str, str]) -> Iterator[Change]:
-    if last.created is not None and item.created is not None and last.created != item.created:
+def _compare(last: _Seen, seen: _Seen, looks: _Looks, blind: dict[str, str]) -> Iterator[Change]:
+    item = seen.item
+    if last.item.created is not None and item.created is not None and last.item.created != item.created:
         since = _later(last.time, looks.last(item.time, _after(item.created, last.time), blind))
         yield _make(DELETED, last, None, since, until=item.time)
-        yield _make(CREATED, None, item, since)
-    elif _semantic(last) != _semantic(item):
-        edits = diff(strip(last), strip(item), item.resource.type)
+        yield _make(CREATED, None, seen, since)
+    elif last.semantic != seen.semantic:
+        edits = diff(last.stripped, seen.stripped, item.resource.type)
         if edits:  # none, if only the table of types has changed between the two
             look = looks.last(item.time, _after(item.modified, last.time), blind)
-            yield _make(UPDATED, last, item, _later(last.time, look), edits=edits)
+            yield _make(UPDATED, last, seen, _later(last.time, look), edits=edits)
 
 
 def _was_there(before: ConfigItem, item: ConfigItem) -> bool:
@@ -166,23 +189,20 @@ def _began_empty(item: ConfigItem, looks: _Looks) -> str | None:
     return first.began if first is not None and item.created is not None and item.created > first.began else None
 
 
-def _semantic(item: ConfigItem) -> str:
-    return item.semantic or digest_of(item)
-
-
 def _make(
     kind: str,
-    before: ConfigItem | None,
-    after: ConfigItem | None,
+    before: _Seen | None,
+    after: _Seen | None,
     since: str | None,
     *,
     until: str | None = None,
     edits: tuple[Edit, ...] = (),
 ) -> Change:
-    item = after or before
-    assert item is not None  # noqa: S101  # one of them is always there
+    seen = after or before
+    assert seen is not None  # noqa: S101  # one of them is always there
+    item = seen.item
     moment = until or item.time
-    state = _semantic(after) if after is not None and after.status == "ok" else ""
+    state = after.semantic if after is not None and after.item.status == "ok" else ""
     of = item.resource
     # What came before is no part of it: an item that is found later, between the two, leaves the change its name.
     words = "\n".join((of.key, item.shape, kind, state, moment))
@@ -195,8 +215,8 @@ def _make(
         kind=kind,
         since=since,
         until=moment,
-        before=None if before is None else before.digest(),
-        after=None if after is None else after.digest(),
+        before=None if before is None else before.digest,
+        after=None if after is None else after.digest,
         edits=edits,
     )
 
