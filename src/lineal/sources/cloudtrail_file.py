@@ -23,6 +23,7 @@ _AT_ONCE: Final = 64 * 1024 * 1024
 _STEP: Final = 1 << 20
 _LONGEST_RECORD: Final = 4 * 1024 * 1024
 _MAGIC: Final = b"\x1f\x8b"
+_AFTER: Final = re.compile(r"\s*[,\]]")
 _RECORDS: Final = re.compile(r'\s*\{\s*"Records"\s*:\s*\[')
 
 
@@ -146,8 +147,8 @@ def _stream_records(packed: bytes) -> Iterator[Any]:
             return
         try:
             record, end = decoder.raw_decode(text, place)
-            if end == len(text):
-                raise ValueError  # a number may go on
+            if _AFTER.match(text, end) is None:
+                raise ValueError  # it may go on
         except (ValueError, RecursionError) as error:
             piece = next(pieces, None)
             if piece is None or len(text) - place > _LONGEST_RECORD:
