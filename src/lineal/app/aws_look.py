@@ -15,7 +15,7 @@ from lineal.core.coverage import Look
 from lineal.core.observation import Gap, Observation
 from lineal.errors import SourceError
 from lineal.sources.aws_config_items import ENDING, Looked, read_all, still_there
-from lineal.sources.items_reading import SOURCE, Asker, Kind, Lack, Present, Wishes
+from lineal.sources.items_reading import SHAPE, SOURCE, Asker, Kind, Lack, Present, Wishes
 
 ROLE: Final = "AWS::IAM::Role"
 _STEP: Final = 200
@@ -82,13 +82,19 @@ class AwsLook:
             asker.close()
 
     def _wish(self) -> Wishes:
-        """Return what is wished with, for what ends, the moment from when on to list: a little before the last look."""
+        """Return what is wished, with what is known and from when on to list what ends: a bit before the last look."""
+        configuration = self._session.configuration
+
+        def known(key: str) -> ConfigItem | None:
+            of = [each for each in configuration.items([key]).get(key, ()) if each.shape == SHAPE]
+            return of[-1] if of and of[-1].status == "ok" and of[-1].source == SOURCE else None
+
         since: Mapping[str, datetime] = {
             name: datetime.fromisoformat(told["until"]) - _OVERLAP
             for name, told in self._before.items()
             if name in ENDING and told.get("until")
         }
-        return replace(self._wishes, since=since)
+        return replace(self._wishes, since=since, known=known)
 
     def _take(self, item: ConfigItem) -> None:
         self._see(item.resource.type, item.resource.key)

@@ -74,16 +74,22 @@ class Kind:
     everywhere: bool = False
 
 
+def _nothing(_key: str) -> ConfigItem | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
     """What a reader shall do beyond reading what is there.
 
-    `since` says of types whose resources never change once they are done from when on to list them; `roles` names the
+    `since` says of types whose resources never change once they are done from when on to list them; `known` gives what
+    is on record of a resource (by its key), of which what cannot change need not be asked again; `roles` names the
     roles to be read; `settled` is how many seconds to wait for a resource that is changing; `drift` lets CloudFormation
     look for drift first.
     """
 
     since: Mapping[str, datetime] = field(default_factory=dict)
+    known: Callable[[str], ConfigItem | None] = _nothing
     roles: frozenset[str] = frozenset()
     settled: float = 0.0
     drift: bool = False

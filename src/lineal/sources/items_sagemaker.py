@@ -2,16 +2,17 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
 from lineal.core.config_item import Relationship
 from lineal.core.observation import Gap
+from lineal.core.plain import plain
 from lineal.core.resource import Resource
 from lineal.sources import sagemaker_reading as reading
 from lineal.sources.aws_session import MISSING, Refusal
-from lineal.sources.items_reading import Asker, Body, Kind, Lack, Present, Refused, Seen, guarded, pairs, parsed
+from lineal.sources.items_reading import Asker, Body, Kind, Lack, Present, Refused, Seen, guarded, moment, pairs, parsed
 from lineal.sources.items_sagemaker_uses import (
     join_config,
     join_endpoint,
@@ -41,7 +42,8 @@ Join = Callable[[Asker, Body], Iterable[Relationship]]
 class _Entity:
     """One type of thing: how it is listed and described, where its state stands, what it points to.
 
-    A thing whose state is one of `moving` is changing; of jobs only those that have ended are read (`ended`).
+    A thing whose state is one of `moving` is changing; of jobs only those that have ended are read (`ended`). SageMaker
+    has no operation that changes what is `fixed`, but for its tags.
     """
 
     type: str
@@ -51,6 +53,7 @@ class _Entity:
     moving: frozenset[str] = frozenset()
     ended: frozenset[str] = frozenset()
     documents: tuple[str, ...] = ()
+    fixed: bool = False
     more: Callable[[Asker, str], Mapping[str, Any]] | None = None
 
 
@@ -66,8 +69,8 @@ def _policy(asker: Asker, name: str) -> Mapping[str, Any]:
 _ENDED: Final = frozenset({"Completed", "Failed", "Stopped"})
 _UNDER_WAY: Final = frozenset({"Pending", "InProgress", "Deleting"})
 _ENTITIES: Final = (
-    _Entity(type="AWS::SageMaker::Model", listed=reading.MODEL, join=join_model),
-    _Entity(type="AWS::SageMaker::EndpointConfig", listed=reading.CONFIG, join=join_config),
+    _Entity(type="AWS::SageMaker::Model", listed=reading.MODEL, join=join_model, fixed=True),
+    _Entity(type="AWS::SageMaker::EndpointConfig", listed=reading.CONFIG, join=join_config, fixed=True),
     _Entity(
         type="AWS::SageMaker::Endpoint",
         listed=reading.ENDPOINT,
@@ -148,6 +151,11 @@ def _thing(entity: _Entity, asker: Asker, summary: Body) -> Iterator[Seen]:
 def _describe(entity: _Entity, asker: Asker, summary: Body) -> Iterator[Seen]:
     arn, name = str(summary[entity.listed.arn]), str(summary[entity.listed.identity])
     resource = asker.resource(entity.type, name)
+    known = asker.wishes.known(resource.key) if entity.fixed else None
+    if known is not None and known.created == moment(summary.get("CreationTime")):
+        tags = plain(pairs(asker.need_list(_SERVICE, "ListTags", "Tags", ResourceArn=arn)))
+        yield replace(known, time=asker.clock(), tags=tags, semantic=None)
+        return
     body = _settled(entity, asker, name)
     read = asker.clock()
     state = str(body.get(entity.state) or "") if entity.state else ""
