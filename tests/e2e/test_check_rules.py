@@ -142,7 +142,8 @@ def test_a_dry_look_and_a_look_back_leave_no_trace(world: World) -> None:
     then = check_rules(world.session, moment=Moment(time=day(3)))
     assert states(then)[TAGS, "scorer"] == NON_COMPLIANT
     assert entries(world) == 0
-    assert ask("--at", day(3), "--rules", "ecr")[0] == 1
+    status, document = ask("--at", day(3), "--rules", "ecr")
+    assert (status, document["rules"]["changed"]) == (1, [])
     assert ask("--no-record", "--rules", "ecr")[0] == 0
     assert entries(world) == 0
 
@@ -179,6 +180,21 @@ def test_one_resource_can_be_asked_about(world: World, name: str) -> None:
     assert table(document) == {(TAGS, KEY): NON_COMPLIANT}
     assert set(document) == {"rules"}
     assert say("check", "nothing-of-that-name")[0] == 2
+
+
+def test_a_model_has_its_card_and_rules_only_if_they_are_asked_for(world: World, tmp_path: Path) -> None:
+    """The card of a model is as it was; with rules named, they stand beside it, for the resource of that name."""
+    (tmp_path / "model.pkl").write_bytes(b"model")
+    assert say("register", "model:risk", "model.pkl", "-q")[0] == 0
+    world.see(repository("MUTABLE", name="risk"))
+    card = {"ref", "digest", "complete", "rows", "findings"}
+    assert set(ask("model:risk")[1]) == card
+    status, document = ask("model:risk", "--rules", "ecr")
+    assert (status, set(document)) == (1, card | {"rules"})
+    assert document["rules"]["conclusions"] == []  # no resource is called model:risk
+    status, document = ask("risk", "--rules", "ecr")
+    assert set(document) == {"rules"}
+    assert len(table(document)) == 3
 
 
 def test_severity_decides_what_fails(world: World) -> None:

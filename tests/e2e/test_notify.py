@@ -70,7 +70,7 @@ def test_only_what_is_new_is_sent(world: World, hook: Hook) -> None:
     assert (first["path"], first["title"]) == (f"/{SECRET}", "lineal check: 1 newly broken")
     assert first["message"].strip() == (
         f"[high] NON_COMPLIANT {TAGS} {KEY}: tags can be moved to another image: "
-        "configuration.repository.imageTagMutability is MUTABLE, not eq IMMUTABLE"
+        "configuration.repository.imageTagMutability is MUTABLE, and must be IMMUTABLE"
     )
     assert say(*words)[0] == 1
     assert len(hook.told) == 1

@@ -160,7 +160,7 @@ def test_sets_with_the_same_rule_ask_it_once_unless_its_parameters_differ(tmp_pa
             "no SourceIdentifier",
         ),
         (
-            "Resources: {A: {Type: 'AWS::Config::ConfigRule', Properties: {ConfigRuleName: \"a\\e\", Source: {Owner: X}}}}",
+            "Resources: {A: {Type: 'AWS::Config::ConfigRule', Properties: {ConfigRuleName: \"\\e\", Source: {O: X}}}}",
             "not the name of a rule",
         ),
         ("Parameters: [a]\nResources: {A: {Type: x}}", "Parameters must be a mapping"),

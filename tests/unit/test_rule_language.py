@@ -1,5 +1,6 @@
 """The language of rules: values, operators, what is missing, and every mistake pointed at."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from lineal.change.rule_evaluation import decide, describe_for_rules, evaluate
 from lineal.change.rule_file import read_rules
-from lineal.change.rule_ops import OPS, same
+from lineal.change.rule_ops import ABSENCE, OPS, WORDS, same
 from lineal.change.rule_paths import MISSING, Unanswerable, compile_path
 from lineal.change.rule_yaml import read_yaml
 from lineal.core.conclusion import COMPLIANT, INSUFFICIENT, NON_COMPLIANT, NOT_APPLICABLE, Conclusion
@@ -139,7 +140,7 @@ def test_a_rule_is_asked_only_where_it_applies() -> None:
 
 def test_what_a_rule_concludes_can_be_traced() -> None:
     found = conclude("{path: configuration.count, op: ge, value: 4}", CONFIGURATION, "remedy: more\nseverity: high")
-    assert found.explanation == "m: configuration.count is 3, not ge 4"
+    assert found.explanation == "m: configuration.count is 3, and must be >= 4"
     assert (found.severity, found.remedy, found.evidence[1:]) == ("high", "more", ("configuration.count",))
     again = conclude("{path: configuration.count, op: ge, value: 4}", CONFIGURATION, "remedy: more\nseverity: high")
     other = conclude("{path: configuration.count, op: ge, value: 5}", CONFIGURATION, "remedy: more\nseverity: high")
@@ -237,6 +238,12 @@ def test_paths_tell_what_is_missing_from_what_is_null() -> None:
         compile_path("sum(a)").find({"a": "text"})
     with pytest.raises(BadInput, match="at most"):
         compile_path("a." * 5000 + "a")
+
+
+def test_every_operator_has_words_and_is_told_of() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "rules.md").read_text("utf-8")
+    assert set(WORDS) == set(OPS)
+    assert [op for op in {*OPS, *ABSENCE} if f"`{op}`" not in page] == []
 
 
 _VALUES = st.recursive(

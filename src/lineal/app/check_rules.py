@@ -28,7 +28,7 @@ class Checked:
 
     `milder` counts the broken rules that are less severe than that. `changed` pairs each conclusion that differs from
     the last on record in its state with that state (None: none); `recorded` counts those that went on record now, and
-    `refused` says why none could.
+    `refused` says why none could. Of the past, nothing changed.
     """
 
     conclusions: tuple[Conclusion, ...]
@@ -89,7 +89,7 @@ def examine(
     changed = [(each, _state(before.get((each.rule, each.resource)))) for each in new if _is_severe(each, severity)]
     return Checked(
         conclusions=tuple(shown),
-        changed=tuple((each, state) for each, state in changed if state != each.state),
+        changed=tuple((each, state) for each, state in changed if is_now and state != each.state),
         rules=rules,
         recorded=len(new) if record and is_now and not refused else 0,
         refused=refused,

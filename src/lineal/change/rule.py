@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
-from lineal.change.rule_ops import ABSENCE, OPS, Answer
+from lineal.change.rule_ops import ABSENCE, BARE, OPS, WORDS, Answer
 from lineal.change.rule_paths import MISSING, Path, Unanswerable
 from lineal.core import canonical
 from lineal.core.digest import Digest
@@ -121,20 +121,18 @@ class PathCheck:
         if self.op in ABSENCE:
             there = found is not MISSING and found is not None
             return Judged(there is (self.op == "present"), (f"{name} is {_told(found)}",), (name,))
-        if found is MISSING:
-            found = self.default
-        if found is MISSING:
+        value = self.default if found is MISSING else found
+        if value is MISSING:
             return Judged(None, (f"{name} is missing",), (name,))
         wanted = self.value.read(document)
         if wanted is MISSING:
             return Judged(None, ("what it is compared with is missing",), (name,))
-        answer = OPS[self.op](found, wanted)
+        answer = OPS[self.op](value, wanted)
+        told = f"{name} is {_told(found)}"
         if answer is None:
-            return Judged(None, (f"{name} is {show(found)}, which `{self.op}` cannot compare",), (name,))
-        asked = "" if wanted is None and self.value.parameter is None else f" {show(wanted)}"
-        verb = self.op.replace("_", " ")
-        told = f"{name} is {show(found)}" + ("" if answer else f", not {verb}{asked}")
-        return Judged(answer, (told,), (name,))
+            return Judged(None, (f"{told}, which `{self.op}` cannot compare",), (name,))
+        asked = "" if self.op in BARE else f" {show(wanted)}"
+        return Judged(answer, (told if answer else f"{told}, and must {WORDS[self.op]}{asked}",), (name,))
 
     def _find(self, scope: Any) -> tuple[str, Any]:
         for path in self.paths:

@@ -171,6 +171,15 @@ OPS: Final[dict[str, Callable[[Any, Any], Answer]]] = {
     "not_empty": _not(_empty),
 }
 """What compares a value that is there with another; see docs/rules.md."""
+WORDS: Final = {
+    "eq": "be", "ne": "not be", "gt": "be >", "ge": "be >=", "lt": "be <", "le": "be <=", "in": "be one of",
+    "not_in": "be none of", "contains": "contain", "not_contains": "not contain", "contains_all": "contain all of",
+    "contains_any": "contain one of", "contains_none": "contain none of", "subset_of": "be within", "like": "be like",
+    "not_like": "not be like", "matches": "match", "not_matches": "not match", "kms_key_in": "be one of the keys",
+    "place_in": "be in one of", "starts_with": "begin with", "ends_with": "end with", "size_ge": "have at least",
+    "size_le": "have at most", "empty": "be empty", "not_empty": "not be empty",
+}  # fmt: skip
+"""What a value must do that an operator asks for, before the value it is compared with."""
 BARE: Final = frozenset({"empty", "not_empty", "present", "absent"})
 """Operators that take no value."""
 ABSENCE: Final = frozenset({"present", "absent"})
