@@ -61,8 +61,9 @@ class World:
     def event(self, name: str, time: str, *targets: str, by: str = "alice", **more: Any) -> None:
         record = {"sourceIPAddress": "203.0.113.7", "requestParameters": {"endpointName": "scorer"}}
         said = ApiEvent(
-            id=f"{name}-{time}", time=time, service="sagemaker.amazonaws.com", name=name, account=ACCOUNT,
-            region=REGION, principal=f"arn:aws:iam::{ACCOUNT}:role/{by}", targets=targets, **{"record": record, **more},
+            id=f"{name}-{time}", time=time, name=name, account=ACCOUNT, region=REGION, targets=targets,
+            principal=f"arn:aws:iam::{ACCOUNT}:role/{by}",
+            **{"record": record, "service": "sagemaker.amazonaws.com", **more},
         )  # fmt: skip
         self.say(RECORDED, time, {"events": [said.describe()]})
 

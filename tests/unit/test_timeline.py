@@ -145,9 +145,10 @@ def test_of_a_role_only_the_time_that_it_was_used_is_told(world: World) -> None:
         shape="api", relationships=(Relationship("AWS::IAM::Role", role, "runs as"),),
     ))], "aws")))  # fmt: skip
     for number in (3, 7):
-        world.event("AttachRolePolicy", day(number), role)
+        world.event("AttachRolePolicy", day(number), role, service="iam.amazonaws.com")
+    world.event("CreateTrainingJob", day(8), role)  # uses it
     assert [row.time for row in world.rows("m", kinds=["event"])] == [day(7)]
-    assert [row.time for row in world.rows(role, kinds=["event"])] == [day(3), day(7)]
+    assert [row.time for row in world.rows(role, kinds=["event"])] == [day(3), day(7), day(8)]
 
 
 def test_a_tag_of_an_image_is_followed_to_the_repository_and_to_what_it_named(world: World) -> None:
@@ -258,6 +259,12 @@ def test_when_nobody_looked_is_told(world: World) -> None:
     gaps = [row for row in world.rows("scorer", moment=end, kinds=["gap"]) if row.name != "trail"]
     assert [(row.time, row.until) for row in gaps] == [(day(1, 20), day(5))]
     assert gaps[0].what == "nobody looked: what became of AWS::SageMaker::Endpoint is not known"
+    world.seen("Model", "m", day(1))
+    world.seen("Endpoint", "two", day(1), ("Model", "m"))
+    together = world.rows("two", moment=end, kinds=["gap"])
+    assert [row.what for row in together] == [
+        "nobody looked: what became of AWS::SageMaker::Endpoint, AWS::SageMaker::Model is not known"
+    ]
     now = [row for row in world.rows("scorer", kinds=["gap"]) if row.name != "trail"]
     assert now[-1].time == day(5, 1)  # and nobody has since
 

@@ -9,6 +9,7 @@ from lineal.app.pointers import Thing
 from lineal.app.session import Session
 from lineal.app.timeline_row import CHANGE, EVENT, JUDGEMENT, SEEN, TAG, WINDOW, Row, Verdicts
 from lineal.catalog.graph import Moment
+from lineal.change.effects import may_change
 from lineal.change.permission import is_about
 from lineal.core.api_event import ApiEvent
 from lineal.core.change import Change, ChangeApproval, Edit, Judgement
@@ -123,8 +124,8 @@ def _events(things: Sequence[Thing], events: Mapping[str, list[ApiEvent]], verdi
     told: set[str] = set()
     for thing in things:
         for event in events.get(thing.key, []):
-            if event.id in told:
-                continue
+            if event.id in told or (thing.depth and not may_change(event, thing.type, thing.key)):
+                continue  # of what is pointed to, what others do with it (run a job as a role) is no part of the story
             told.add(event.id)
             row = Row(
                 time=event.time, kind=EVENT, what=_call(event), of=thing.key, name=thing.name, type=thing.type,

@@ -1,6 +1,6 @@
 """When nobody looked, as rows: without them a timeline would say that nothing happened."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -37,8 +37,7 @@ def coverage_rows(
         of = held[-1].resource if held else read_arn(thing.key)
         if thing.node is None and thing.only is None and of is not None:
             places.setdefault((of.account, of.region, of.type), (thing, of))
-    for thing, of in places.values():
-        yield from _unseen(thing, of, looks, whole)
+    yield from _together(places.values(), looks, whole)
     trail = Trail(session.configuration.trail(moment))
     told: set[tuple[str, str]] = set()
     for thing, of in places.values():
@@ -47,21 +46,31 @@ def coverage_rows(
             yield from _holes(thing, of, trail.of(of.account, of.region, of.key), whole)
 
 
-def _unseen(thing: Thing, of: Resource, looks: Sequence[Look], whole: Span) -> Iterator[Row]:
+def _together(places: Collection[tuple[Thing, Resource]], looks: Sequence[Look], whole: Span) -> Iterator[Row]:
+    """Yield the spans in which nobody looked, each once for all the types that it is so of, at the nearest thing."""
+    found: dict[tuple[str, str, Span, str], list[tuple[Thing, Resource]]] = {}
+    for thing, of in places:
+        for span, how in _unseen(of, looks, whole):
+            found.setdefault((of.account, of.region, span, how), []).append((thing, of))
+    for (_, _, span, how), held in found.items():
+        types = ", ".join(sorted(of.type for _, of in held))
+        thing, of = min(held, key=lambda each: each[0].depth)
+        yield _gap(thing, of, span, f"{how}: what became of {types} is not known")
+
+
+def _unseen(of: Resource, looks: Sequence[Look], whole: Span) -> Iterator[tuple[Span, str]]:
     there = [each for each in looks if each.account == of.account and each.region in (of.region, "")]
     there = [each for each in there if each.type in (of.type, "*")]
     seen = sorted((each.began, each.ended) for each in there if each.complete)
     if not seen:
         if there:
-            span = Span(there[0].began, there[-1].ended)
-            yield _gap(thing, of, span, f"nobody looked at every {of.type}: no look was complete")
+            yield Span(there[0].began, there[-1].ended), "no look was complete"
         return
     end = seen[0][1]
     for began, ended in [*seen[1:], (whole.until, whole.until)]:
         if _is_long(end, began):
             in_part = any(end < each.ended <= began for each in there if not each.complete)
-            how = "looks were not complete" if in_part else "nobody looked"
-            yield _gap(thing, of, Span(end, began), f"{how}: what became of {of.type} is not known")
+            yield Span(end, began), "looks were not complete" if in_part else "nobody looked"
         end = max(end, ended)
 
 

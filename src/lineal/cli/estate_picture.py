@@ -10,7 +10,7 @@ from rich.table import Table
 from lineal.app.estate import Configured, Estate, Serving, Standing
 from lineal.app.estate_diff import EndpointDifference, EstateDifference, ResourceDifference, Step
 from lineal.cli.terminal import moment, plain, short
-from lineal.cli.timeline_picture import VERDICTS, print_edits, print_state, short_name
+from lineal.cli.timeline_picture import VERDICTS, print_before, print_edits, print_state, short_name
 from lineal.core.change import Judgement
 from lineal.core.resource import Resource
 
@@ -23,7 +23,7 @@ _SIGNS: Final = {
 }
 _MEANINGS: Final = {
     "appeared": "seen for the first time; it may have been there before",
-    "reverted": "changed on the way, and is as it was",
+    "reverted": "it changed, or came and went, on the way, and is as it was",
 }
 
 
@@ -131,8 +131,7 @@ def _print_resource(found: ResourceDifference, out: Console) -> None:
     print_edits(found.edits, out, "      ")
     for step in found.steps:
         out.print(f"    {_step(step)}")
-        for verdict, taken in step.judged_before:
-            out.print(f"      [dim]judged {verdict} at {moment(taken)}, and again since[/]")
+        print_before(step.judged_before, step.judgement and step.judgement.verdict, out, "      ")
 
 
 def _step(step: Step) -> str:

@@ -60,10 +60,10 @@ def print_state(key: str, state: State, out: Console) -> None:
 def _print_row(row: Row, out: Console, *, fields: bool) -> None:
     colour = _COLOURS.get(row.kind, "default")
     when = moment(row.time) if row.until is None else f"{moment(row.time)} .. {moment(row.until)}"
-    name = plain(short_name(row.name))
+    name = plain(f"{_word(row.type)}{short_name(row.name)}")
     verdict = f"  [{VERDICTS.get(row.verdict, 'default')}]{row.verdict}[/]" if row.verdict else ""
     who = f"  [dim]by[/] {plain(row.who)}" if row.who else ""
-    where = f" [dim]from {plain(row.where)}[/]" if row.where and row.kind == "event" else ""
+    where = f" [dim]{'from' if row.kind == 'event' else 'in'} {plain(row.where)}[/]" if row.where else ""
     out.print(f"{when}  [{colour}]{row.kind:<12}[/] {name}  {plain(_cut(row.what))}{who}{where}{verdict}")
     indent = " " * 23
     if row.since is not None and row.kind in ("change", "tag"):
@@ -72,10 +72,18 @@ def _print_row(row: Row, out: Console, *, fields: bool) -> None:
         out.print(f"{indent}[dim]because[/] {plain(_cut(row.why))}")
     if row.because and row.because != row.what:
         out.print(f"{indent}[dim]{plain(row.because)}[/]")
-    for verdict, taken in row.judged_before:
-        out.print(f"{indent}[dim]judged {verdict} at {moment(taken)}, and again since[/]")
+    print_before(row.judged_before, row.verdict, out, indent)
     if fields:
         print_edits(row.edits, out, indent)
+
+
+def print_before(before: tuple[tuple[str, str], ...], now: str | None, out: Console, indent: str) -> None:
+    """Print the verdicts that others took the place of: of several that are the same, the first."""
+    verdicts = [verdict for verdict, _ in before]
+    for place, (verdict, taken) in enumerate(before):
+        following = [*verdicts[place + 1 :], now]
+        if any(each != verdict for each in following) and verdicts[place - 1 : place] != [verdict]:
+            out.print(f"{indent}[dim]judged {verdict} at {moment(taken)}, and otherwise since[/]")
 
 
 def print_edits(edits: "tuple[Edit, ...]", out: Console, indent: str) -> None:
@@ -94,6 +102,11 @@ def short_name(name: str) -> str:
     """Return a name for people: of a version the first digits of its digest."""
     head, mark, rest = name.partition("sha256:")
     return f"{head}{mark}{rest[:12]}" if mark and len(rest) >= 64 else name
+
+
+def _word(kind: str) -> str:
+    """Return the last word of a type, with a blank: a model and an endpoint may have one name."""
+    return f"{kind.rpartition('::')[2]} " if "::" in kind else ""
 
 
 def _value(value: Any) -> str:
