@@ -90,7 +90,7 @@ class _Taker:
     def __init__(self, reading: Reading, options: Options, charts: frozenset[bytes], at: str) -> None:
         self._reading, self._options, self._charts, self._at = reading, options, charts, at
         self._parsed: list[tuple[FoundFile, str, list[Any]]] = []
-        self._from: dict[str, str] = {}
+        self._from: dict[str, list[str]] = {}
 
     def parse(self, files: list[FoundFile]) -> None:
         """Read every file that is a document; what is none is said to be mere bytes."""
@@ -142,6 +142,11 @@ class _Taker:
                     self._reading.gaps.append(item)
                 else:
                     self._add(file, item)
+        for key in sorted(self._reading.doubtful):
+            places = self._from[key]
+            shown = ", ".join(places[:3]) + (" …" if len(places) > 3 else "")
+            told = f"it is defined {len(places)} times ({shown}): none of them is recorded"
+            self._reading.gaps.append(Gap("files.twice", told, key))
 
     def _items(self, file: FoundFile, part: str, documents: list[Any], cluster: Cluster) -> Iterator[ConfigItem | Gap]:
         taken, root = self._options.taken, self._options.root
@@ -195,9 +200,7 @@ class _Taker:
     def _add(self, file: FoundFile, item: ConfigItem) -> None:
         key = item.resource.key
         if key in self._reading.doubtful or key in self._reading.items:
-            first = self._from[key]
-            told = f"{item.resource.type} {item.resource.name} is defined in {first}, too: neither is recorded"
-            self._reading.gaps.append(Gap("files.twice", told, file.name))
+            self._from[key].append(file.name)
             self._reading.items.pop(key, None)
             self._reading.doubtful.add(key)
             return
@@ -210,7 +213,7 @@ class _Taker:
         if size > _MOST_BYTES:
             self._fail(file, "files.too_large", f"{item.resource.name[:200]} would take {size} bytes on record")
             return
-        self._from[key] = file.name
+        self._from[key] = [file.name]
         self._reading.items[key] = said
 
     def _fail(self, file: FoundFile, code: str, told: str) -> None:
