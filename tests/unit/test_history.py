@@ -156,6 +156,13 @@ def test_another_thing_of_the_same_name_is_a_deletion_and_a_creation() -> None:
         assert len({each.id for each in changes}) == 2
 
 
+def test_without_a_moment_of_creation_nothing_is_known_to_be_the_same_thing_or_another() -> None:
+    for one, other in ((None, at(1)), (at(1), None), (None, None)):
+        assert list_changes([item(9, created=one), item(15, created=other)], []) == []
+        again = [item(9, created=one), gone(12), item(15, created=other)]
+        assert told(list_changes(again, [])) == [("deleted", "09:00", "12:00"), ("created", "12:00", "15:00")]
+
+
 def test_what_comes_back_as_it_was_made_was_never_gone() -> None:
     items = [item(9, 1, created=at(1)), gone(12), item(15, 1, created=at(1)), item(16, 2, created=at(1))]
     assert told(list_changes(items, [])) == [("updated", "15:00", "16:00")]

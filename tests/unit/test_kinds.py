@@ -7,7 +7,7 @@ import botocore.session
 import pytest
 
 from lineal.change import kinds
-from lineal.change.kinds import Node, kind_of, managers_of, named_types, reasons_of, split_path
+from lineal.change.kinds import Node, kind_of, managers_of, split_path
 
 # Where the members of an answer stand in the configuration of an item; "" for the whole of it.
 SAGEMAKER: Final = {
@@ -193,13 +193,10 @@ def test_what_somebody_decides_counts(kind: str, path: str) -> None:
 
 
 def test_every_volatile_field_has_a_reason_and_every_entry_a_source() -> None:
-    for name in named_types():
-        entry = kinds._entries()[name]
+    for name, entry in kinds._entries().items():
         assert len(entry["source"]) > 10, name
         assert all(isinstance(why, str) and why for why in entry.get("volatile", {}).values()), name
         assert all(each["source"] and (each.get("principals") or each.get("via")) for each in entry.get("managed", ()))
-    assert reasons_of("AWS::SageMaker::Endpoint")["LastModifiedTime"] == "moment of the last change"
-    assert "EndpointStatus" not in reasons_of("AWS::SageMaker::Model")
 
 
 def test_a_service_manages_its_own_fields_alone() -> None:
@@ -209,6 +206,16 @@ def test_a_service_manages_its_own_fields_alone() -> None:
         assert managers_of("AWS::SageMaker::Endpoint", path) == ()
     assert managers_of("AWS::SageMaker::EndpointConfig", ("ProductionVariants", "a", "DesiredInstanceCount")) == ()
     assert len(managers_of("Kubernetes::apps/Deployment", ("spec", "replicas"))) == 1
+
+
+def test_the_words_of_aws_config_begin_with_small_letters() -> None:
+    function = kind_of("AWS::Lambda::Function").root
+    assert function.children["revisionId"].volatile
+    assert function.children["RevisionId"].volatile
+    variants = kind_of("AWS::SageMaker::EndpointConfig").root
+    assert variants.children["ProductionVariants"].keys == ("VariantName",)
+    assert variants.children["productionVariants"].keys == ("variantName",)
+    assert "Status" not in kind_of("Kubernetes::v1/Pod").root.children
 
 
 def test_entries_of_wider_patterns_hold_for_a_type_too_and_names_may_have_dots() -> None:

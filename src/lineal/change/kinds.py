@@ -6,7 +6,7 @@ document.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -20,8 +20,9 @@ TABLE: Final = Path(__file__).with_name("types.yaml").read_bytes()
 VERSION: Final = Digest.of(TABLE).hex[:16]
 
 _DOT: Final = re.compile(r"(?<!\\)\.")
-_FIELDS: Final = ("volatile", "keys", "sets", "ordered", "texts", "tags")
-_LIST_FIELDS: Final = ("managed", "auto")
+_WORDS: Final = frozenset(
+    {"volatile", "keys", "sets", "ordered", "texts", "tags", "managed", "auto", "order", "source"}
+)
 
 
 @dataclass(slots=True, eq=False)
@@ -96,18 +97,19 @@ def kind_of(kind: str) -> Kind:
         auto = tuple(entry["auto"]) if "auto" in entry else auto
         free = entry["order"] == "free" if "order" in entry else free
         managers += [_read_manager(each) for each in entry.get("managed", ())]
-        for path in entry.get("volatile", ()):
-            _reach(root, path).volatile = True
+        for node in _reach_all(root, name, entry.get("volatile", ())):
+            node.volatile = True
+        for node in _reach_all(root, name, entry.get("sets", ())):
+            node.unordered = True
+        for node in _reach_all(root, name, entry.get("ordered", ())):
+            node.ordered = True
+        for node in _reach_all(root, name, entry.get("texts", ())):
+            node.text = True
+        for node in _reach_all(root, name, entry.get("tags", ())):
+            node.tags = True
         for path, keys in entry.get("keys", {}).items():
-            _reach(root, path).keys = tuple(str(keys).split(","))
-        for path in entry.get("sets", ()):
-            _reach(root, path).unordered = True
-        for path in entry.get("ordered", ()):
-            _reach(root, path).ordered = True
-        for path in entry.get("texts", ()):
-            _reach(root, path).text = True
-        for path in entry.get("tags", ()):
-            _reach(root, path).tags = True
+            for spelled, named in zip(_spell(name, path), _spell(name, keys), strict=True):
+                _reach(root, spelled).keys = tuple(named.split(","))
     _settle(root)
     return Kind(root, auto, free, tuple(managers))
 
@@ -115,20 +117,6 @@ def kind_of(kind: str) -> Kind:
 def managers_of(kind: str, path: FieldPath) -> tuple[Manager, ...]:
     """Return the services that may set the field at `path` of a resource of the type `kind` by themselves."""
     return tuple(each for each in kind_of(kind).managers if each.covers(path))
-
-
-def reasons_of(kind: str) -> dict[str, str]:
-    """Return why each volatile field of the type `kind` is one, by path, as the table says it."""
-    found: dict[str, str] = {}
-    for name, entry in _entries().items():
-        if name == kind or fnmatchcase(kind, name):
-            found |= entry.get("volatile", {})
-    return found
-
-
-def named_types() -> tuple[str, ...]:
-    """Return the types and patterns of types that the table has an entry for."""
-    return tuple(_entries())
 
 
 def split_path(text: str) -> tuple[str, ...]:
@@ -141,9 +129,8 @@ def _entries() -> dict[str, dict[str, Any]]:
     import yaml  # here, not above: most commands read no table
 
     found: dict[str, dict[str, Any]] = yaml.load(TABLE, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
-    known = {*_FIELDS, *_LIST_FIELDS, "order", "source"}
     for name, entry in found.items():
-        if odd := entry.keys() - known:
+        if odd := entry.keys() - _WORDS:
             raise ValueError(f"types.yaml: {name} has {', '.join(sorted(odd))}, which no entry has")
     return found
 
@@ -151,6 +138,19 @@ def _entries() -> dict[str, dict[str, Any]]:
 def _read_manager(entry: Mapping[str, Any]) -> Manager:
     principals, via, actions = (tuple(entry.get(name, ())) for name in ("principals", "via", "actions"))
     return Manager(tuple(split_path(each) for each in entry["paths"]), principals, via, actions, entry["source"])
+
+
+def _reach_all(root: Node, name: str, paths: Iterable[str]) -> Iterator[Node]:
+    for path in paths:
+        for spelled in _spell(name, path):
+            yield _reach(root, spelled)
+
+
+def _spell(name: str, words: str) -> tuple[str, ...]:
+    """Return a path, or keys, of the entry `name` in every spelling: AWS Config begins most with small letters."""
+    if not name.startswith("AWS::"):
+        return (words,)
+    return words, re.sub(r"(?<![A-Za-z])[A-Z]", lambda found: found[0].lower(), words)
 
 
 def _reach(node: Node, path: str) -> Node:
