@@ -204,6 +204,7 @@ def repository(tags: dict[str, str], time: str) -> ConfigItem:
         ([(DIGESTS[0], 9), (DIGESTS[1], 15)], NON_COMPLIANT, f"from {DIGESTS[0]} to {DIGESTS[1]}"),
         ([(DIGESTS[0], 9), (None, 15)], NON_COMPLIANT, "to nothing"),
         ([(DIGESTS[0], 11)], INSUFFICIENT, "may have moved in between"),
+        ([(None, 9), (DIGESTS[0], 15)], NON_COMPLIANT, "moved after"),
         ([(DIGESTS[1], 8), (DIGESTS[0], 9)], COMPLIANT, f"names {DIGESTS[0]}"),
     ],
 )
@@ -216,6 +217,25 @@ def test_tags_do_not_move_under_what_serves(seen: list[tuple[str | None, int]], 
     other = serving()
     other.tags[f"{ECR}:1"] = [(day(number), digest) for digest, number in seen]
     assert one("TAG_NOT_MOVED_AFTER_DEPLOYMENT", other).state == state
+
+
+def test_what_the_endpoint_resolved_a_tag_to_is_what_was_deployed() -> None:
+    """Between two looks, a tag moved and the endpoint was deployed: it says itself which image it took."""
+    name = "TAG_NOT_MOVED_AFTER_DEPLOYMENT"
+    told = serving()
+    told.items[0] = replace(told.items[0], created=day(2), modified=day(11))  # some time after the 9th
+    told.items += [repository({"1": DIGESTS[0]}, day(9)), repository({"1": DIGESTS[1]}, day(10))]
+    assert one(name, told).state == INSUFFICIENT
+    for number, state in ((1, COMPLIANT), (0, INSUFFICIENT)):
+        taken = {"SpecifiedImage": f"{ECR}:1", "ResolvedImage": f"{ECR}@{DIGESTS[number]}"}
+        variants = [{"VariantName": "main", "DeployedImages": [taken]}]
+        configuration = {"EndpointConfigName": "prod-1", "ProductionVariants": variants}
+        told.items[0] = replace(told.items[0], configuration=configuration)
+        assert one(name, told).state == state
+        told.images = {f"{ECR}@{DIGESTS[number]}": Built(ref="container:x@1", code="code:a@1", run="run:b")}
+        assert one("IMAGE_FROM_RECORDED_PIPELINE", told).state == COMPLIANT
+    told.items.append(repository({"1": DIGESTS[1]}, day(15)))
+    assert one(name, told).state == NON_COMPLIANT
 
 
 def test_a_push_is_known_by_its_event() -> None:
@@ -380,6 +400,11 @@ def test_changes_are_explained(verdicts: list[str], state: str, severity: str) -
     found = one("CHANGES_EXPLAINED", told)
     assert (found.state, found.severity, found.type) == (state, severity, SM + "Endpoint")
     assert one("CHANGES_EXPLAINED", replace(told, now="2027-01-01T00:00:00.000000Z")).state == NOT_APPLICABLE
+
+
+def test_an_approval_that_nobody_used_is_no_change() -> None:
+    told = Told(judged=[replace(judged("APPROVED_NOT_DONE"), subject="approval", resource="")])
+    assert one("CHANGES_EXPLAINED", told).state == NOT_APPLICABLE
 
 
 def test_changes_that_nobody_judged_are_not_known() -> None:

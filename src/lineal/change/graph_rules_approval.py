@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from lineal.change.graph_rules import EstateRule, Found, Questions, about
-from lineal.change.graph_rules_served import ENDPOINT, Served, package_key, read_containers, read_served
+from lineal.change.graph_rules_served import ENDPOINT, Served, package_key, read_containers, read_served, when
 from lineal.core.api_event import ApiEvent
 from lineal.core.conclusion import COMPLIANT, INSUFFICIENT, NON_COMPLIANT
 from lineal.core.config_item import ConfigItem
@@ -66,18 +66,18 @@ def _judge_package(served: Served, key: str, items: Sequence[ConfigItem], events
         return INSUFFICIENT, f"package {package} is not on record", ()
     evidence = tuple(dict.fromkeys(ref for _, _, ref in points))
     states = [_at(points, served.since), *(s for t, s, _ in points if served.since < t <= served.until)]
-    when = served.until if served.since == served.until else f"some time between {served.since} and {served.until}"
+    at = when(served)
     last = points[-1][1]
     if all(state == APPROVED for state in states):
         if last == APPROVED:
-            return COMPLIANT, f"package {package} was approved when it was deployed, {when}", evidence
-        text = f"package {package} was approved when it was deployed, {when}, and is {last} since {points[-1][0]}"
+            return COMPLIANT, f"package {package} was approved when it was deployed, {at}", evidence
+        text = f"package {package} was approved when it was deployed, {at}, and is {last} since {points[-1][0]}"
         return NON_COMPLIANT, text, evidence
     if APPROVED not in states and _UNKNOWN not in states:
         since = next((time for time, state, _ in points if state == APPROVED and time > served.until), None)
         later = f"; it was approved at {since}, afterwards" if since is not None else ""
-        return NON_COMPLIANT, f"package {package} was {states[-1]} when it was deployed, {when}{later}", evidence
-    text = f"whether package {package} was approved when it was deployed, {when}, is not known"
+        return NON_COMPLIANT, f"package {package} was {states[-1]} when it was deployed, {at}{later}", evidence
+    text = f"whether package {package} was approved when it was deployed, {at}, is not known"
     return INSUFFICIENT, text, evidence
 
 

@@ -9,7 +9,7 @@ from lineal.change.graph_rules import EstateRule, Found, Questions, about_nothin
 from lineal.change.graph_rules_trail import DAYS, since
 from lineal.change.history import list_changes
 from lineal.change.rule import Parameter
-from lineal.core.change import NOT_OBSERVABLE, PENDING, UNAPPROVED, UNEXPLAINED, Change, Judgement
+from lineal.core.change import NOT_DONE, NOT_OBSERVABLE, PENDING, UNAPPROVED, UNEXPLAINED, Change, Judgement
 from lineal.core.conclusion import COMPLIANT, INSUFFICIENT, NON_COMPLIANT
 from lineal.core.resource import read_arn
 
@@ -24,7 +24,8 @@ def changes_explained(questions: Questions, parameters: Mapping[str, Any]) -> It
     begin = since(questions, parameters)
     held: dict[str, list[Judgement]] = defaultdict(list)
     for judgement in questions.judgements():
-        if judgement.until > begin:
+        # What was concluded of an approval is about whatever it allowed, which may be no resource at all.
+        if judgement.until > begin and judgement.resource and judgement.verdict != NOT_DONE:
             held[judgement.resource].append(judgement)
     if not held and questions.estate():
         yield about_nothing(INSUFFICIENT, "no change is judged: lineal explain")

@@ -6,7 +6,15 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from lineal.change.graph_rules import Built, Data, EstateRule, Found, Questions, about
-from lineal.change.graph_rules_served import MODEL, Served, each_model, read_containers, read_served
+from lineal.change.graph_rules_served import (
+    MODEL,
+    Served,
+    deployed_images,
+    each_model,
+    read_containers,
+    read_served,
+    when,
+)
 from lineal.change.rule import Parameter
 from lineal.core.api_event import ApiEvent
 from lineal.core.conclusion import COMPLIANT, INSUFFICIENT, NON_COMPLIANT
@@ -86,29 +94,35 @@ def tag_not_moved(questions: Questions, _parameters: Mapping[str, Any]) -> Itera
     served = read_served(questions)
     tags = _Tags(questions, _images(served))
     for model, places in each_model(served):
-        begun = min(each.since for each in places)
-        told = [_judge_tag(part.image, tags, begun) for part in read_containers(model) if part.image]
+        resolved = deployed_images(places)
+        first = min(places, key=lambda each: each.until)
+        told = [_judge_tag(part.image, tags, first, resolved) for part in read_containers(model) if part.image]
         yield _conclude(model, told, "it names no image")
 
 
-def _judge_tag(uri: str, tags: _Tags, begun: str) -> Told:
+def _judge_tag(uri: str, tags: _Tags, served: Served, resolved: Mapping[str, str]) -> Told:
+    """Say whether a tag names what was deployed: what the endpoint resolved it to, else what it named then."""
     if "@sha256:" in uri:
         return COMPLIANT, f"{uri.partition('@')[0]} is named by its digest", ()
     seen = tags.history(uri)
     if not seen:
         return INSUFFICIENT, f"what {uri} named is not on record", ()
-    before = [each for each in seen if each[0] <= begun]
-    after = [each for each in seen if each[0] > begun]
-    held = before[-1] if before else after[0]
-    evidence = tuple(dict.fromkeys(each[2] for each in (held, *after)))
-    moved = next((each for each in after if each[1] != held[1]), None)
+    before = [each for each in seen if each[0] <= served.since]
+    between = [each for each in seen if served.since < each[0] <= served.until]
+    after = [each for each in seen if each[0] > served.until]
+    held = {resolved[uri]} if uri in resolved else {each[1] for each in (*before[-1:], *between)}
+    evidence = tuple(dict.fromkeys(each[2] for each in (*before[-1:], *between, *after)))
+    moved = next((each for each in after if held and each[1] not in held), None)
     if moved is not None:
-        to = "to nothing" if moved[1] is None else f"to {moved[1]}"
-        return NON_COMPLIANT, f"{uri} moved after the deployment at {begun}: from {held[1]} {to}, {moved[0]}", evidence
-    if not before:
-        text = f"{uri} was first seen at {held[0]}, after the deployment at {begun}: it may have moved in between"
+        names, to = " or ".join(sorted(map(str, held))), moved[1] or "nothing"
+        text = f"{uri} moved after the deployment, {when(served)}: from {names} to {to}, {moved[0]}"
+        return NON_COMPLIANT, text, evidence
+    if uri not in resolved and not before:
+        text = f"{uri} was first seen at {seen[0][0]}, and deployed {when(served)}: it may have moved in between"
         return INSUFFICIENT, text, evidence
-    return COMPLIANT, f"{uri} names {held[1]}, as it did at the deployment", evidence
+    if len(held) > 1 or seen[-1][1] not in held:
+        return INSUFFICIENT, f"{uri} moved about when it was deployed, {when(served)}", evidence
+    return COMPLIANT, f"{uri} names {seen[-1][1]}, as it did at the deployment", evidence
 
 
 def image_from_recorded_pipeline(questions: Questions, parameters: Mapping[str, Any]) -> Iterator[Found]:
@@ -116,22 +130,29 @@ def image_from_recorded_pipeline(questions: Questions, parameters: Mapping[str, 
     served = read_served(questions)
     tags = _Tags(questions, _images(served))
     for model, places in each_model(served):
-        begun = min(each.since for each in places)
+        resolved = deployed_images(places)
+        begun = min(each.until for each in places)
         told: list[Told] = []
         for uri in (part.image for part in read_containers(model) if part.image):
             if any(fnmatchcase(uri, pattern) for pattern in parameters["exempt"] or ()):
                 told.append((COMPLIANT, f"{uri} is exempt", ()))
             else:
-                told.append(_judge_image(uri, tags, begun, questions, claims=bool(parameters["acceptClaims"])))
+                asked = _asked(uri, tags, begun, resolved)
+                told.append(_judge_image(asked, questions, claims=bool(parameters["acceptClaims"])))
         yield _conclude(model, told, "it names no image")
 
 
-def _judge_image(uri: str, tags: _Tags, begun: str, questions: Questions, *, claims: bool) -> Told:
-    """Say where an image comes from; one named by a tag is what the tag named when it was deployed."""
-    asked = uri
-    if "@sha256:" not in uri:
-        before = [each[1] for each in tags.history(uri) if each[0] <= begun and each[1]]
-        asked = f"{split_image(uri)[0]}@{before[-1]}" if before else uri
+def _asked(uri: str, tags: _Tags, begun: str, resolved: Mapping[str, str]) -> str:
+    """Return the address by digest of the image that was deployed, `uri` itself where that is not known."""
+    if "@sha256:" in uri:
+        return uri
+    before = [each[1] for each in tags.history(uri) if each[0] <= begun and each[1]]
+    digest = resolved.get(uri) or (before[-1] if before else None)
+    return f"{split_image(uri)[0]}@{digest}" if digest else uri
+
+
+def _judge_image(asked: str, questions: Questions, *, claims: bool) -> Told:
+    """Say where an image comes from."""
     built: Built | None = questions.lineage.image(asked)
     if built is None:
         return NON_COMPLIANT, f"nothing is on record of {asked}: lineal collect oci", ()

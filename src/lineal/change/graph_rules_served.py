@@ -30,7 +30,7 @@ class Container:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """What one endpoint serves: deployed after `since` and by `until`, the same moment where that is known.
+    """What one endpoint serves: deployed after `since` (empty: not known) and by `until`, the same where that is known.
 
     `models` are the items of its models by name, None for one that is not on record; `lacking` says what could not be
     followed.
@@ -83,6 +83,28 @@ def read_served(questions: Questions) -> list[Served]:
 def config_name(endpoint: ConfigItem) -> str:
     """Return the name of the configuration that an endpoint serves by."""
     return str(endpoint.configuration.get("EndpointConfigName") or "")
+
+
+def when(served: Served) -> str:
+    """Return when something was deployed, in words."""
+    if served.since == served.until:
+        return served.until
+    return f"some time between {served.since} and {served.until}" if served.since else f"by {served.until}"
+
+
+def deployed_images(served: Sequence[Served]) -> dict[str, str]:
+    """Return which digest each image address stood for when it was deployed, as the endpoints themselves say."""
+    found: dict[str, str] = {}
+    for each in served:
+        variants = each.endpoint.configuration.get("ProductionVariants")
+        for variant in variants if isinstance(variants, list) else ():
+            images = variant.get("DeployedImages") if isinstance(variant, dict) else None
+            for image in images if isinstance(images, list) else ():
+                asked = _text(image.get("SpecifiedImage")) if isinstance(image, dict) else None
+                digest = str(image.get("ResolvedImage") or "").partition("@")[2] if asked else ""
+                if asked and digest:
+                    found[asked] = digest
+    return found
 
 
 def read_containers(model: ConfigItem) -> list[Container]:
@@ -166,7 +188,7 @@ def _deployed(
     ]
     if acts:
         return acts[-1].time, acts[-1].time, (acts[-1].id,)
-    return min(low or high, high), high, ()
+    return min(low, high), high, ()
 
 
 def each_model(served: Sequence[Served]) -> Iterator[tuple[ConfigItem, list[Served]]]:
