@@ -46,6 +46,7 @@ class Work:
         self.places[of.account, of.region] = coverage
         self.watched.append((of, coverage))
         times = [each.event.time for each in case.events]
+        amended = {each.event.id: each.event.amends for each in case.events if each.event.amends}
         spent: Spent = {}
         busy: list[tuple[str, str]] = []
         for change in case.changes:
@@ -56,6 +57,8 @@ class Work:
                     spent[each.event, each.path] = change.until
             for event in judgement.events:
                 self.effective.setdefault(event, judgement)
+                if amended.get(event):
+                    self.effective.setdefault(amended[event], judgement)
             self.used.update(judgement.approvals)
             if judgement.verdict == PENDING or change.kind == "created":
                 busy.append((begins(change, evidence), change.until))
