@@ -19,12 +19,14 @@ from commandline import Place
 
 from lineal.app.aws_config_history import collect_history, open_config_scope
 from lineal.app.collect import Collected, Collection, collect
+from lineal.app.collect_aws import collect_aws, open_scopes
 from lineal.app.collect_aws_config import collect_aws_config
 from lineal.app.config_record import new_items, observe_items
 from lineal.app.session import Session
 from lineal.change.history import list_changes
 from lineal.change.semantic import with_semantic
 from lineal.cli.collect_aws_config import collect_aws_config as command
+from lineal.core import timestamp
 from lineal.core.config_item import ConfigItem
 from lineal.core.plain import plain
 from lineal.core.resource import make_resource
@@ -179,6 +181,33 @@ def test_what_lineal_observed_itself_is_not_recorded_twice(place: Place) -> None
     ]  # fmt: skip
     kinds = [change.kind for change in list_changes(found, [])]
     assert kinds == ["updated", "updated", "deleted"], "also what was changed and changed back between two looks"
+
+
+def test_a_real_look_at_aws_and_its_record_are_one_history(
+    place: Place, moto: Moto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _use(monkeypatch, moto.environment())
+    client = moto.client("sagemaker")
+    image = {"Image": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/risk:1", "ModelDataUrl": "s3://b/m.tar.gz"}
+    role = f"arn:aws:iam::{ACCOUNT}:role/r"
+    client.create_model(ModelName="Risk", PrimaryContainer=image, ExecutionRoleArn=role)
+    client.create_endpoint_config(
+        EndpointConfigName="Scorer-1", ProductionVariants=[{**VARIANT, "InitialVariantWeight": 1}]
+    )
+    described = client.describe_endpoint_config(EndpointConfigName="Scorer-1")
+    with _session(place) as session:
+        scopes = open_scopes((REGION,), (), (), external_id=None, account=None)
+        collect_aws(session, scopes, only=[CONFIG])
+        later = timestamp.next_after(session.clock())
+    stamps = ("EndpointConfigArn", "CreationTime", "ResponseMetadata")  # what CloudFormation's handlers do not say
+    said = {name: value for name, value in described.items() if name not in stamps}
+    said |= {"Id": described["EndpointConfigArn"], "KmsKeyId": None, "Tags": []}
+    record = _record(later, said, resourceType=CONFIG, resourceName="Scorer-1", ARN=described["EndpointConfigArn"])
+    _write(place.folder / "logs", _history("2026/3/1", kind=CONFIG), _pack(record))
+    done = _collect(place, "logs")
+    assert (done.seen, done.recorded) == (1, 0)
+    (item,) = _items(place, make_resource(CONFIG, ACCOUNT, REGION, "Scorer-1").key)
+    assert item.source == "aws"
 
 
 def test_a_deletion_holds_in_every_shape_in_which_the_resource_is_there(place: Place) -> None:
