@@ -13,6 +13,7 @@ from sagemaker_life import ledger_in, use
 
 from lineal.app.collect_aws import TYPES
 from lineal.core.config_item import Relationship
+from servers.faulty_aws import faulty_aws
 from servers.moto import ACCOUNT, REGION, Moto, moto_server
 
 ENDPOINT = "AWS::SageMaker::Endpoint"
@@ -324,3 +325,22 @@ def test_without_credentials_or_a_network_it_says_so(place: Place) -> None:
     keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
     done = place.lineal("collect", "aws", env={**env, **keys, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"})
     assert (done.status, "STS" in done.err, "Traceback" in done.err) == (12, True, False)
+
+
+def test_the_page_names_every_type_and_every_permission(
+    moto: Moto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "sources" / "aws.md").read_text()
+    for name in TYPES:
+        assert f"`{name}`" in page or f"`{name.rpartition('::')[2]}`" in page
+    estate.everything(moto)
+    with faulty_aws(moto) as aws, ledger_in(tmp_path) as session:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", aws.url)
+        collected(session, "all", only=["AWS::IAM::Role"])
+        collected(session)
+        policy = json.loads(page.partition("```json")[2].partition("```")[0])
+        allowed = set(policy["Statement"][0]["Action"])
+        called = {f"{call.service}:{call.operation}" for call in aws.calls} - {"sts:GetCallerIdentity"}
+        assert called <= allowed
+        never = {"DescribeProcessingJob", "DescribeTransformJob", "DescribeStackResourceDrifts"}
+        assert {each.partition(":")[2] for each in allowed - called} == never
