@@ -270,6 +270,26 @@ def test_rules_of_ones_own(world: World, tmp_path: Path) -> None:
     assert say("check", "--rules", "ecr", "--rule", "NOSUCH")[0] == 2
 
 
+def test_parameters_of_any_rule_can_be_given(world: World, tmp_path: Path) -> None:
+    world.see(repository(tags={"owner": "risk"}))
+    (tmp_path / "mine.yaml").write_text(RULES)
+    words = ("--rules", "mine.yaml", "--rule", "OWNED", "--no-record")
+    assert ask(*words)[0] == 0
+    assert ask(*words, "--parameter", "OWNED.owner=ops")[0] == 1
+    world.cover([look(REPOSITORY, began=day(1))])
+    stale = ("--rule", "COLLECTION_FRESH", "--at", day(3))
+    assert ask(*stale)[0] == 1
+    assert ask(*stale, "--parameter", "COLLECTION_FRESH.hours=100")[0] == 0
+    for wrong in (
+        "hours=3",
+        "COLLECTION_FRESH.hours",
+        "COLLECTION_FRESH.days=3",
+        "NOSUCH.x=3",
+        "COLLECTION_FRESH.hours=x",
+    ):
+        assert say("check", "--parameter", wrong)[0] == 2, wrong
+
+
 PYTHON = """\
 from lineal.change.graph_rules import EstateRule, about
 import pathlib

@@ -16,7 +16,7 @@ from lineal.change.graph_rules_trail import TRAIL_RULES
 from lineal.change.managed_conditions import CONDITIONS
 from lineal.change.managed_trail_rules import MANAGED_TRAIL_RULES
 from lineal.change.pack import AnyRule, Pack, Unsupported, choose, is_pack, read_pack
-from lineal.change.rule import Rule
+from lineal.change.rule import Rule, give_parameters
 from lineal.change.rule_file import read_rules, rules_of
 from lineal.change.rule_yaml import MAX_SIZE, read_yaml
 from lineal.errors import BadInput
@@ -71,6 +71,27 @@ def load_rules(names: Sequence[str] = (), more: Iterable[AnyRule] = ()) -> RuleS
                 rules[other.id] = other
         unsupported += [each for each in found.unsupported if each not in unsupported]
     return RuleSet(tuple(rules.values()), tuple(unsupported))
+
+
+def override(rules: RuleSet, given: Sequence[str]) -> RuleSet:
+    """Return `rules` with other parameters, each `given` as ``ID.NAME=VALUE``; raise `BadInput` for what is none."""
+    wanted: dict[str, dict[str, str]] = {}
+    for text in given:
+        place, equals, value = text.partition("=")
+        rule, dot, name = place.rpartition(".")
+        if not equals or not dot or not rule or not name:
+            raise BadInput(f"not a parameter of a rule: {text[:100]!r}", fix="Write ID.NAME=VALUE.")
+        wanted.setdefault(rule, {})[name] = value
+    unknown = sorted(set(wanted) - {each.id for each in rules.rules})
+    if unknown:
+        raise BadInput(f"there is no rule {unknown[0]!r}", fix="`lineal check --list-rules` shows them all.")
+    found = [
+        replace(each, parameters=give_parameters(each.id, each.parameters, wanted[each.id]))
+        if each.id in wanted
+        else each
+        for each in rules.rules
+    ]
+    return RuleSet(tuple(found), rules.unsupported)
 
 
 def _is_same(left: AnyRule, right: AnyRule) -> bool:

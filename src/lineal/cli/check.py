@@ -25,6 +25,10 @@ _Sets = Annotated[
     typer.Option("--rules", metavar="FILE|NAME", help="A file of rules, a conformance pack, or a set (repeatable)."),
 ]
 _Ids = Annotated[list[str] | None, typer.Option("--rule", metavar="ID", help="Ask this rule only (repeatable).")]
+_Parameters = Annotated[
+    list[str] | None,
+    typer.Option("--parameter", metavar="ID.NAME=VALUE", help="Ask a rule with another parameter (repeatable)."),
+]
 _Severity = Annotated[
     str,
     typer.Option(
@@ -75,6 +79,7 @@ def check(
     ] = False,
     sets: _Sets = None,
     ids: _Ids = None,
+    parameters: _Parameters = None,
     severity: _Severity = "low",
     form: _Format = None,
     output: _Output = None,
@@ -100,7 +105,8 @@ def check(
 
     form = check_format(form, output)
     terminal = Terminal(as_json=as_json or (form != "text" and output is None), quiet=quiet)
-    rules = _rules(sets or [], ids or [], python or [], wanted=bool(sets or ids or python or list_rules))
+    wanted = bool(sets or ids or python or parameters or list_rules)
+    rules = _rules(sets or [], ids or [], python or [], parameters or []) if wanted else None
     if list_rules and rules is not None:
         _list_rules(rules, terminal)
         return
@@ -116,16 +122,14 @@ def check(
         raise typer.Exit(CheckFailed.exit_status)
 
 
-def _rules(sets: list[str], ids: list[str], python: list[Path], *, wanted: bool) -> "RuleSet | None":
-    """Return the rules to ask; None if they are to be asked only where there is something to ask them of."""
+def _rules(sets: list[str], ids: list[str], python: list[Path], parameters: list[str]) -> "RuleSet":
+    """Return the rules that were asked for."""
     from lineal.app.check_rules import choose_rules
     from lineal.app.rule_plugins import load_python_rules
-    from lineal.app.rule_sets import load_rules
+    from lineal.app.rule_sets import load_rules, override
 
-    if not wanted:
-        return None
     more = [rule for path in python for rule in load_python_rules(path)]
-    return choose_rules(load_rules(sets, more), ids)
+    return choose_rules(override(load_rules(sets, more), parameters), ids)
 
 
 def _list_rules(rules: "RuleSet", terminal: Terminal) -> None:
