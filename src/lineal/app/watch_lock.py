@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from lineal.app.session import Session
-from lineal.errors import Refused, StoreError
+from lineal.errors import ReadOnlyStore, Refused, StoreError
 from lineal.ledger.database import Database, translating
 from lineal.ledger.disk import telling
 
@@ -34,7 +34,10 @@ def only_watcher(session: Session) -> Iterator[Held]:
     """Be the one watcher of the ledger while the block runs; raise `Refused`, which says who watches, if another is.
 
     On SQLite the lock is on a file beside the ledger, on PostgreSQL in the database, so that it holds on every host.
+    Raises `ReadOnlyStore` for a ledger that cannot be written.
     """
+    if not session.ledger.can_append:
+        raise ReadOnlyStore("a watcher records what it sees, and this ledger may only be read; nothing was done")
     database = session.catalog_database
     if database.is_sqlite:
         with _file_lock(session.ledger.home.root / FILE, session) as held:
