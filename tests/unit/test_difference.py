@@ -182,6 +182,8 @@ def test_ten_thousand_named_elements_in_another_order() -> None:
     new["Tags"].insert(0, {"Key": "new", "Value": 0})
     edits = diff(old, new, "AWS::Other::Thing")
     assert told(edits) == [("replace", "Tags/k9982/Value"), ("add", "Tags/new")]
+    every = {"Tags": [{"Key": f"k{n}", "Value": -n - 1} for n in range(10_000)]}
+    assert same(patched(old, every, FILE), every)
 
 
 def test_a_chain_of_lists_in_lists_is_followed() -> None:
@@ -191,3 +193,10 @@ def test_a_chain_of_lists_in_lists_is_followed() -> None:
         one, other = [one, "x"], [other, "x"]
     (edit,) = diff({"a": one}, {"a": other})
     assert edit.path == ("a", *["0"] * 25)
+
+
+def test_documents_that_share_their_parts_are_patched_where_they_differ() -> None:
+    shared = [{"Name": "a"}, {"Name": "b"}]
+    old = {"x": shared, "y": shared}
+    new = {"x": [{"Name": "b"}], "y": [{"Name": "a"}, {"Name": "c"}]}
+    assert same(patched(old, new, FILE), new)

@@ -17,18 +17,18 @@ def to_patch(old: dict[str, Any], new: dict[str, Any], edits: tuple[Edit, ...], 
 
     Lists whose order is free may come out in another order; everything else is as in `new`.
     """
-    said = kind_of(kind)
+    found = _Finder(old, new, kind_of(kind))
     patch: list[dict[str, Any]] = []
-    lists: dict[_Place, _List] = {}
+    changed: dict[_Place, _List] = {}
     for edit in edits:
-        place, held = _find(old, new, edit, said)
+        place, held = found.find(edit)
         if held is None:
             patch.append(_operation(edit.op, place, edit.new))
         else:
-            lists.setdefault(place, held).edits.append(edit)
+            changed.setdefault(place, held).edits.append(edit)
     # Places are those of the old document: what moves elements of a list comes after everything within them.
-    for place in sorted(lists, key=len, reverse=True):
-        patch += lists[place].operations(place)
+    for place in sorted(changed, key=len, reverse=True):
+        patch += changed[place].operations(place)
     return patch
 
 
@@ -44,6 +44,7 @@ class _List:
     old: list[Any]
     names: Keyed | None
     values: bool
+    places: dict[str, int]
     edits: list[Edit] = field(default_factory=list)
 
     def operations(self, place: _Place) -> list[dict[str, Any]]:
@@ -67,41 +68,54 @@ class _List:
             for at, value in enumerate(self.old):
                 places.setdefault(rank(value), []).append(at)
             return [places[rank(each.old)].pop() for each in gone]
-        if self.names is not None:
-            by_name = {name: at for at, name in enumerate(self.names.old)}
-            return [by_name[each.path[-1]] for each in gone]
-        return [int(each.path[-1]) for each in gone]
+        return [self.place_of(each.path[-1]) for each in gone]
+
+    def place_of(self, name: str) -> int:
+        """Return where the element that a path calls `name` stands in the old list."""
+        return int(name) if self.names is None else self.places[name]
 
 
-def _find(old: Any, new: Any, edit: Edit, kind: Kind) -> tuple[_Place, _List | None]:
-    """Return the place of what an edit changes, in the old document; for an element that comes, goes or moves, the
-    place of its list, and the list.
-    """
-    node, ordered = kind.root, False
-    place: _Place = ()
-    last = len(edit.path) - 1
-    for depth, name in enumerate(edit.path):
-        step: str | int = name
-        if isinstance(old, list):
-            values = is_set(node, old, new)
-            first = (old or new)[0]
-            names = match(old, new, node, kind, ordered) if type(first) is dict and not values else None
-            if depth == last and (edit.op != "replace" or name == ORDER):
-                return place, _List(old, names, values)
-            if names is None:
-                step = int(name)
-                old, new = old[step], new[step]
+class _Finder:
+    """Finds what edits mean in the two documents that they were found in; each list is read once."""
+
+    def __init__(self, old: dict[str, Any], new: dict[str, Any], kind: Kind) -> None:
+        self._old, self._new, self._kind = old, new, kind
+        self._lists: dict[_Place, _List] = {}
+
+    def find(self, edit: Edit) -> tuple[_Place, _List | None]:
+        """Return the place of what an edit changes in the old document; of an element that comes, goes or moves, the
+        place of its list, and the list.
+        """
+        old: Any = self._old
+        new: Any = self._new
+        node, ordered = self._kind.root, False
+        place: _Place = ()
+        last = len(edit.path) - 1
+        for depth, name in enumerate(edit.path):
+            step: str | int = name
+            if isinstance(old, list):
+                held = self._read(place, old, new, node, ordered)
+                if depth == last and (edit.op != "replace" or name == ORDER):
+                    return place, held
+                step = held.place_of(name)
+                old, new = old[step], new[step] if held.names is None else held.names.new[name]
+                node = node.every or _NOTHING
             else:
-                step = list(names.old).index(name)
-                old, new = names.old[name], names.new[name]
-            node = node.every or _NOTHING
-        else:
-            if depth < last:
-                old, new = old[name], new[name]
-            node = node.children.get(name, node.every or _NOTHING)
-            ordered = ordered or node.ordered
-        place = (*place, step)
-    return place, None
+                if depth < last:
+                    old, new = old[name], new[name]
+                node = node.children.get(name, node.every or _NOTHING)
+                ordered = ordered or node.ordered
+            place = (*place, step)
+        return place, None
+
+    def _read(self, place: _Place, old: list[Any], new: list[Any], node: Node, ordered: bool) -> _List:
+        if place not in self._lists:
+            values = is_set(node, old, new)
+            keyed = type((old or new)[0]) is dict and not values
+            names = match(old, new, node, self._kind, ordered) if keyed else None
+            places = {} if names is None else {name: at for at, name in enumerate(names.old)}
+            self._lists[place] = _List(old, names, values, places)
+        return self._lists[place]
 
 
 def _moves(place: _Place, before: list[str], after: list[str]) -> list[dict[str, Any]]:
