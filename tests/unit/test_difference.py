@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import json
 from typing import Any
 
 import jsonpatch
@@ -28,7 +29,8 @@ def told(edits: tuple[Edit, ...]) -> list[tuple[str, str]]:
 
 
 def patched(old: dict[str, Any], new: dict[str, Any], kind: str) -> dict[str, Any]:
-    found: dict[str, Any] = jsonpatch.apply_patch(old, to_patch(old, new, diff(old, new, kind), kind))
+    given = json.loads(json.dumps(old))  # a document, without parts that are one object in Python
+    found: dict[str, Any] = jsonpatch.apply_patch(given, to_patch(old, new, diff(old, new, kind), kind))
     return found
 
 
