@@ -121,6 +121,9 @@ def test_statuses(said: str, status: str) -> None:
     [
         {"resourceType": None},
         {"resourceType": "a\nb"},
+        {"resourceType": "X" * 500},
+        {"awsRegion": "eu\0"},
+        {"accountId": "1" * 500},
         {"configurationItemStatus": "Sideways"},
         {"configurationItemCaptureTime": "now"},
         {"configurationItemCaptureTime": None},

@@ -398,3 +398,13 @@ def test_gaps_do_not_repeat_what_they_could_not_read() -> None:
     reading = _read(dict(bad))
     assert len(reading.gaps) >= 6
     assert "hunter22" not in str(reading.gaps)
+
+
+@pytest.mark.parametrize(
+    "change", [{"kind": "Po\0d"}, {"apiVersion": "v\n1"}, {"namespace": "a\0"}, {"namespace": "n" * 300}]
+)
+def test_words_that_no_cluster_and_no_database_knows_are_refused(change: dict[str, str]) -> None:
+    metadata = {"name": "x", "namespace": change.pop("namespace", "n")}
+    reading = _read({"a.json": {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, **change}})
+    assert not reading.items
+    assert [gap.code for gap in reading.gaps] == ["files.malformed"]

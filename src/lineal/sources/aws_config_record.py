@@ -40,6 +40,7 @@ _FIELDS: Final = frozenset(
     "accountId configurationItemCaptureTime configurationStateId arn resourceType resourceName awsRegion "  # noqa: SIM905
     "resourceCreationTime tags relationships configuration supplementaryConfiguration".split()
 )
+_LONGEST: Final = 200
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECONDS: Final = 10**11  # so many seconds are the year 5138
 _TEXTS: Final = ("{", "[", '"')
@@ -131,6 +132,9 @@ def _supplement(said: Mapping[str, Any]) -> dict[str, Any]:
 
 def _resource(kind: str, said: Mapping[str, Any]) -> Resource:
     account, region = str(said.get("accountId") or ""), str(said.get("awsRegion") or "")
+    for word in (kind, account, region):
+        if not word.isprintable() or len(word) > _LONGEST:
+            raise BadInput(f"a record of AWS Config has a type, account or region that is none: {word[:80]!r}")
     region = "" if region == "global" else region
     name = said.get("resourceName") or said.get("resourceId")
     arn = said.get("arn")

@@ -30,6 +30,7 @@ _CLUSTERED: Final = frozenset(
     "ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding ValidatingWebhookConfiguration VolumeAttachment".split()
 )
 _IMAGE_FIELDS: Final = frozenset({"image", "runtimeImage"})
+_LONGEST: Final = 253  # of a name in Kubernetes: RFC 1123
 _PLACES: Final = frozenset({"storageUri", "modelUri", "model_uri"})
 # Where a manifest names another object of its namespace: field -> (kind, field with the name).
 _NAMED: Final[Mapping[str, tuple[str, str]]] = {
@@ -126,6 +127,9 @@ def _resource(document: Mapping[str, Any], metadata: Mapping[str, Any], name: st
     group = version.partition("/")[0] if "/" in version else ""
     has_namespace = cluster.scopes.get((group, kind), kind not in _CLUSTERED)
     namespace = metadata.get("namespace")
+    for word in (version, kind, namespace):
+        if isinstance(word, str) and (not word.isprintable() or len(word) > _LONGEST):
+            raise BadInput(f"not a word of Kubernetes: {word[:80]!r}")
     said = namespace if isinstance(namespace, str) and namespace else cluster.namespace
     return make_resource(type_of(version, kind), cluster.name, said if has_namespace else "", name)
 
