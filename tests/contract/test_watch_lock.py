@@ -1,8 +1,13 @@
 """One watcher for each ledger, on SQLite by a file and on PostgreSQL by the database, so that hosts are told apart."""
 
+import json
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 from places import Place
@@ -10,6 +15,7 @@ from places import Place
 from lineal.app.session import Session
 from lineal.app.watch_lock import only_watcher
 from lineal.catalog import project
+from lineal.cli.main import run
 from lineal.errors import Refused
 from lineal.ledger.log import Ledger
 from lineal.objects.store import ObjectStore
@@ -69,3 +75,31 @@ def test_names_of_every_script_and_length_are_no_matter(place: Place, ledger: Le
         with pytest.raises(Refused, match=r"ledger: \?+ from") as refused, only_watcher(second):
             pass
         assert len(refused.value.message) < 200
+
+
+def test_two_watchers_by_the_command_line(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "project"
+    (folder / "conf").mkdir(parents=True)
+    (folder / "conf" / "app.yaml").write_text("a: 1\n")
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("LINEAL_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("LINEAL_LEDGER", place.server.url(place.name) if place.server else str(folder))
+    monkeypatch.setenv("LINEAL_ACTOR", "ana")
+    assert run(["init", "-q"]) == 0
+    command = [sys.executable, "-P", "-m", "lineal", "watch", "files:conf", "--every", "1h", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as first:
+        try:
+            assert first.stdout is not None
+            done = json.loads(first.stdout.readline())
+            assert (done["sources"][0]["recorded"], done["failed"]) == (1, {})
+            capfd.readouterr()
+            assert run(["watch", "files:conf", "--once", "--json"]) == Refused.exit_status
+            assert "ana" in json.loads(capfd.readouterr().out)["error"]["message"]
+            first.send_signal(signal.SIGTERM)
+            assert first.wait(60) == 0
+        finally:
+            first.kill()
+    assert run(["watch", "files:conf", "--once", "--json"]) == 0
+    assert run(["verify", "-q"]) == 0
