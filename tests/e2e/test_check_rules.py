@@ -311,6 +311,12 @@ def test_python_runs_only_where_a_person_says_so(world: World, tmp_path: Path) -
     status, document = ask("--python-rules", "mine.py", "--rules", "ecr", "--rule", "MINE")
     assert (status, table(document)) == (1, {("MINE", KEY): NON_COMPLIANT})
     assert (tmp_path / "ran").exists()
+    (tmp_path / "mine.py").write_text(PYTHON.replace("questions.estate()", "questions.nothing()"))
+    status, document = ask("--python-rules", "mine.py", "--rules", "ecr")
+    failed = next(each for each in document["rules"]["conclusions"] if each["rule"] == "MINE")
+    assert failed["state"] == INSUFFICIENT
+    assert "the rule itself failed: AttributeError" in failed["explanation"]
+    assert len(table(document)) > 1
     for text, words in (("1/0", "ZeroDivisionError"), ("x = 1", "RULES must be"), ("RULES = [1]", "RULES must be")):
         (tmp_path / "mine.py").write_text(text)
         status, _, err = say("check", "--python-rules", "mine.py")

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lineal.app.rule_sets import load_rules, managed_rules
 from lineal.change.graph_rules import Built, Data, EstateRule, Lineage, evaluate_estate_rule
@@ -21,6 +23,11 @@ SM = "AWS::SageMaker::"
 TRAIL = "AWS::CloudTrail::Trail"
 PACKAGE = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:model-package/risk/1"
 ECR = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/scorer"
+GOOD_TRAIL = {
+    "Name": "main", "IsLogging": True, "IsMultiRegionTrail": True, "IncludeGlobalServiceEvents": True, "KmsKeyId": "k",
+    "LogFileValidationEnabled": True, "S3BucketName": "logs",
+    "EventSelectors": [{"IncludeManagementEvents": True, "ReadWriteType": "All", "ExcludeManagementEventSources": []}],
+}  # fmt: skip
 DIGESTS = ["sha256:" + each * 64 for each in "abc"]
 
 
@@ -339,6 +346,8 @@ def test_a_trail_that_was_switched_off_is_found() -> None:
         ([span(1, 20)], COMPLIANT),
         ([span(1, 20, "api")], COMPLIANT),
         ([span(1, 20, "none")], INSUFFICIENT),
+        ([span(1, 5), span(5, 9, "api"), span(8, 20)], COMPLIANT),
+        ([span(1, 5), span(7, 20)], INSUFFICIENT),
         ([span(1, 20), span(3, 4, missing=True, why="log_deleted")], COMPLIANT),
         ([span(1, 3), span(3, 4, missing=True, why="log_deleted"), span(4, 20)], NON_COMPLIANT),
         ([span(1, 3), span(3, 4, missing=True, why="refused"), span(4, 20)], INSUFFICIENT),
@@ -411,6 +420,56 @@ def test_changes_that_nobody_judged_are_not_known() -> None:
     assert one("CHANGES_EXPLAINED", serving()).state == INSUFFICIENT
 
 
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=5),
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(st.text(max_size=5), below, max_size=3),
+    max_leaves=6,
+)
+_FIELDS = [
+    "EndpointConfigName",
+    "ProductionVariants",
+    "ShadowProductionVariants",
+    "ModelName",
+    "PrimaryContainer",
+    "Containers",
+    "ModelApprovalStatus",
+    "imageTags",
+    "IsLogging",
+    "EventSelectors",
+    "AdvancedEventSelectors",
+    "status",
+    "trail",
+    "recording",
+    "EndpointName",
+    "Specification",
+    "KmsKeyId",
+]
+_NAMES = sorted(
+    {rule.id for rule in (*load_rules(["lineal"]).rules, *managed_rules().values()) if isinstance(rule, EstateRule)}
+)
+
+
+@given(st.data())
+def test_no_configuration_however_odd_makes_a_rule_fail(data: st.DataObject) -> None:
+    told = serving(spans=[span(1, 20)])
+    told.items += [item(TRAIL, "main", dict(GOOD_TRAIL)), package("Approved", since=day(8), seen=day(9))]
+    told.items += [repository({"1": DIGESTS[0]}, day(9)), item(SM + "InferenceComponent", "part", {})]
+    for _ in range(data.draw(st.integers(1, 3))):
+        number = data.draw(st.integers(0, len(told.items) - 1))
+        field = data.draw(st.sampled_from(_FIELDS))
+        changed = {**told.items[number].configuration, field: data.draw(_JSON)}
+        told.items[number] = replace(told.items[number], configuration=changed)
+    parameters = data.draw(
+        st.dictionaries(st.sampled_from(["endpointConfigName", "modelApprovalStatus", "key"]), _JSON)
+    )
+    name = data.draw(st.sampled_from(["UpdateEndpoint", "UpdateModelPackage", "PutImage", "StopLogging"]))
+    told.heard = [event(name, told.items[0].resource.key, KEY, time=day(11), parameters=parameters)]
+    for rule in _NAMES:
+        for found in ask(rule, told):
+            assert "failed" not in found.explanation
+            assert found.describe()
+
+
 def test_a_field_that_appears_everywhere_is_one_finding() -> None:
     before = [item(SM + "Model", f"m{n}", {"ModelName": f"m{n}"}, time=day(1)) for n in range(4)]
     after = [
@@ -420,13 +479,6 @@ def test_a_field_that_appears_everywhere_is_one_finding() -> None:
     assert (found.state, found.severity) == (NON_COMPLIANT, "informational")
     assert "4 of 4 gained the field NewField" in found.explanation
     assert one("SCHEMA_DRIFT", Told(items=[*before, *after[:2]])).state == NOT_APPLICABLE
-
-
-GOOD_TRAIL = {
-    "Name": "main", "IsLogging": True, "IsMultiRegionTrail": True, "IncludeGlobalServiceEvents": True, "KmsKeyId": "k",
-    "LogFileValidationEnabled": True, "S3BucketName": "logs",
-    "EventSelectors": [{"IncludeManagementEvents": True, "ReadWriteType": "All", "ExcludeManagementEventSources": []}],
-}  # fmt: skip
 
 
 @pytest.mark.parametrize(

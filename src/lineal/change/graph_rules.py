@@ -15,6 +15,7 @@ from lineal.core.conclusion import COMPLIANT, INSUFFICIENT, NON_COMPLIANT, NOT_A
 from lineal.core.config_item import ConfigItem
 from lineal.core.coverage import Look, TrailSpan
 from lineal.core.resource import make_resource
+from lineal.errors import LinealError
 
 ACCOUNT: Final = "AWS::::Account"
 
@@ -128,13 +129,21 @@ class EstateRule:
 
 
 def evaluate_estate_rule(rule: EstateRule, questions: Questions) -> Iterator[Conclusion]:
-    """Yield what `rule` says; a rule that says nothing gives one conclusion, that it met no resource."""
+    """Yield what `rule` says; a rule that says nothing gives one conclusion, that it met no resource.
+
+    One that fails (others write rules, too) gives one conclusion that says so, and takes no other rule with it.
+    """
     values = {name: each.value for name, each in rule.parameters.items()}
-    met = False
-    for found in sorted(rule.ask(questions, values), key=lambda each: each.resource):
-        met = True
-        yield _conclude(rule, found, values)
-    if not met:
+    try:
+        told = sorted(rule.ask(questions, values), key=lambda each: each.resource)
+        concluded = [_conclude(rule, found, values) for found in told]
+    except LinealError:
+        raise
+    except Exception as error:  # noqa: BLE001  # whatever somebody's rule raises
+        text = f"the rule itself failed: {type(error).__name__}: {error}"
+        concluded = [_conclude(rule, about_nothing(INSUFFICIENT, text), values)]
+    yield from concluded
+    if not concluded:
         types = ", ".join(rule.resource_types)
         nothing = Found(resource=NOBODY, type=NOBODY, state=NOT_APPLICABLE, explanation=f"matched no resource: {types}")
         yield _conclude(rule, nothing, values)

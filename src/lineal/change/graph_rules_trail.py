@@ -81,9 +81,26 @@ def _spans(spans: Sequence[TrailSpan], begin: str) -> Iterator[Found]:
         elif all(each.proof == "none" for each in own):
             text = "files of the trail were read, but nothing proves that they are all there"
             yield about_account(account, region, INSUFFICIENT, text)
+        elif unread := _unread(own, begin):
+            yield about_account(account, region, INSUFFICIENT, "not read: " + "; ".join(unread[:5]))
         else:
             proofs = sorted({each.proof for each in own if each.proof != "none" and not each.missing})
-            yield about_account(account, region, COMPLIANT, f"every event is there, by {' and '.join(proofs)}")
+            first_read = min(each.since for each in own)
+            since_when = f" since {first_read[:19]}Z" if first_read > begin else ""
+            text = f"every event{since_when} is there, by {' and '.join(proofs)}"
+            yield about_account(account, region, COMPLIANT, text)
+
+
+def _unread(spans: Sequence[TrailSpan], begin: str) -> list[str]:
+    """Return the times between spans that are proved which none of them covers."""
+    good = sorted((each.since, each.until) for each in spans if each.proof != "none" and not each.missing)
+    found: list[str] = []
+    reached = good[0][1]
+    for start, end in good[1:]:
+        if start > reached and start > begin:
+            found.append(f"{reached[:19]}Z to {start[:19]}Z")
+        reached = max(reached, end)
+    return found
 
 
 def _holes(spans: Sequence[TrailSpan]) -> list[TrailSpan]:
