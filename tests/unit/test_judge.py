@@ -237,6 +237,12 @@ def test_the_service_itself_fills_a_hole_of_the_files_and_other_files_do_not() -
         assert verdict(change(SWAP), spans=(span(), hole, span(at(8), at(11), proof=proof))) == NOT_OBSERVABLE
 
 
+def test_what_could_not_be_read_is_no_hole_where_digests_vouch_for_it() -> None:
+    refused = replace(span(at(9), at(10), why="refused"), proof="none")
+    assert verdict(change(SWAP), spans=(span(), refused)) == UNEXPLAINED
+    assert verdict(change(SWAP), spans=(span(proof="none"), refused)) == NOT_OBSERVABLE
+
+
 def test_the_trail_must_reach_beyond_the_last_moment() -> None:
     assert verdict(change(SWAP), spans=(span(until=at(10)),)) == PENDING
     assert verdict(change(SWAP), spans=(span(until=at(10, 0, 0, 1)),)) == UNEXPLAINED

@@ -52,9 +52,17 @@ class Coverage:
         return _covers(self.proven, since, until)
 
     def holes(self, since: str, until: str) -> tuple[Hole, ...]:
-        """Return what is not covered after `since` and up to `until`, in order."""
+        """Return what is not covered after `since` and up to `until` (included), in order."""
+        return self._holes(since, timestamp.next_after(until))
+
+    def known_holes(self) -> tuple[Hole, ...]:
+        """Return what is not covered between the beginning and the end of what is known, in order."""
+        first = min([began for began, _ in self.covered] + [each.since for each in self.missing], default="")
+        return self._holes(first, self.watermark)
+
+    def _holes(self, since: str, end: str) -> tuple[Hole, ...]:
         found: list[Hole] = []
-        at, end = since, timestamp.next_after(until)
+        at = since
         for began, ended in (*self.covered, (end, end)):
             if ended < at:
                 continue
@@ -104,16 +112,20 @@ class Trail:
 def read_coverage(spans: Iterable[TrailSpan]) -> Coverage:
     """Return what `spans`, all of one account and region and in any order, say together.
 
-    Where one says that events are missing, another that is there does not change that, unless the service itself was
-    asked for its events (proof ``api``): that is another record of the same calls.
+    What the service itself was asked for (proof ``api``) is there, whatever became of files: it is another record of
+    the same calls. Else what digests say is missing is missing, and what they say is there is there. What merely could
+    not be read (missing, without proof) is a hole where neither of them vouches for anything.
     """
     given = [each for each in spans if each.since < each.until]
     asked = _merge((each.since, each.until) for each in given if not each.missing and each.proof == "api")
+    lost = _without(_merge((each.since, each.until) for each in given if each.missing and each.proof != "none"), asked)
+    signed = _merge((each.since, each.until) for each in given if not each.missing and each.proof != "none")
+    sure = {True: asked, False: _without(signed, lost)}  # what fills a hole: of one that is proven, and of any other
     missing = [
         Hole(began, ended, each.why)
         for each in given
         if each.missing
-        for began, ended in _without([(each.since, each.until)], asked)
+        for began, ended in _without([(each.since, each.until)], sure[each.proof != "none"])
     ]
     missing.sort(key=lambda each: (each.since, each.until, each.why))
     holes = _merge((each.since, each.until) for each in missing)

@@ -59,7 +59,7 @@ def print_coverage(found: "Explained", out: Console) -> None:
             continue
         first = min([each[0] for each in coverage.covered] + [each.since for each in coverage.missing])
         line = f"trail of {place}: {moment(first)} to {moment(coverage.watermark)}"
-        holes = coverage.holes(first, max((each[1] for each in coverage.covered), default=first)) or coverage.missing
+        holes = coverage.known_holes()
         named = "; ".join(
             f"{moment(each.since)} to {moment(each.until)}" + (f" ({each.why})" if each.why else "")
             for each in holes[:_MOST_HOLES]
