@@ -69,8 +69,8 @@ def _open(
         found = access.account()
         if found is None and known is None:
             raise SourceError(
-                "STS does not say whose credentials these are",
-                fix="Allow sts:GetCallerIdentity, or give the number of the account: --account 123456789012",
+                "STS cannot be reached, or does not say whose credentials these are",
+                fix="Check the network and the region, or give the number of the account: --account 123456789012",
             )
         if None not in (found, known) and found != known:
             raise BadInput(f"these are credentials of the account {found}, not of {known}")
