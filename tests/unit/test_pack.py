@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lineal.app.rule_sets import load_rules, managed_rules, shipped_packs
-from lineal.change.pack import choose, read_pack
+from lineal.change.pack import RULE, choose, read_pack
 from lineal.change.rule_yaml import read_yaml
 from lineal.errors import BadInput
 
@@ -160,7 +160,7 @@ def test_sets_with_the_same_rule_ask_it_once_unless_its_parameters_differ(tmp_pa
             "no SourceIdentifier",
         ),
         (
-            "Resources: {A: {Type: 'AWS::Config::ConfigRule', Properties: {ConfigRuleName: \"\\e\", Source: {O: X}}}}",
+            f"Resources: {{A: {{Type: '{RULE}', Properties: {{ConfigRuleName: \"\\e\", Source: {{Owner: X}}}}}}}}",
             "not the name of a rule",
         ),
         ("Parameters: [a]\nResources: {A: {Type: x}}", "Parameters must be a mapping"),

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from lineal.change.rule import Judged
+from lineal.change.rule_checks import Judged
 from lineal.core.redaction import MARK
 
 _USERINFO: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s]*@")

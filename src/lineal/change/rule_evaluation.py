@@ -6,7 +6,8 @@ from fnmatch import fnmatchcase
 from functools import cached_property, lru_cache
 from typing import Any, Final
 
-from lineal.change.rule import Judged, Rule, all_of, every, truth
+from lineal.change.rule import Rule
+from lineal.change.rule_checks import Judged, all_of, every, truth
 from lineal.change.rule_paths import MISSING, Unanswerable
 from lineal.core import canonical
 from lineal.core.conclusion import COMPLIANT, INSUFFICIENT, NON_COMPLIANT, NOT_APPLICABLE, Conclusion

@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from lineal.change.rule import (
+from lineal.change.rule import Parameter, Rule, read_parameter
+from lineal.change.rule_checks import (
     AllCheck,
     AnyCheck,
     Check,
@@ -12,11 +13,8 @@ from lineal.change.rule import (
     ExpressionCheck,
     FunctionCheck,
     Judged,
-    Parameter,
     PathCheck,
-    Rule,
     Value,
-    read_parameter,
 )
 from lineal.change.rule_ops import ABSENCE, BARE, OPS
 from lineal.change.rule_paths import MISSING, Path, compile_path
