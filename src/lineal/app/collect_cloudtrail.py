@@ -104,6 +104,7 @@ class _Look:
         self._batch = Batch(session, Keeper(session, request.reads), {"source": SOURCE, "place": place.name})
         self.counts = self._batch.counts
         self._seen: set[str] = set()
+        self._odd: set[Gap] = set()
         self._whole = True
 
     def move(self, _seen: int, _recorded: int) -> None:
@@ -177,7 +178,8 @@ class _Look:
         if (wrong := self._proofs.check(file, log.sha256)) is not None:
             self._state.note(file, log.sha256)
             self.counts["files_refused"] += 1
-            yield wrong
+            if self._proofs.is_listed(file):
+                yield wrong
             return
         try:
             yield from self._events(file, log)
@@ -196,7 +198,8 @@ class _Look:
             if isinstance(event, Gap):
                 yield from self._batch.refuse(event, file.key)
                 continue
-            if (odd := unknown_version(record)) is not None:
+            if (odd := unknown_version(record)) is not None and odd not in self._odd:
+                self._odd.add(odd)
                 yield odd
             self._logging.take(event)
             if not file.stamp:  # a file whose name says nothing: from its first to its last event

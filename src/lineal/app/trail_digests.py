@@ -1,5 +1,6 @@
 """The digests of a place: which log files they name, which of those hold, and which hours are proven by them."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -14,6 +15,7 @@ from lineal.sources.cloudtrail_file import open_log
 from lineal.sources.cloudtrail_place import LogFile, Place, fetch_each, read_name
 from lineal.sources.trail_span import Span, merge, shift, without
 
+_MOST_LISTED: Final = 20
 _MOST_DIGEST: Final = 64 * 1024 * 1024
 DELETED, ALTERED, INVALID, MISSING, UNREAD = (
     "log_deleted", "log_altered", "digest_invalid", "digest_missing", "refused",
@@ -36,7 +38,7 @@ class Proofs:
     until: str = ""
     names: dict[str, tuple[Named, Hour]] = field(default_factory=dict)
     _chains: dict[str, Chain] = field(default_factory=dict)
-    _unnamed: dict[str, list[str]] = field(default_factory=dict)
+    _unnamed: Counter[str] = field(default_factory=Counter)
     _proven: dict[str, list[Span]] = field(default_factory=dict)
 
     def read(self) -> Iterator[Gap]:
@@ -88,7 +90,7 @@ class Proofs:
             return Gap("cloudtrail.log_altered", why, file.key)
         for began, ended in self._proven.get(place_of(file), ()):
             if began < file.stamp and shift(file.stamp, hours=1) <= ended:
-                self._unnamed.setdefault(place_of(file), []).append(file.name)
+                self._unnamed[place_of(file)] += 1
                 why = "no digest of its time names it: none of its events are taken as evidence"
                 return Gap("cloudtrail.log_unnamed", why, file.key)
         return None
@@ -104,8 +106,16 @@ class Proofs:
         if found is not None:
             found[1].faults.add(UNREAD)
 
+    def is_listed(self, file: LogFile) -> bool:
+        """Return whether a file that no digest names is one of the first of its region, which are listed one by one."""
+        return self._unnamed[place_of(file)] <= _MOST_LISTED
+
     def conclude(self, seen: set[str], *, whole: bool) -> Iterator[Gap]:
         """Hold what digests name against the files `seen`; `whole` says that everything could be listed."""
+        for place, count in self._unnamed.items():
+            if count > _MOST_LISTED:
+                why = f"{count} files are named by no digest of their time, in all: perhaps those of another trail"
+                yield Gap("cloudtrail.log_unnamed", why, place)
         for name, (named, hour) in self.names.items():
             if name in seen:
                 continue

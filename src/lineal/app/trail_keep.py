@@ -10,6 +10,7 @@ from lineal.core.api_event import ApiEvent
 
 MANAGEMENT: Final = "Management"
 STATE: Final = "StateChange"
+_OF_SERVICES: Final = "AwsServiceEvent"
 
 
 @dataclass(slots=True)
@@ -17,9 +18,9 @@ class Keeper:
     """Chooses among events; `left_out` counts what was not kept, by category and kind.
 
     Kept is every call that changes something and is a management event (there is no list of names: whatever AWS adds
-    is kept, too), and every change of state that a service tells of. Data events (of objects in buckets, items of
-    tables) are kept if they are about a resource whose configuration is on record. With `reads`, calls that only read
-    are kept on the same condition.
+    is kept, too), every event of a service itself, and every change of state that a service tells of. Data events (of
+    objects in buckets, items of tables) are kept if they are about a resource whose configuration is on record. With
+    `reads`, calls that only read are kept on the same condition.
     """
 
     session: Session
@@ -46,7 +47,9 @@ class Keeper:
         return self.reads if event.read_only else event.category not in (MANAGEMENT, "")
 
     def _is_kept(self, event: ApiEvent) -> bool:
-        if event.category == STATE or (not event.read_only and event.category in (MANAGEMENT, "")):
+        if event.category == STATE or event.record.get("eventType") == _OF_SERVICES:
+            return True
+        if not event.read_only and event.category in (MANAGEMENT, ""):
             return True
         return self._depends(event) and any(self._known.get(key, False) for key in event.targets)
 

@@ -11,6 +11,8 @@ LATE: Final = 6
 """For how many hours after another a file may come and still be found: AWS says 15 minutes, usually 5."""
 _UNPROVEN: Final = 48
 _MOST_RETRIES: Final = 1000
+_MOST_FILES: Final = 50_000
+"""What was covered stands in one event, whose size is bounded: in very large organisations, late files are fewer."""
 
 
 @dataclass(slots=True)
@@ -58,13 +60,10 @@ class State:
     def describe(self) -> dict[str, Any]:
         """Return the state as it stands in what was covered: of each region the names of late, not all."""
         regions = {}
+        stamps = sorted(_stamp(key) for region in self.regions.values() for key in region.files)
+        cutoff = stamps[-_MOST_FILES] if len(stamps) > _MOST_FILES else ""
         for name, region in sorted(self.regions.items()):
-            proven = max(
-                (each["end"] for chain, each in self.chains.items() if chain.startswith(f"{name}/")), default=""
-            )
-            late = shift(region.until, hours=-LATE) if region.until else ""
-            if proven:  # what no digest has named yet must be known until one does
-                late = max(min(late, shift(proven, hours=-LATE)), shift(region.until, hours=-_UNPROVEN))
+            late = max(self._late(name, region), cutoff)
             kept = {key: sha256 for key, sha256 in region.files.items() if _stamp(key) >= late}
             regions[name] = {
                 "until": region.until, "late": late, "covered": region.covered, "files": dict(sorted(kept.items())),
@@ -75,6 +74,16 @@ class State:
             "stopped": self.stopped,
             "retry": dict(sorted(self.retry.items())[:_MOST_RETRIES]),
         }
+
+    def _late(self, name: str, region: Region) -> str:
+        """Return from when on files of a region must be known by name: what no digest has named yet, until one does."""
+        if not region.until:
+            return ""
+        late = shift(region.until, hours=-LATE)
+        proven = max((each["end"] for chain, each in self.chains.items() if chain.startswith(f"{name}/")), default="")
+        if not proven:
+            return late
+        return max(min(late, shift(proven, hours=-LATE)), shift(region.until, hours=-_UNPROVEN))
 
     def region(self, file: LogFile) -> Region:
         """Return what is known of the account and region of a file."""

@@ -22,6 +22,7 @@ _NOISE: Final = frozenset(
     {"leases", "events", "endpointslices", "tokenreviews", "subjectaccessreviews", "selfsubjectaccessreviews",
      "localsubjectaccessreviews", "selfsubjectrulesreviews", "selfsubjectreviews"}
 )  # fmt: skip
+_INSIDE: Final = frozenset({"exec", "attach", "portforward", "proxy"})  # into a pod: by GET, too, over WebSockets
 _SECRET: Final = ("data", "stringData")
 
 
@@ -55,7 +56,7 @@ def read_audit(event: object, cluster: str) -> ApiEvent | Gap | None:
         region=cut_text(thing.get("namespace")),
         principal=principal,
         session=session,
-        read_only=verb not in _CHANGING,
+        read_only=verb not in _CHANGING and thing.get("subresource") not in _INSIDE,
         error=_error(event),
         category="Data" if thing.get("resource") in _NOISE else "Management",
         targets=_targets(event, thing, cluster),
