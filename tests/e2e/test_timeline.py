@@ -240,3 +240,27 @@ def test_files_of_a_folder_have_a_timeline_too(tmp_path: Path) -> None:
     assert [row["what"] for row in rows["rows"] if row["kind"] == "change"] == ["replicas 1 -> 2", "deleted"]
     assert rows["things"][0]["state"]["state"] == "gone"
     assert b"gone: last seen" in place.lineal("timeline", "app.yaml").out
+
+
+def test_nothing_recorded_commands_the_terminal(tmp_path: Path) -> None:
+    place = make_place(tmp_path)
+    (place.folder / "conf").mkdir()
+    name = "app [bold]x[red].json"
+    for value in ("one", "\x1b[31m[bold red]two[/]\u2028\x07"):
+        document = {"a": value, "[link=http://x]k[/]": value}
+        (place.folder / "conf" / name).write_text(json.dumps(document))
+        assert place.lineal("collect", "files", "conf", "--name", "prod").status == 0
+    for words in (
+        ("timeline", name, "--diff"),
+        ("show", name),
+        ("show", "--at", "now"),
+        ("diff", "--at", "1h ago", "--at", "now"),
+    ):
+        done = place.lineal(*words)
+        assert done.status == 0, done.err
+        text = done.out.decode()
+        assert all(char.isprintable() or char == "\n" for char in text)
+        assert "app%20[bold]x[red].json" in text
+    assert "[bold red]two[/]" in place.lineal("timeline", name, "--diff").out.decode()
+    lines = place.lineal("diff", "--at", "1h ago", "--at", "now", "--patch").out.decode().splitlines()
+    assert json.loads(lines[0])["patch"][0]["value"]["a"].startswith("\x1b[31m")

@@ -16,7 +16,7 @@ from lineal.app.timeline_span import ALWAYS, Span, add_span, overlap
 from lineal.catalog import tables
 from lineal.catalog.graph import FOREVER, Moment
 from lineal.catalog.reader import NodeView
-from lineal.core import ref
+from lineal.core import path, ref
 from lineal.core.config_item import ConfigItem
 from lineal.core.event_type import DEPLOYED, RETIRED
 from lineal.core.resource import MAX_KEY, key_of, read_arn
@@ -79,7 +79,7 @@ def find_resources(session: Session, text: str, moment: Moment) -> tuple[str, ..
         return ()
     configuration = session.configuration
     key = key_of(text)
-    found = configuration.resources_named(key)
+    found = configuration.resources_named(key) or configuration.resources_named(path.spell(key.encode()))
     if not found and configuration.events([key], moment=moment):
         return (key,)  # a trail speaks of it, though nobody looked at it
     if len(found) > 1:

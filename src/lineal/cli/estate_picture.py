@@ -10,7 +10,7 @@ from rich.table import Table
 from lineal.app.estate import Configured, Estate, Serving, Standing
 from lineal.app.estate_diff import EndpointDifference, EstateDifference, ResourceDifference, Step
 from lineal.cli.terminal import moment, plain, short
-from lineal.cli.timeline_picture import VERDICTS, print_before, print_edits, print_state, short_name
+from lineal.cli.timeline_picture import print_before, print_edits, print_state, short_name, show_verdict
 from lineal.core.change import Judgement
 from lineal.core.resource import Resource
 
@@ -92,7 +92,7 @@ def _judged(judgement: Judgement | None) -> str:
     if judgement is None:
         return "  [dim]not judged yet: lineal explain[/]"
     who = f"  [dim]by[/] {plain(', '.join(judgement.principals))}" if judgement.principals else ""
-    return f"{who}  [{VERDICTS.get(judgement.verdict, 'default')}]{judgement.verdict}[/]"
+    return f"{who}  {show_verdict(judgement.verdict)}"
 
 
 def print_estate_difference(found: EstateDifference, out: Console) -> None:

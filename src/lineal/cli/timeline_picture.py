@@ -61,7 +61,7 @@ def _print_row(row: Row, out: Console, *, fields: bool) -> None:
     colour = _COLOURS.get(row.kind, "default")
     when = moment(row.time) if row.until is None else f"{moment(row.time)} .. {moment(row.until)}"
     name = plain(f"{_word(row.type)}{short_name(row.name)}")
-    verdict = f"  [{VERDICTS.get(row.verdict, 'default')}]{row.verdict}[/]" if row.verdict else ""
+    verdict = f"  {show_verdict(row.verdict)}" if row.verdict else ""
     who = f"  [dim]by[/] {plain(row.who)}" if row.who else ""
     where = f" [dim]{'from' if row.kind == 'event' else 'in'} {plain(row.where)}[/]" if row.where else ""
     out.print(f"{when}  [{colour}]{row.kind:<12}[/] {name}  {plain(_cut(row.what))}{who}{where}{verdict}")
@@ -77,13 +77,18 @@ def _print_row(row: Row, out: Console, *, fields: bool) -> None:
         print_edits(row.edits, out, indent)
 
 
+def show_verdict(verdict: str) -> str:
+    """Return a verdict as markup."""
+    return f"[{VERDICTS.get(verdict, 'default')}]{plain(verdict)}[/]"
+
+
 def print_before(before: tuple[tuple[str, str], ...], now: str | None, out: Console, indent: str) -> None:
     """Print the verdicts that others took the place of: of several that are the same, the first."""
     verdicts = [verdict for verdict, _ in before]
     for place, (verdict, taken) in enumerate(before):
         following = [*verdicts[place + 1 :], now]
         if any(each != verdict for each in following) and verdicts[place - 1 : place] != [verdict]:
-            out.print(f"{indent}[dim]judged {verdict} at {moment(taken)}, and otherwise since[/]")
+            out.print(f"{indent}[dim]judged {plain(verdict)} at {moment(taken)}, and otherwise since[/]")
 
 
 def print_edits(edits: "tuple[Edit, ...]", out: Console, indent: str) -> None:
