@@ -332,6 +332,26 @@ def test_a_history_that_cannot_be_asked_to_its_end_is_covered_as_far_as_it_was(h
     assert len(here.recorded()) == 70, "the next look begins where the last complete one ended"
 
 
+def test_the_command_reads_a_bucket_and_asks_the_service(here: World, tmp_path: Path) -> None:
+    here.pass_hours(2)
+    place = make_place(tmp_path / "other")
+    env = {**here.trail.moto.environment(), "AWS_MAX_ATTEMPTS": "1"}
+    done = place.lineal("collect", "cloudtrail", f"s3://{BUCKET}", "--json", env=env)
+    assert done.status == 0, done.err
+    said = done.json()
+    assert (said["recorded"] > 2, said["gaps"]) == (True, [])
+    assert {each["proof"] for each in said["trail"]} == {"digest"}
+    asked = place.lineal("collect", "cloudtrail", "--lookup", "--region", REGION, "--json", env=env)
+    assert asked.status == 0, asked.err
+    counts = asked.json()["counts"]
+    assert counts["recorded"] < counts["kept"], "most of them are known from the bucket; some are from before it"
+    assert [each["proof"] for each in asked.json()["trail"]] == ["api"]
+    nobody = place.lineal(
+        "collect", "cloudtrail", f"s3://{BUCKET}", env={**env, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
+    )
+    assert (nobody.status, "Traceback" in nobody.err) == (12, False)
+
+
 def test_the_command_says_what_it_did(tmp_path: Path) -> None:
     place = make_place(tmp_path)
     stamp = "20261001T0935Z"
