@@ -1,0 +1,110 @@
+"""Explanation reads the same from SQLite and from PostgreSQL: events meet resources in the order of their keys."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from places import Place
+
+from lineal.app.api_record import observe_events
+from lineal.app.collect import Collection, collect
+from lineal.app.config_record import observe_items
+from lineal.app.explain import explain
+from lineal.app.session import Session
+from lineal.catalog import project
+from lineal.catalog.acts import acts_on_images, acts_on_stacks, acts_on_watched, items_of_type, watched_resources
+from lineal.change.semantic import with_semantic
+from lineal.core.api_event import ApiEvent
+from lineal.core.change import UNAPPROVED, UNEXPLAINED
+from lineal.core.config_item import ConfigItem
+from lineal.core.coverage import Look, TrailSpan
+from lineal.core.resource import make_resource
+from lineal.objects.store import ObjectStore
+
+ACCOUNT, REGION, KIND = "123456789012", "eu-west-1", "AWS::CodeBuild::Project"
+# Keys whose order differs between what a person, a locale and the bytes say.
+NAMES = ("a", "B", "a-b", "a_b", "Z", "ä", "a b", "a1", "é", "~")
+
+
+def at(hour: int, minute: int = 0) -> str:
+    return f"2026-03-03T{hour:02}:{minute:02}:00.000000Z"
+
+
+def key(name: str) -> str:
+    return make_resource(KIND, ACCOUNT, REGION, name).key
+
+
+@pytest.fixture
+def session(place: Place, tmp_path: Path) -> Iterator[Session]:
+    ledger = place.create()
+    catalog = place.connect_catalog()
+    project.prepare(catalog)
+    with Session(ledger, catalog, ObjectStore(tmp_path / "objects"), "tester") as opened:
+        yield opened
+
+
+def event(project: str, hour: int, *targets: str, **more: object) -> ApiEvent:
+    said = {"service": "codebuild.amazonaws.com", "name": "UpdateProject", **more}
+    return ApiEvent(
+        id=f"{project}-{hour}-{said['name']}", time=at(hour), account=ACCOUNT, region=REGION, principal="somebody",
+        targets=targets or (key(project),), record={"requestParameters": {"name": project, "timeoutInMinutes": hour}},
+        **said,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def tell(session: Session) -> None:
+    items = [
+        with_semantic(
+            ConfigItem(
+                resource=make_resource(KIND, ACCOUNT, REGION, name),
+                time=at(hour),
+                source="aws",
+                shape="api",
+                configuration={"name": name, "timeoutInMinutes": 2 if hour > 1 else 60},
+            )
+        )
+        for name in NAMES
+        for hour in (1, 3)
+    ]
+    events = [event(name, 2) for name in NAMES[::2]]
+    events += [
+        event("a", 2, name="BatchGetProjects", read_only=True),
+        event("a", 2, name="DeleteProject", error="AccessDenied"),
+        event("nobody", 2),
+        event("s", 2, "arn:aws:cloudformation:eu-west-1:123456789012:stack/s", name="UpdateStack"),
+        event("i", 2, "arn:aws:ecr:eu-west-1:123456789012:repository/r", name="PutImage"),
+        event("i", 2, "arn:aws:ecr:eu-west-1:123456789012:repository/r", name="UploadLayerPart"),
+    ]
+    collection = Collection("test", "test")
+    collection.trail.append(TrailSpan(account=ACCOUNT, region=REGION, since=at(0), until=at(9), proof="api"))
+    for hour in (1, 3):
+        look = {"source": "aws", "account": ACCOUNT, "region": REGION, "type": KIND, "complete": True}
+        collection.looks.append(Look(began=at(hour), ended=at(hour), **look))  # type: ignore[arg-type]
+    collect(session, collection, [*observe_items(items, "t"), *observe_events(events + events[:3], "t", {})])
+
+
+def test_every_change_meets_its_events(session: Session) -> None:
+    tell(session)
+    found = explain(session, now=at(20))
+    verdicts = {each.resource: each.verdict for each in found.judgements}
+    expected = {key(name): UNAPPROVED if name in NAMES[::2] else UNEXPLAINED for name in NAMES}
+    assert verdicts == expected
+    assert (found.recorded, found.resources, found.events, found.failed) == (10, 10, 5, 1)
+    assert explain(session, now=at(20)).recorded == 0
+    some = explain(session, now=at(20), resources=[key("a"), key("~"), key("none")])
+    assert {each.resource for each in some.judgements} == {key("a"), key("~")}
+
+
+def test_acts_come_in_the_order_of_keys_and_only_about_what_is_watched(session: Session) -> None:
+    tell(session)
+    session.catch_up()
+    database = session.catalog_database
+    told = list(acts_on_watched(database))
+    keys = [each.resource for each in told]
+    assert keys == sorted(keys)
+    assert {each.resource for each in told} == {key(name) for name in NAMES[::2]}
+    assert [(each.failed, each.document == "") for each in told if each.failed] == [(True, True)]
+    assert [each.id for each in acts_on_stacks(database)] == ["s-2-UpdateStack"]
+    assert [each.id for each in acts_on_images(database)] == ["i-2-PutImage"]
+    assert len(list(items_of_type(database, KIND))) == 20
+    assert watched_resources(database) == 10
