@@ -108,7 +108,7 @@ class World:
 
     def without_effect(self, now: int) -> dict[str, str]:
         """Return the events that changed nothing that was ever seen, and the project each was about."""
-        doing = set(self._effective())
+        doing = set(self._effective(now))
         found = {}
         for act in self.acts:
             watched = self.seen.get(act.name)
@@ -162,10 +162,11 @@ class World:
         later = any(each.known and not each.approval for each in inside[1:])
         return APPROVED if made.approval and not later else UNAPPROVED
 
-    def _effective(self) -> Iterator[str]:
+    def _effective(self, now: int) -> Iterator[str]:
+        """Yield the events that made a change, or may still turn out to have made one that is not settled."""
         for name, old, new, since in self._changes():
             inside = [each for each in self.acts if each.name == name and since < each.at <= new.at]
-            if old is None:
+            if old is None or not self._settled(new.at, now):
                 yield from (each.event for each in inside)
             elif new.values is None:
                 yield from (each.event for each in inside if each.kind == "delete")

@@ -4,7 +4,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import moto.core.utils
@@ -15,39 +16,25 @@ from lineal.core import timestamp
 
 @dataclass
 class Clock:
-    """The present moment of a test: `now` (aware), which only ever goes on."""
+    """The present moment of a test: `now` (aware), which only ever goes on; programs find it in the file `told`."""
 
     now: datetime
+    told: Path | None = None
 
     def move_to(self, moment: datetime) -> None:
         """Go on to `moment`, if that is not past."""
         self.now = max(self.now, moment)
+        if self.told is not None:
+            self.told.write_text(self.spell(), encoding="ascii")
 
-    def advance(self, **span: float) -> None:
-        """Go on by a span of time (``hours=4``)."""
-        self.now += timedelta(**span)
+    def tell(self, file: Path) -> None:
+        """Tell the present moment in a file from now on: see `cloud_program`."""
+        self.told = file
+        self.move_to(self.now)
 
     def spell(self) -> str:
         """Return the present moment as the ledger spells it: what a session takes for its clock."""
         return timestamp.spell(self.now)
-
-
-class RunningClock(Clock):
-    """The clock of this machine, for tests of programs that go by it."""
-
-    def __init__(self) -> None:
-        """Need no beginning."""
-
-    @property  # type: ignore[override]
-    def now(self) -> datetime:
-        """Return the present moment, whatever it was moved to."""
-        return datetime.now(UTC)
-
-    def move_to(self, moment: datetime) -> None:
-        """Go on by itself."""
-
-    def advance(self, **span: float) -> None:
-        """Go on by itself."""
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
 from servers import moto
 from servers.cloud_calls import Call, read_answer, read_call, refuse
-from servers.cloud_clock import Clock, RunningClock, moto_clock
+from servers.cloud_clock import Clock, moto_clock
 from servers.cloud_delivery import Delivery, Record, public_key, spell
 from servers.cloud_patches import patches
 from servers.cloud_people import Identity, user
@@ -98,12 +98,6 @@ class CloudTrail:
     def advance(self, **span: float) -> None:
         """Let a span of time pass (``hours=4``)."""
         self.move_to(self.clock.now + timedelta(**span))
-
-    def flush(self) -> None:
-        """Deliver everything now, with a digest of the time since the last one."""
-        with self._lock:
-            for each in self.deliveries():
-                each.flush(self.clock.now.replace(microsecond=0))
 
     def deliveries(self) -> list[Delivery]:
         """Return what every trail delivers, region by region."""
@@ -359,12 +353,9 @@ class RecordingApplication:
 
 
 @contextmanager
-def trail_server(start: datetime | None, **switches: Any) -> Iterator[CloudTrail]:
-    """Give moto's server with a trail around it, and a clock that stands at `start` until it is moved.
-
-    Without a `start` it is the clock of this machine, and `flush` delivers.
-    """
-    clock = Clock(start) if start is not None else RunningClock()
+def trail_server(start: datetime, **switches: Any) -> Iterator[CloudTrail]:
+    """Give moto's server with a trail around it, and a clock that stands at `start` until it is moved."""
+    clock = Clock(start)
     made: list[RecordingApplication] = []
 
     def wrap(create: Any) -> RecordingApplication:
