@@ -103,6 +103,10 @@ def test_it_says_in_words_what_it_did(place: Place) -> None:
     done = place.lineal("watch", "files:conf", "--once")
     assert done.status == 0
     assert b"files:conf: 1 seen, 1 new on record, 0 gaps" in done.out
+    assert "nobody has watched" not in done.err
+    assert place.lineal("watch", "files:conf", "--once", "--every", "1s").status == 0
+    time.sleep(3.1)  # more than three times as long as there should be between two rounds
+    assert "nobody has watched since 20" in place.lineal("watch", "files:conf", "--once").err
     again = place.lineal("watch", "files:conf", "--once", "--json").json()
     assert again["sources"][0]["recorded"] == 0
     shown = place.lineal("show", again["run"], "--json").json()

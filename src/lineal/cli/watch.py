@@ -16,6 +16,7 @@ from lineal.cli.terminal import Terminal, moment, tame, to_json
 from lineal.errors import CheckFailed, StoreError, UsageError
 
 if TYPE_CHECKING:
+    from lineal.app.session import Session
     from lineal.app.watch import SystemClock
     from lineal.app.watch_plan import Plan
     from lineal.app.watch_round import Round
@@ -87,6 +88,7 @@ def watch(
         on_trouble=lambda error, pause: _show_trouble(terminal, error, pause),
     )
     with opened(ledger, actor) as keeper, only_watcher(keeper) as held, _stopping(clock):
+        _tell_of_last(terminal, keeper)
         run(plan, means, clock, held, once=once)
     if once and rounds and not rounds[0].holds:
         raise typer.Exit(_status(rounds[0]))
@@ -130,6 +132,15 @@ def _check(plan: "Plan") -> None:
         from lineal.app.notify import check_urls
 
         check_urls(plan.notify)
+
+
+def _tell_of_last(terminal: Terminal, session: "Session") -> None:
+    """Say when the watcher before ended, if nobody has watched for long."""
+    from lineal.app.watch import last_round
+
+    last = last_round(session, session.clock())
+    if last is not None and last.late:
+        terminal.note(f"nobody has watched since {moment(last.ended)}: what changed meanwhile has only bounds")
 
 
 def _status(done: "Round") -> int:
