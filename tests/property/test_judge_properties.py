@@ -113,12 +113,11 @@ EVENTS, SPANS, APPROVALS = (
 def test_the_same_evidence_in_any_order_gives_the_same_judgement(
     change: Change, told: list[ApiEvent], allowed: list[ChangeApproval], covered: list[TrailSpan], dice: Any
 ) -> None:
-    # Approvals come in the order of their decision: of several that allow it, the first is named.
     first = judge_change(change, evidence(told, allowed, covered))
-    shuffled, holes = [*told, *told[:2]], list(covered)
-    dice.shuffle(shuffled)
-    dice.shuffle(holes)
-    assert judge_change(change, evidence(shuffled, allowed, holes)) == first
+    shuffled, tickets, holes = [*told, *told[:2]], list(allowed), list(covered)
+    for each in (shuffled, tickets, holes):
+        dice.shuffle(each)
+    assert judge_change(change, evidence(shuffled, tickets, holes)) == first
 
 
 @settings(max_examples=50)

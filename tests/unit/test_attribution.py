@@ -391,16 +391,21 @@ def test_requests_of_kubernetes_are_the_objects_they_send() -> None:
         id="c", resource="k", type=kind, account="cluster", region="prod", kind="updated", since=None, until=TIME,
         before=None, after=None, edits=(edit,),
     )  # fmt: skip
+    assert relate(event("kubernetes", "patch deployments/status"), of, edit) is NONE
     for sent, expected in (
         ({"spec": {"replicas": 3}}, SETS),
         ({"spec": {"replicas": 2}}, CONTRADICTS),
         (None, TOUCHES),
     ):
-        made = event("kubernetes", "patch", None, **({} if sent is None else {"requestObject": sent}))
+        made = event("kubernetes", "patch deployments/scale", None, **({} if sent is None else {"requestObject": sent}))
         assert relate(made, of, edit) is expected
-    assert relate(event("kubernetes", "delete"), of, edit) is NONE
-    assert creates(event("kubernetes", "create"), kind, "k")
-    assert deletes(event("kubernetes", "delete"), kind, "k")
+    assert relate(event("kubernetes", "delete deployments"), of, edit) is NONE
+    assert creates(event("kubernetes", "create deployments"), kind, "k")
+    assert deletes(event("kubernetes", "delete deployments"), kind, "k")
+    inside = event("kubernetes", "create pods/exec")
+    assert not creates(inside, "Kubernetes::Pod", "k")
+    assert not may_change(inside, "Kubernetes::Pod", "k")
+    assert may_change(event("kubernetes", "frob", None), "Kubernetes::Pod", "k") is False
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,18 @@ def test_managed_by_the_service_and_the_same_call_by_a_person() -> None:
     assert both.verdict == UNEXPLAINED
 
 
+def test_an_autoscaler_of_kubernetes_manages_replicas_and_a_person_does_not() -> None:
+    edit = Edit("replace", ("spec", "replicas"), 2, 5)
+    of = replace(change(edit), type="Kubernetes::apps/Deployment", resource="Kubernetes::apps/Deployment/c/n/d")
+    scale = event(
+        at(9, 30), "patch deployments/scale", service="kubernetes", record={"requestObject": {"spec": {"replicas": 5}}},
+        asked={}, session="", principal="system:serviceaccount:kube-system:horizontal-pod-autoscaler",
+    )  # fmt: skip
+    assert judge_change(of, evidence(scale)).verdict == MANAGED
+    assert judge_change(of, evidence(replace(scale, principal="ana"))).verdict == UNAPPROVED
+    assert judge_change(of, evidence(replace(scale, name="patch deployments/status", record={}))).verdict == UNEXPLAINED
+
+
 def test_pending_until_events_can_have_arrived_and_the_trail_has() -> None:
     late = span(at(0), at(9, 45))
     for done in (event(at(9, 30)),), ():

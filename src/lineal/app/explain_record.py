@@ -1,14 +1,16 @@
 """Recording judgements: what differs from the last one on record of the same thing, some at a time."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
 from lineal.app.session import Session
+from lineal.catalog.acts import last_judgements
 from lineal.change.judge import rules_version
 from lineal.change.judge_evidence import digest_of_inputs
 from lineal.core import canonical
-from lineal.core.change import APPROVED, JUDGED, NOT_OBSERVABLE, Judgement
+from lineal.core.change import APPROVED, JUDGED, NOT_OBSERVABLE, Judgement, read_judgement
 from lineal.core.observation import Observation
 
 _MOST: Final = 500
@@ -25,7 +27,8 @@ class Recorder:
         self.recorded = 0
         self._session, self._enabled = session, enabled
         self._resources = None if resources is None else frozenset(resources)
-        self._last = {each.about: each for each, _ in session.configuration.judgements()}
+        session.catch_up()
+        self._last = last_judgements(session.catalog_database)
         self._seen: set[str] = set()
         self._waiting: list[Judgement] = []
         self._size = 0
@@ -43,15 +46,17 @@ class Recorder:
 
     def used_before(self) -> set[str]:
         """Return the approvals that the judgements on record of things not judged now rest on."""
-        return {name for about, each in self._last.items() if about not in self._seen for name in each.approvals
-                if each.subject != "approval"}  # fmt: skip
+        return {name for each in self._unseen() for name in each.approvals if each.subject != "approval"}
 
     def outdated(self) -> Iterator[Judgement]:
         """Yield the last judgements on record that were not made again."""
-        for about, judgement in self._last.items():
+        for judgement in self._unseen():
             mine = self._resources is None or judgement.resource in self._resources
-            if about not in self._seen and (mine or judgement.subject != "change"):
+            if mine or judgement.subject != "change":
                 yield judgement
+
+    def _unseen(self) -> list[Judgement]:
+        return [read_judgement(json.loads(text)) for about, text in self._last.items() if about not in self._seen]
 
     def finish(self) -> int:
         """Record what is left; return how many judgements went on record in all."""
@@ -101,9 +106,13 @@ def withdraw(judgement: Judgement, explained: Judgement | None, *, used: bool) -
     )  # fmt: skip
 
 
-def _says_the_same(last: Judgement | None, judgement: Judgement) -> bool:
-    return last is not None and (last.verdict, last.inputs, last.fields) == (
-        judgement.verdict,
-        judgement.inputs,
-        judgement.fields,
-    )
+def _says_the_same(last: str | None, judgement: Judgement) -> bool:
+    """Return whether the document of the last judgement says the same: verdict, inputs and fields."""
+    if last is None:
+        return False
+    # The same inputs and rules give the same fields: no need to read the document then.
+    told = {"inputs": judgement.inputs, "rules": judgement.rules, "verdict": judgement.verdict}
+    if all(f'"{name}":{json.dumps(value)}' in last for name, value in told.items()):
+        return True
+    held = read_judgement(json.loads(last))
+    return (held.verdict, held.inputs, held.fields) == (judgement.verdict, judgement.inputs, judgement.fields)

@@ -71,6 +71,15 @@ def items_of_type(database: Database, kind: str, moment: Moment = NOW) -> Iterat
             yield row.resource, row.document
 
 
+def last_judgements(database: Database, moment: Moment = NOW) -> dict[str, str]:
+    """Return the last judgement on record of each thing, by its identifier, as its document has it."""
+    table = tables.judgement.c
+    query = sa.select(table.about, table.document).where(table.taken <= moment.known).order_by(table.idx, table.n)
+    with database.reading() as connection:
+        rows = connection.execution_options(yield_per=1000).execute(query)
+        return {row.about: row.document for row in rows}
+
+
 def watched_resources(database: Database, moment: Moment = NOW) -> int:
     """Return how many resources have configuration items."""
     table = tables.config.c

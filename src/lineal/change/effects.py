@@ -24,7 +24,8 @@ _COMES: Final = frozenset({"Create", "Register", "Import"})
 _GOES: Final = frozenset({"Delete", "Deregister", "BatchDelete"})
 LONGEST: Final = 3600
 """So long may the service take to carry out any operation of the table, in seconds."""
-_VERBS: Final = {"create": "create", "update": "update", "patch": "update", "delete": "delete"}  # Kubernetes
+_CHANGING: Final = frozenset({"create", "update", "patch", "delete", "deletecollection"})  # verbs of Kubernetes
+_PARTS: Final = frozenset({"", "scale", "ephemeralcontainers", "resize"})  # of an object, that are configuration
 _KUBERNETES: Final = "Kubernetes::"
 
 
@@ -113,7 +114,7 @@ def service_of(kind: str, key: str) -> str:
 def creates(event: ApiEvent, kind: str, key: str) -> bool:
     """Return whether `event` may have brought the resource into being."""
     if kind.startswith(_KUBERNETES):
-        return event.name in {"create", "update", "patch"}  # a patch that is applied creates as well
+        return verb_of(event) in {"create", "update", "patch"}  # a patch that is applied creates as well
     return kind in effect_of(event.service, event.name).creates or (
         _acts_on(event, kind, key) and _verb(event.name) in _COMES
     )
@@ -122,7 +123,7 @@ def creates(event: ApiEvent, kind: str, key: str) -> bool:
 def deletes(event: ApiEvent, kind: str, key: str) -> bool:
     """Return whether `event` may have taken the resource away."""
     if kind.startswith(_KUBERNETES):
-        return event.name in {"delete", "deletecollection"}
+        return verb_of(event) in {"delete", "deletecollection"}
     return kind in effect_of(event.service, event.name).deletes or (
         _acts_on(event, kind, key) and _verb(event.name) in _GOES
     )
@@ -131,7 +132,7 @@ def deletes(event: ApiEvent, kind: str, key: str) -> bool:
 def updates_whole(event: ApiEvent, kind: str, key: str) -> bool:
     """Return whether `event` is the call that updates resources of this type: ``Update`` or ``Put`` and its noun."""
     if kind.startswith(_KUBERNETES):
-        return _VERBS.get(event.name) == "update"
+        return verb_of(event) in {"update", "patch"}
     match = _VERB.fullmatch(_VERSION.sub("", event.name))
     same = service_word(event.service) == service_of(kind, key)
     return match is not None and match[1] in {"Update", "Put"} and match[2] == _noun(kind) and same
@@ -149,8 +150,17 @@ def may_change(event: ApiEvent, kind: str, key: str) -> bool:
     if effect.uses or service_word(event.service) != service_of(kind, key):
         return False
     if kind.startswith(_KUBERNETES):
-        return event.name in _VERBS or event.name == "deletecollection"
+        return verb_of(event) in _CHANGING
     return not _is_of_another(event.name, kind)
+
+
+def verb_of(event: ApiEvent) -> str:
+    """Return the verb of a call to Kubernetes (``patch deployments/scale``), '' of one that is no change of an object.
+
+    What is done inside (``create pods/exec``) or said of its state (``update pods/status``) is none.
+    """
+    verb, _, about = event.name.partition(" ")
+    return verb if about.partition("/")[2] in _PARTS else ""
 
 
 def patterns_of(effect: Effect, kind: str) -> tuple[str, ...]:

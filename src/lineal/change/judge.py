@@ -249,7 +249,8 @@ def _permission(
             Target(change.resource, change.type, path),
             *(Target(each, "AWS::CloudFormation::Stack", None) for each in stacks),
         )
-        evidence.known[asked] = find_permission(evidence.approvals, act, targets)
+        first_decided = sorted(evidence.approvals, key=lambda each: (each.decided, each.id))
+        evidence.known[asked] = find_permission(first_decided, act, targets)
     found: tuple[ChangeApproval | None, tuple[str, ...]] = evidence.known[asked]
     return found
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
+from lineal.change.effects import verb_of
 from lineal.change.kinds import Manager, managers_of
 from lineal.core.api_event import ApiEvent
 from lineal.core.change import Path
@@ -22,7 +23,7 @@ def _is_by(manager: Manager, event: ApiEvent) -> bool:
     """
     if not manager.principals and not manager.via:
         return False
-    if not _fits(manager.actions, (event.name,)) or not _fits(manager.principals, _callers(event)):
+    if not _fits(manager.actions, (event.name, verb_of(event))) or not _fits(manager.principals, _callers(event)):
         return False
     via = event.via or ("" if manager.principals else event.principal)
     return _fits(manager.via, (via,)) if via or not manager.principals else True

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 
-from lineal.cli.terminal import moment, plain
+from lineal.cli.terminal import moment, plain, tame
 from lineal.cli.timeline_picture import VERDICTS as COLOURS
 from lineal.cli.timeline_picture import print_edits
 from lineal.core.change import (
@@ -55,7 +55,7 @@ def print_coverage(found: "Explained", out: Console) -> None:
     for (account, region), coverage in sorted(found.trail.items()):
         place = " ".join(each for each in (account, region or "(global)") if each)
         if not coverage.watermark:
-            out.print(f"trail of {place}: never collected", style="yellow", markup=False, highlight=False)
+            out.print(tame(f"trail of {place}: never collected"), style="yellow", markup=False, highlight=False)
             continue
         first = min([each[0] for each in coverage.covered] + [each.since for each in coverage.missing])
         line = f"trail of {place}: {moment(first)} to {moment(coverage.watermark)}"
@@ -65,7 +65,8 @@ def print_coverage(found: "Explained", out: Console) -> None:
             for each in holes[:_MOST_HOLES]
         )
         more = f" and {len(holes) - _MOST_HOLES} more" if len(holes) > _MOST_HOLES else ""
-        out.print(line + (f"; holes: {named}{more}" if holes else ", whole"), markup=False, highlight=False)
+        line += f"; holes: {named}{more}" if holes else ", whole"
+        out.print(tame(line), markup=False, highlight=False)
 
 
 def _print_judgement(judgement: Judgement, change: Change | None, out: Console) -> None:
