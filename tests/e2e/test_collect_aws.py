@@ -11,8 +11,9 @@ from aws_estate import BUCKET, DIGEST, IMAGE, PREFIX, collected, history, new
 from commandline import Place, make_place
 from sagemaker_life import ledger_in, use
 
-from lineal.app.collect_aws import TYPES
+from lineal.app.collect_aws import TYPES, collect_aws, open_scopes
 from lineal.core.config_item import Relationship
+from lineal.errors import SourceError
 from servers.faulty_aws import faulty_aws
 from servers.moto import ACCOUNT, REGION, Moto, moto_server
 
@@ -344,3 +345,24 @@ def test_the_page_names_every_type_and_every_permission(
         assert called <= allowed
         never = {"DescribeProcessingJob", "DescribeTransformJob", "DescribeStackResourceDrifts"}
         assert {each.partition(":")[2] for each in allowed - called} == never
+
+
+def test_where_sts_cannot_be_asked_the_account_is_given(
+    moto: Moto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    estate.models(moto)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:9")
+    with ledger_in(tmp_path) as session:
+        with pytest.raises(SourceError, match="STS"):
+            collected(session)
+        done = collect_aws(session, open_scopes([REGION], account=ACCOUNT), only=[ENDPOINT])
+        assert (done.seen, done.lost) == (1, ())
+
+
+def test_a_role_is_told_what_it_wants_to_hear(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> None:
+    with faulty_aws(moto) as aws:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", aws.url)
+        (scope,) = open_scopes([REGION], roles=[f"arn:aws:iam::{OTHER}:role/audit"], external_id="between us")
+        assert (scope.account, scope.error) == (OTHER, None)
+        (asked,) = (call.asked for call in aws.calls if call.operation == "AssumeRole")
+        assert (asked["ExternalId"], asked["RoleSessionName"]) == ("between us", "lineal")
