@@ -138,6 +138,15 @@ def test_what_became_of_a_thing_after_it_was_left_is_not_told(world: World) -> N
     assert [row.what for row in world.rows("c1", kinds=["change"])] == ["deleted"]
 
 
+def test_an_event_is_told_once_at_the_nearest_thing_that_counts_then(world: World) -> None:
+    serve(world)
+    both = (key("EndpointConfig", "c1"), key("ModelPackage", "risk/2"))
+    world.event("AddTags", day(5), *both)
+    world.event("AddTags", day(12), *both)
+    told = [(row.time, row.name) for row in world.rows("scorer", kinds=["event"])]
+    assert told == [(day(5), "c1"), (day(12), "risk/2")]
+
+
 def test_of_a_role_only_the_time_that_it_was_used_is_told(world: World) -> None:
     role = make_resource("AWS::IAM::Role", ACCOUNT, "", "serving").key
     world.session.say_all(list(observe_items([with_semantic(ConfigItem(
@@ -245,6 +254,11 @@ def test_approvals_of_changes_stand_as_windows(world: World) -> None:
     assert [(row.id, row.time, row.until, row.who, row.why) for row in rows] == [
         ("CHG-7", day(9), day(11), "carol", "release 2")
     ]
+    world.looked(*(day(n) for n in range(1, 14)))
+    world.trail("2026-02-27T00:00:00.000000Z", day(14))
+    explained(world, day(14))
+    window = next(row for row in world.rows("scorer") if row.kind == "window")
+    assert window.verdict == "APPROVED_NOT_DONE"
     inside = {"since": day(10), "until": day(10, 1), "kinds": ["window"]}
     assert len(world.rows("scorer", depth=0, **inside)) == 1  # it lasts
 

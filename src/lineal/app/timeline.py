@@ -10,7 +10,7 @@ from lineal.app.session import Session
 from lineal.app.timeline_config import config_rows
 from lineal.app.timeline_coverage import coverage_rows
 from lineal.app.timeline_graph import graph_rows
-from lineal.app.timeline_row import KINDS, Row
+from lineal.app.timeline_row import EVENT, KINDS, WINDOW, Row
 from lineal.app.timeline_span import Span
 from lineal.catalog.graph import FOREVER, NOW, Moment
 from lineal.errors import BadInput
@@ -93,7 +93,8 @@ def timeline(
         *config_rows(session, things, items, looks, moment),
         *coverage_rows(session, things, items, looks, moment, Span("", end)),
     ]
-    kept = sorted((row for row in _while_pointed(rows, things) if window.has(row)), key=lambda row: row.place)
+    kept = [row for row in _while_pointed(rows, things) if window.has(row)]
+    kept = _once(sorted(kept, key=lambda row: row.place))
     left_out = 0 if window.limit is None else max(0, len(kept) - window.limit)
     kept = kept[left_out:]
     return Timeline(
@@ -119,3 +120,16 @@ def _while_pointed(rows: Iterable[Row], things: Sequence[Thing]) -> Iterator[Row
             if begun < span.until and (row.type in _MADE_ONCE or ended >= span.since):
                 yield row
                 break
+
+
+def _once(rows: Iterable[Row]) -> list[Row]:
+    """Return `rows`, in their order, with each event and each approval at the nearest of the things it is about."""
+    told: set[tuple[str, str]] = set()
+    found: list[Row] = []
+    for row in rows:
+        if row.kind in (EVENT, WINDOW):
+            if (row.kind, row.id) in told:
+                continue
+            told.add((row.kind, row.id))
+        found.append(row)
+    return found

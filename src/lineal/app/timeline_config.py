@@ -30,13 +30,16 @@ def config_rows(
     resources = [thing for thing in things if thing.node is None]
     keys = list(dict.fromkeys(thing.key for thing in resources))
     configuration = session.configuration
-    judged = configuration.judgements(moment, resources=keys, every=True)
+    approvals = configuration.approvals(moment)
+    # A judgement of an approval stands under the one pattern that the approval has, or under none.
+    patterns = [each.resources[0] if len(each.resources) == 1 else "" for each in approvals]
+    judged = configuration.judgements(moment, resources=[*keys, *patterns], every=True)
     verdicts = Verdicts(judged)
     yield from _changes(resources, items, looks, verdicts)
     whole = [thing for thing in resources if thing.only is None]
     yield from _events(whole, configuration.events(keys, moment=moment), verdicts)
-    cited = {one for judgement, _ in judged for one in judgement.approvals}
-    yield from _windows(whole, configuration.approvals(moment), cited, verdicts)
+    cited = {one for judgement, _ in judged if judgement.resource in items for one in judgement.approvals}
+    yield from _windows(whole, approvals, cited, verdicts)
     yield from _judgements({thing.key: thing for thing in reversed(resources)}, verdicts)
 
 
@@ -120,13 +123,11 @@ def _arrow(edit: Edit) -> str:
 
 
 def _events(things: Sequence[Thing], events: Mapping[str, list[ApiEvent]], verdicts: Verdicts) -> Iterator[Row]:
-    """Yield each event once, at the nearest of the things that it is about."""
-    told: set[str] = set()
+    """Yield the events about each thing; of what is pointed to, not what others do with it (run a job as a role)."""
     for thing in things:
         for event in events.get(thing.key, []):
-            if event.id in told or (thing.depth and not may_change(event, thing.type, thing.key)):
-                continue  # of what is pointed to, what others do with it (run a job as a role) is no part of the story
-            told.add(event.id)
+            if thing.depth and not may_change(event, thing.type, thing.key):
+                continue
             row = Row(
                 time=event.time, kind=EVENT, what=_call(event), of=thing.key, name=thing.name, type=thing.type,
                 depth=thing.depth, who=_caller(event), where=_origin(event), id=event.id,
@@ -159,18 +160,17 @@ def _windows(
     for approval in approvals:
         # One that allows anything anywhere is told where a judgement rests on it.
         named = bool(approval.resources or approval.types)
-        thing = next((each for each in things if named and is_about(approval, each.key, each.type)), None)
-        if thing is None and approval.id in cited:
-            thing = next(iter(things), None)
-        if thing is None:
-            continue
+        about = [each for each in things if named and is_about(approval, each.key, each.type)]
+        about = about or (list(things[:1]) if approval.id in cited else [])
         may = ", ".join(approval.principals) or "anybody"
         what = f"{approval.ticket or approval.id}: {may} may change {', '.join(approval.fields) or 'it'}"
-        row = Row(
-            time=approval.not_before, until=approval.not_after, kind=WINDOW, what=what, of=thing.key, name=thing.name,
-            type=thing.type, depth=thing.depth, who=approval.approver, why=approval.reason, id=approval.id,
-        )  # fmt: skip
-        yield with_verdict(row, verdicts)
+        for thing in about:
+            row = Row(
+                time=approval.not_before, until=approval.not_after, kind=WINDOW, what=what, of=thing.key,
+                name=thing.name, type=thing.type, depth=thing.depth, who=approval.approver, why=approval.reason,
+                id=approval.id,
+            )  # fmt: skip
+            yield with_verdict(row, verdicts)
 
 
 def _judgements(things: Mapping[str, Thing], verdicts: Verdicts) -> Iterator[Row]:
