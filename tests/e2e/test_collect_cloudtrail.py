@@ -223,6 +223,33 @@ def test_when_logging_was_off_is_a_hole(here: World) -> None:
     assert [each.why for each in here.spans(done, "us-east-1") if each.missing] == ["logging_stopped"]
 
 
+def test_another_trail_that_was_switched_off_is_no_hole(here: World) -> None:
+    client = here.trail.client("cloudtrail", ANA)
+    client.create_trail(Name="other", S3BucketName=BUCKET, S3KeyPrefix="other", IsMultiRegionTrail=False)
+    client.start_logging(Name="other")
+    here.pass_hours(1)
+    client.stop_logging(Name="other")
+    here.pass_hours(2)
+    for options in ({}, {"digests": False}):
+        done = here.look(f"s3://{BUCKET}/AWSLogs", **options)
+        assert not [each for each in done.trail if each.missing]
+    assert not here.look(f"s3://{BUCKET}/AWSLogs/").collected.gaps, "it was told once"
+
+
+def test_a_trail_that_was_switched_off_just_now_is_waited_for(here: World) -> None:
+    here.pass_hours(1)
+    here.trail.client("cloudtrail", ANA).stop_logging(Name="main")
+    off = timestamp.spell(here.trail.clock.now)
+    here.trail.advance(minutes=10)
+    done = here.look(digests=False)
+    assert codes(done) == {"cloudtrail.logging_stopped"}
+    assert not [each for each in done.trail if each.missing]
+    here.trail.advance(minutes=50)
+    done = here.look(digests=False)
+    told = [(each.since, each.until, each.why) for each in here.spans(done) if each.missing]
+    assert told == [(off, timestamp.spell(here.trail.clock.now), "logging_stopped")]
+
+
 def test_without_keys_or_digests_nothing_is_proven(here: World) -> None:
     made = here.pass_hours(2)
     here.trail.refused[("cloudtrail", "ListPublicKeys", "*")] = "AccessDeniedException"

@@ -157,6 +157,11 @@ class Proofs:
         """Return the accounts and regions of which there are digests."""
         return sorted({chain.rpartition("/")[0] for chain in (*self._chains, *self.state.chains)})
 
+    def trails(self, account: str) -> set[str]:
+        """Return the names of the trails of an account that deliver digests here."""
+        names = (chain.split("/", 2) for chain in (*self._chains, *self.state.chains))
+        return {trail.removesuffix(BACKFILL).rpartition("_")[0] for owner, _, trail in names if owner == account}
+
     def known(self, place: str) -> list[Span]:
         """Return the spans of a region that digests tell of, for better or worse."""
         chains = self._of(place)

@@ -71,21 +71,24 @@ class Spans:
         """Yield what is to be recorded of switches; return the spans in which nothing was delivered, by place.
 
         The call says neither of which regions a trail is nor where it delivers. So a trail that was switched off is one
-        that delivers here unless files went on coming, and its span is a hole in every region of its account.
+        that delivers here unless digests are those of others, or files went on coming; its span is a hole in every
+        region of its account. Whether files go on coming is not known yet of one that was switched off just now.
         """
         stopped: dict[str, list[Span]] = {}
         for stop in logging.stops():
-            until = stop.until or self.began
-            late = shift(stop.since, minutes=2 * _BEFORE)
+            until, late = stop.until or self.began, shift(stop.since, minutes=2 * _BEFORE)
             known = {*self.state.regions, *self._read, *proofs.places()}
             places = sorted(each for each in known if each.startswith(f"{stop.account}/"))
-            if any(late < each < until for place in places for each in self._read.get(place, ())):
+            trails = proofs.trails(stop.account)
+            if (trails and stop.trail not in trails) or (
+                any(late < each < until for place in places for each in self._read.get(place, ()))
+            ):
                 if stop.is_new:
-                    yield logging.explain(stop, "files went on coming: another trail delivers them")
+                    yield logging.explain(stop, "another trail delivers here")
                 logging.dismiss(stop)
                 continue
             yield logging.explain(stop)
-            for place in places:
+            for place in places if stop.until or late < self.began else ():
                 stopped[place] = merge([*stopped.get(place, ()), *without([(stop.since, until)], proofs.proven(place))])
         yield from logging.changes()
         self.state.stopped = logging.standing

@@ -52,8 +52,8 @@ class BucketPlace:
 
     @property
     def name(self) -> str:
-        """The place as it is recorded."""
-        return f"s3://{self.bucket}/{self.prefix}"
+        """The place as it is recorded: with a slash at its end or without it, it is the same."""
+        return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
 
     def logs(self, since: Since) -> Iterator[LogFile | Gap]:
         """Yield the log files; what cannot be listed is a gap."""
