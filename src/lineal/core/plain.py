@@ -39,7 +39,7 @@ def plain(value: object, name: str = "", depth: int = 0) -> Any:
         return value.isoformat()
     if isinstance(value, bytes | bytearray):
         return bytes(value).hex()
-    if kind is dict or kind is list or isinstance(value, Mapping | list | tuple):
+    if isinstance(value, dict | list | Mapping | tuple):
         if depth >= DEEPEST:
             return json.dumps(_within(value, name, 0), ensure_ascii=False, sort_keys=True)
         return _within(value, name, depth)
