@@ -221,11 +221,17 @@ def an_update_fails(month: Month) -> None:
 @on(13)
 def an_approved_change_is_never_made(month: Month) -> None:
     month.ticket("CHG-113", resources=(FRAUD,))
-    month.expect(NOT_DONE, FRAUD, about="CHG-113")
+    month.expect(NOT_DONE, "", about="CHG-113")
+    month.act = "a digest comes a day late"
+    month.behind.project("risk-build")["sourceVersion"] = "evil"
+    month.expect(UNEXPLAINED, BUILD, fields={"sourceVersion": UNEXPLAINED})
+    month.at(13, 10, 30)
+    month.trail.delivery().drop_digest(START.replace(day=13, hour=9, minute=10))
 
 
 @on(14)
 def judged_too_early(month: Month) -> None:
+    month.trail.delivery().put_back_digest(START.replace(day=13, hour=9, minute=10))
     month.ticket("CHG-114", resources=(BUILD,))
     month.aws("codebuild").update_project(name="risk-build", queuedTimeoutInMinutes=30)
     month.expect(APPROVED, BUILD, fields={"queuedTimeoutInMinutes": APPROVED}, who="deploy")
@@ -367,7 +373,7 @@ def somebody_else_does_it(month: Month) -> None:
     month.ticket("CHG-126", resources=(RELEASE,))
     month.aws("codepipeline", EVE).update_pipeline(pipeline=pipeline("hers"))
     month.expect(UNAPPROVED, RELEASE, who="eve")
-    month.expect(NOT_DONE, RELEASE, about="CHG-126")
+    month.expect(NOT_DONE, "", about="CHG-126")
 
 
 @on(27)

@@ -7,7 +7,7 @@ import pytest
 from month import Expected, Month, open_month
 from month_acts import play
 
-from lineal.core.change import PENDING, UNEXPLAINED, Judgement
+from lineal.core.change import NOT_OBSERVABLE, PENDING, UNEXPLAINED, Judgement
 from lineal.ledger.verify import verify_ledger
 
 
@@ -90,7 +90,11 @@ def test_it_says_who(scored: Score) -> None:
 
 
 def test_what_was_judged_too_early_stays_beside_what_came_later(month: Month) -> None:
-    for act, verdicts in (("judged too early", PENDING), ("the record comes hours late", UNEXPLAINED)):
+    for act, verdicts in (
+        ("judged too early", PENDING),
+        ("the record comes hours late", UNEXPLAINED),
+        ("a digest comes a day late", NOT_OBSERVABLE),
+    ):
         expected = next(each for each in month.expected if each.act == act)
         told = month.session.configuration.judgements(resources=[expected.resource], every=True)
         about = [each for each, _ in told if each.until == expected.until]
@@ -105,7 +109,12 @@ def test_what_was_judged_too_early_stays_beside_what_came_later(month: Month) ->
 
 def test_nothing_is_unexplained_but_what_was_done_behind_the_trail(month: Month, scored: Score) -> None:
     named = [expected.act for expected, judged in scored.pairs if judged.verdict == UNEXPLAINED]
-    assert named == ["a change behind the trail", "one field is explained and one is not", "a model is gone"]
+    assert named == [
+        "a change behind the trail",
+        "a digest comes a day late",
+        "one field is explained and one is not",
+        "a model is gone",
+    ]
 
 
 def test_what_could_not_be_seen_is_said(month: Month) -> None:

@@ -58,6 +58,7 @@ class ExplanationMachine(RuleBasedStateMachine):
         self.count = 0
         self.waiting: list[tuple[int, ApiEvent]] = []  # what the trail will deliver, and when
         self.late = self.skew = 0
+        self.pause = 400
         self.folder = Path(tempfile.mkdtemp(prefix="lineal-", dir=SHARED if os.access(SHARED, os.W_OK) else None))
         self.clock = patch.object(wiring, "now", lambda: moment(self.world.now))
         self.clock.start()
@@ -74,16 +75,24 @@ class ExplanationMachine(RuleBasedStateMachine):
         self.clock.stop()
         shutil.rmtree(self.folder)
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(skew=st.integers(-110, 110))
+    def begin(self, skew: int) -> None:
+        self.skew = skew
         self.world.now = HOUR
         self.look_at_everything()
         self.listen()
 
     # Time.
 
-    def wait(self, seconds: int) -> None:
-        self.world.now += seconds
+    def wait(self, seconds: int | None = None) -> None:
+        """Let time pass: the pause before the next thing that happens, if nothing is said."""
+        self.world.now += self.pause if seconds is None else seconds
+        self.pause = 400
+
+    @rule(seconds=st.integers(5, 90))
+    def hurry(self, seconds: int) -> None:
+        """Let the next thing follow at once."""
+        self.pause = seconds
 
     def fresh(self, name: str) -> Any:
         self.count += 1
@@ -92,7 +101,7 @@ class ExplanationMachine(RuleBasedStateMachine):
     # What people do.
 
     def act(self, name: str, kind: str, values: dict[str, Any], *, approved: bool, error: str = "") -> None:
-        self.wait(400)
+        self.wait()
         self.count += 1
         number = self.count
         who = f"ci-{number}" if approved else "eve"
@@ -110,7 +119,7 @@ class ExplanationMachine(RuleBasedStateMachine):
             targets=(key(name),), error=error, record={"eventName": verb, "requestParameters": asked},
         )  # fmt: skip
         self.waiting.append((self.world.now + DELIVERY + self.late, event))
-        self.late = self.skew = 0
+        self.late = 0
         if not error:
             self.world.do(act)
 
@@ -160,7 +169,7 @@ class ExplanationMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.world.projects)
     @rule(data=st.data())
     def approve_in_vain(self, data: st.DataObject) -> None:
-        self.wait(400)
+        self.wait()
         self.count += 1
         name, project = f"VAIN-{self.count}", self.some(data)
         self.approve(name, project, f"nobody-{self.count}")
@@ -171,12 +180,12 @@ class ExplanationMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.world.projects)
     @rule(data=st.data(), which=FIELD)
     def change_behind_the_trail(self, data: st.DataObject, which: str) -> None:
-        self.wait(400)
+        self.wait()
         self.world.do(Act(self.world.now, self.some(data), "update", {which: self.fresh(which)}))
 
     @rule()
     def create_behind_the_trail(self) -> None:
-        self.wait(400)
+        self.wait()
         self.count += 1
         values = {each: self.fresh(each) for each in FIELDS}
         self.world.do(Act(self.world.now, f"p{self.count}", "create", values))
@@ -184,7 +193,7 @@ class ExplanationMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.world.projects)
     @rule(data=st.data())
     def delete_behind_the_trail(self, data: st.DataObject) -> None:
-        self.wait(400)
+        self.wait()
         self.world.do(Act(self.world.now, self.some(data), "delete", {}))
 
     # What goes wrong with the trail.
@@ -198,10 +207,6 @@ class ExplanationMachine(RuleBasedStateMachine):
     def let_the_next_record_come_late(self, hours: int) -> None:
         self.late = hours * HOUR
 
-    @rule(seconds=st.integers(-110, 110))
-    def let_the_next_clock_be_wrong(self, seconds: int) -> None:
-        self.skew = seconds
-
     # What Lineal does.
 
     @rule()
@@ -213,7 +218,7 @@ class ExplanationMachine(RuleBasedStateMachine):
         self.look(complete=False)
 
     def look(self, *, complete: bool) -> None:
-        self.wait(400)
+        self.wait()
         now = moment(self.world.now)
         self.world.look(complete=complete)
         items = [with_semantic(self.item(name, values, now)) for name, values in self.world.projects.items()]

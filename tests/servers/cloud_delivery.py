@@ -232,6 +232,11 @@ class Delivery:
         remove(self.bucket, found.key)
         return found.key
 
+    def put_back_digest(self, moment: datetime) -> None:
+        """Write the digest about `moment` as it was delivered."""
+        found = self.digest_at(moment)
+        put_digest(self.bucket, found.key, found.content, found.signature, found.until)
+
     def forge_digest(self, moment: datetime) -> str:
         """Write the digest about `moment` anew without its files, with the signature that it had; return its key."""
         found = self.digest_at(moment)
