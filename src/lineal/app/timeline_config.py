@@ -38,7 +38,7 @@ def config_rows(
     yield from _changes(resources, items, looks, verdicts)
     whole = [thing for thing in resources if thing.only is None]
     yield from _events(whole, configuration.events(keys, moment=moment), verdicts)
-    cited = {one for judgement, _ in judged if judgement.resource in items for one in judgement.approvals}
+    cited = {one for judgement, _ in judged if judgement.resource in set(keys) for one in judgement.approvals}
     yield from _windows(whole, approvals, cited, verdicts)
     yield from _judgements({thing.key: thing for thing in reversed(resources)}, verdicts)
 

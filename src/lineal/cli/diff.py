@@ -18,37 +18,41 @@ _FORMS: Final = (
     "(`lineal diff --at '7d ago' --at now`), with the one thing you ask about if it is one."
 )
 
+_Old = Annotated[str | None, typer.Argument(metavar="[REF]", help="The version or run before.", show_default=False)]
+_New = Annotated[str | None, typer.Argument(metavar="[REF]", help="The version or run after.", show_default=False)]
+_At = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--at",
+        metavar="TIME",
+        help="As it was then: 2026-03-03T14:05:00Z, 2026-03-03, '2h ago'. Given twice: what changed between.",
+    ),
+]
+_Patch = Annotated[
+    bool, typer.Option("--patch", help="Between two moments: print the changes as JSON patches (RFC 6902).")
+]
+_Key = Annotated[
+    list[str] | None,
+    typer.Option("--key", metavar="COLUMN", help="The column by which rows of a table are matched (repeatable)."),
+]
+_Rows = Annotated[
+    int, typer.Option("--rows", metavar="N", min=0, help="Show N added, removed and changed rows of each table.")
+]
+_ExitCode = Annotated[bool, typer.Option("--exit-code", help="Exit with 1 if they differ.")]
+
 
 def diff(
-    old: Annotated[
-        str | None, typer.Argument(metavar="[REF]", help="The version or run before.", show_default=False)
-    ] = None,
-    new: Annotated[
-        str | None, typer.Argument(metavar="[REF]", help="The version or run after.", show_default=False)
-    ] = None,
-    at: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--at",
-            metavar="TIME",
-            help="As it was then: 2026-03-03T14:05:00Z, 2026-03-03, '2h ago'. Given twice: what changed between.",
-        ),
-    ] = None,
+    old: _Old = None,
+    new: _New = None,
+    at: _At = None,
     known: options.Known = None,
     kind: estate_options.Types = None,
     account: estate_options.Account = None,
     region: estate_options.Region = None,
-    patch: Annotated[
-        bool, typer.Option("--patch", help="Between two moments: print the changes as JSON patches (RFC 6902).")
-    ] = False,
-    key: Annotated[
-        list[str] | None,
-        typer.Option("--key", metavar="COLUMN", help="The column by which rows of a table are matched (repeatable)."),
-    ] = None,
-    rows: Annotated[
-        int, typer.Option("--rows", metavar="N", min=0, help="Show N added, removed and changed rows of each table.")
-    ] = 0,
-    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 1 if they differ.")] = False,
+    patch: _Patch = False,
+    key: _Key = None,
+    rows: _Rows = 0,
+    exit_code: _ExitCode = False,
     ledger: options.Ledger = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,

@@ -131,7 +131,8 @@ def _print_resource(found: ResourceDifference, out: Console) -> None:
     print_edits(found.edits, out, "      ")
     for step in found.steps:
         out.print(f"    {_step(step)}")
-        print_before(step.judged_before, step.judgement and step.judgement.verdict, out, "      ")
+        now = None if step.judgement is None else step.judgement.verdict
+        print_before(step.judged_before, now, out, "      ")
 
 
 def _step(step: Step) -> str:

@@ -9,42 +9,47 @@ from lineal.cli import options
 from lineal.cli.opening import opened, read_moment
 from lineal.cli.terminal import Terminal
 
-Since = Annotated[
+_Since = Annotated[
     str | None, typer.Option("--since", metavar="TIME", help="Only what happened then or later: 2026-03-03, '2d ago'.")
 ]
-Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Only what happened by then.")]
-Depth = Annotated[int, typer.Option("--depth", min=0, metavar="N", help="Follow at most N pointers.")]
+_Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Only what happened by then.")]
+_Depth = Annotated[int, typer.Option("--depth", min=0, metavar="N", help="Follow at most N pointers.")]
+
+_Thing = Annotated[
+    str,
+    typer.Argument(
+        metavar="REF",
+        help="endpoint:NAME, model:NAME, any reference, an ARN, the key or name of a resource, TYPE/NAME.",
+        show_default=False,
+        autocompletion=options.complete_ref,
+    ),
+]
+_Diff = Annotated[bool, typer.Option("--diff", help="Show every field that changed, old and new.")]
+_Kind = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--kind", metavar="KIND", help="Only such rows (repeatable): deployment, decision, change, event, gap, …"
+    ),
+]
+_Follow = Annotated[
+    bool, typer.Option("--follow/--no-follow", help="Also what it points to, while it does; or it alone.")
+]
+_Limit = Annotated[int, typer.Option("--limit", "-n", min=0, metavar="N", help="The newest N rows; 0 for all of them.")]
+_Reverse = Annotated[bool, typer.Option("--reverse", help="Newest first.")]
 
 
 def timeline(
-    ref: Annotated[
-        str,
-        typer.Argument(
-            metavar="REF",
-            help="endpoint:NAME, model:NAME, any reference, an ARN, the key or name of a resource, TYPE/NAME.",
-            show_default=False,
-            autocompletion=options.complete_ref,
-        ),
-    ],
-    since: Since = None,
-    until: Until = None,
+    ref: _Thing,
+    since: _Since = None,
+    until: _Until = None,
     at: options.At = None,
     known: options.Known = None,
-    diff: Annotated[bool, typer.Option("--diff", help="Show every field that changed, old and new.")] = False,
-    kind: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--kind", metavar="KIND", help="Only such rows (repeatable): deployment, decision, change, event, gap, …"
-        ),
-    ] = None,
-    follow: Annotated[
-        bool, typer.Option("--follow/--no-follow", help="Also what it points to, while it does; or it alone.")
-    ] = True,
-    depth: Depth = 6,
-    limit: Annotated[
-        int, typer.Option("--limit", "-n", min=0, metavar="N", help="The newest N rows; 0 for all of them.")
-    ] = 500,
-    reverse: Annotated[bool, typer.Option("--reverse", help="Newest first.")] = False,
+    diff: _Diff = False,
+    kind: _Kind = None,
+    follow: _Follow = True,
+    depth: _Depth = 6,
+    limit: _Limit = 500,
+    reverse: _Reverse = False,
     ledger: options.Ledger = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,

@@ -23,34 +23,42 @@ if TYPE_CHECKING:
 
 _FIX: Final = "Name sources (lineal watch aws files:conf/), or a file that does: --config watch.yaml."
 
+_Sources = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[SOURCE]...",
+        help="aws, aws:REGION, cloudtrail:s3://BUCKET/PREFIX, aws-config:PLACE, files:PATH, git:REPO, sagemaker.",
+        show_default=False,
+    ),
+]
+_Config = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="What to watch, how often, whom to tell (YAML).")
+]
+_Every = Annotated[
+    str | None, typer.Option("--every", metavar="SPAN", help="How often to look: 90s, 15m, 6h. [default: 15m]")
+]
+_Settle = Annotated[
+    str | None,
+    typer.Option("--settle", metavar="SPAN", help="How long a trail may take before it is judged. [default: 15m]"),
+]
+_Rules = Annotated[
+    list[str] | None,
+    typer.Option("--rules", metavar="FILE|SET", help="Rules to check, not the default ones (repeatable)."),
+]
+_Notify = Annotated[
+    list[str] | None, typer.Option("--notify", metavar="URL", help="Tell what is new there (repeatable).")
+]
+_Once = Annotated[bool, typer.Option("--once", help="One round now; exit 12 if a source failed.")]
+
 
 def watch(
-    sources: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[SOURCE]...",
-            help="aws, aws:REGION, cloudtrail:s3://BUCKET/PREFIX, aws-config:PLACE, files:PATH, git:REPO, sagemaker.",
-            show_default=False,
-        ),
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="What to watch, how often, whom to tell (YAML).")
-    ] = None,
-    every: Annotated[
-        str | None, typer.Option("--every", metavar="SPAN", help="How often to look: 90s, 15m, 6h. [default: 15m]")
-    ] = None,
-    settle: Annotated[
-        str | None,
-        typer.Option("--settle", metavar="SPAN", help="How long a trail may take before it is judged. [default: 15m]"),
-    ] = None,
-    rules: Annotated[
-        list[str] | None,
-        typer.Option("--rules", metavar="FILE|SET", help="Rules to check, not the default ones (repeatable)."),
-    ] = None,
-    notify: Annotated[
-        list[str] | None, typer.Option("--notify", metavar="URL", help="Tell what is new there (repeatable).")
-    ] = None,
-    once: Annotated[bool, typer.Option("--once", help="One round now; exit 12 if a source failed.")] = False,
+    sources: _Sources = None,
+    config: _Config = None,
+    every: _Every = None,
+    settle: _Settle = None,
+    rules: _Rules = None,
+    notify: _Notify = None,
+    once: _Once = False,
     ledger: options.Ledger = None,
     actor: options.Actor = None,
     as_json: options.Json = False,
