@@ -1,6 +1,6 @@
 """Histories of one resource, played: each window holds what happened, and nothing that was seen is left out."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lineal.change.history import CREATED, DELETED, UPDATED, list_changes
@@ -68,6 +68,7 @@ class World:
         )  # fmt: skip
 
 
+@settings(max_examples=500)
 @given(HAPPENED, LOOKED)
 def test_what_happened_lies_in_the_window_of_its_change(
     happened: list[tuple[int, int | None]], looked: list[tuple[int, int, float, bool]]

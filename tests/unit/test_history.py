@@ -139,6 +139,14 @@ def test_a_deletion_of_what_nobody_had_seen_has_no_moment_before() -> None:
     assert changes[0].before is None
 
 
+def test_what_was_made_anew_while_the_look_that_missed_it_was_under_way() -> None:
+    """A deletion is written down when its look has ended; what was gone may have come back before that."""
+    items = [item(9, created=at(1)), gone(12), item(15, created=at(11.9))]
+    assert told(list_changes(items, [look(11.5, 12)]))[1] == ("created", "11:30", "15:00")
+    assert told(list_changes(items, [look(11.5, 11.9)]))[1] == ("created", "11:30", "15:00")
+    assert told(list_changes(items, []))[1] == ("created", "12:00", "15:00")
+
+
 def test_a_deletion_is_not_narrowed_by_the_look_that_found_it() -> None:
     """That may have ended before the deletion was written down."""
     items = [item(9), gone(12.2)]

@@ -93,16 +93,17 @@ class _Looks:
         """Return the first look of `source` that was under way at `moment`."""
         return next((each for each in self.looks if each.source == source and each.began <= moment <= each.ended), None)
 
-    def that_missed(self, item: ConfigItem) -> str:
-        """Return the moment before which a look must have ended to have seen what the deletion `item` says is gone.
+    def missed(self, item: ConfigItem) -> str:
+        """Return the moment from which on the look that found what `item` says is gone may have seen it missing.
 
-        The look that missed it may have ended before the deletion was written down: it is the last one, then.
+        That look was under way when the deletion was written down, or had ended by then and was the last. A record
+        that no look made says the moment itself.
         """
-        if self.during(item.time, item.source) is None:
+        look = self.during(item.time, item.source)
+        if look is None:
             mine = [each for each in self.looks if each.source == item.source and each.ended < item.time]
-            if mine:
-                return min(item.time, mine[-1].began)
-        return item.time
+            look = mine[-1] if mine else None
+        return item.time if look is None else look.began
 
 
 def _relevant(items: Sequence[ConfigItem], looks: Sequence[Look]) -> _Looks:
@@ -133,7 +134,7 @@ def _list_of_shape(items: Sequence[_Seen], looks: _Looks) -> list[Change]:
             continue
         if item.status == "deleted":
             if gone is None:
-                look = looks.last(looks.that_missed(item), None, blind)
+                look = looks.last(looks.missed(item), None, blind)
                 found.append(_make(DELETED, there, seen, None if there is None else _later(there.time, look)))
                 gone = seen
         else:
@@ -141,12 +142,13 @@ def _list_of_shape(items: Sequence[_Seen], looks: _Looks) -> list[Change]:
                 found = [each for each in found if (each.kind, each.until) != (DELETED, gone.time)]
                 gone = None
             if gone is not None:
-                look = looks.last(item.time, _after(item.created, gone.time), blind)
-                found.append(_make(CREATED, None, seen, _later(gone.time, look)))
+                since = looks.missed(gone.item)
+                look = looks.last(item.time, _after(item.created, since), blind)
+                found.append(_make(CREATED, None, seen, _later(since, look)))
             elif there is not None:
                 found += _compare(there, seen, looks, blind)
-            elif (since := _began_empty(item, looks)) is not None:
-                found.append(_make(CREATED, None, seen, since))
+            elif (empty := _began_empty(item, looks)) is not None:
+                found.append(_make(CREATED, None, seen, empty))
             there, gone = seen, None
         blind = {}
     return found
