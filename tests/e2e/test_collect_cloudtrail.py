@@ -287,6 +287,42 @@ def test_late_files_are_found_and_time_and_region_narrow_the_look(here: World) -
         here.look(accounts=("999999999999",))
 
 
+def test_every_layout_of_keys_is_found_and_narrowed_down(here: World) -> None:
+    here.trail.advance(days=3)
+    here.trail.client("s3", ANA).create_bucket(Bucket="all", CreateBucketConfiguration={"LocationConstraint": REGION})
+    layouts = {
+        "111111111111": "AWSLogs/{}/CloudTrail/{}/2026/10/0{}/",
+        "222222222222": "some/prefix/AWSLogs/{}/CloudTrail/{}/2026/10/0{}/",
+        "333333333333": "AWSLogs/o-a1b2c3/{}/CloudTrail/{}/2026/10/0{}/",
+        "444444444444": "o-a1b2c3/AWSLogs/o-a1b2c3/{}/CloudTrail/{}/2026/10/0{}/",
+    }
+    for account, layout in layouts.items():
+        for region in (REGION, "us-gov-west-1"):
+            for day in (1, 2):
+                record = {
+                    **here.trail.records[0], "eventID": f"{account}-{region}-{day}", "recipientAccountId": account,
+                    "awsRegion": region, "eventTime": f"2026-10-0{day}T10:00:00Z",
+                }  # fmt: skip
+                name = f"{account}_CloudTrail_{region}_2026100{day}T1005Z_0123456789abcdef.json.gz"
+                content = gzip.compress(json.dumps({"Records": [record]}).encode())
+                put("all", layout.format(account, region, day) + name, content)
+    put("all", "AWSLogs/111111111111/Config/eu-west-1/2026/1/1/ConfigHistory/x.json.gz", b"{}")
+    put("all", "other/things/deep/down/below/x", b"x")
+
+    def ids(done: CollectedTrail) -> int:
+        return done.counts["events"]
+
+    assert ids(here.look("s3://all")) == 16
+    assert ids(here.look("s3://all", regions=(REGION,), accounts=("333333333333",))) == 2
+    assert ids(here.look("s3://all", since=at(0, day=2))) == 8
+    assert ids(here.look("s3://all/some/prefix")) == 4
+    assert ids(here.look(f"s3://all/AWSLogs/111111111111/CloudTrail/{REGION}")) == 2
+    assert ids(here.look(f"s3://all/AWSLogs/111111111111/CloudTrail/{REGION}/2026/10/02/")) == 1
+    found = {each.id for each in here.session.configuration.events_between()}
+    assert len([each for each in found if each.count("-") > 2]) == 16
+    assert {each.account for each in here.look("s3://all/", since=at(0)).trail} == set(layouts)
+
+
 def test_a_place_that_is_none_is_refused(here: World, tmp_path: Path) -> None:
     for where in ("s3://no-such-bucket", "s3://", str(tmp_path / "none")):
         with pytest.raises(BadInput):

@@ -100,7 +100,10 @@ class _Look:
         settled = shift(began, minutes=-DELIVERY_MINUTES)
         self._spans = Spans(self._state, began, settled, request.since)
         keys = find_keys(request.keys, ask=isinstance(place, BucketPlace), profile=request.profile)
-        self._proofs = Proofs(place, self._state, keys, settled, since=request.since, until=request.until)
+        self._proofs = Proofs(
+            place, self._state, keys, settled,
+            since=request.since, until=request.until, accounts=request.accounts, regions=request.regions,
+        )  # fmt: skip
         self._batch = Batch(session, Keeper(session, request.reads), {"source": SOURCE, "place": place.name})
         self.counts = self._batch.counts
         self._seen: set[str] = set()

@@ -1,7 +1,7 @@
 """The digests of a place: which log files they name, which of those hold, and which hours are proven by them."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -26,6 +26,8 @@ DELETED, ALTERED, INVALID, MISSING, UNREAD = (
 class Proofs:
     """What the digests of `place` prove; `since` and `until` bound the hours that are looked at, '' for all.
 
+    `accounts` and `regions` narrow it down, where any are named.
+
     A digest names what was delivered in its hour, which can be after the hour of the call: what it proves counts only
     up to `settled`, which lies so far back that everything of before was delivered when the log files were listed.
     """
@@ -36,6 +38,8 @@ class Proofs:
     settled: str
     since: str = ""
     until: str = ""
+    accounts: Collection[str] = ()
+    regions: Collection[str] = ()
     names: dict[str, tuple[Named, Hour]] = field(default_factory=dict)
     _chains: dict[str, Chain] = field(default_factory=dict)
     _unnamed: Counter[str] = field(default_factory=Counter)
@@ -183,6 +187,10 @@ class Proofs:
         for item in self.place.digests(self._start):
             if isinstance(item, Gap):
                 gaps.append(item)
+            elif (self.accounts and item.account not in self.accounts) or (
+                self.regions and item.region not in self.regions
+            ):
+                continue
             elif self.since or item.stamp > self.state.chains.get(item.chain, {}).get("end", ""):
                 yield item
 
