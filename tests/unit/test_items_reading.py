@@ -252,3 +252,11 @@ def test_items_are_items() -> None:
     made = at.item(at.resource("AWS::CodeBuild::Project", "p"), {})
     assert isinstance(made, ConfigItem)
     assert (made.time, made.source, made.shape) == (NOW, "aws", "api")
+
+
+def test_what_no_event_can_hold_is_a_lack() -> None:
+    at = asker()
+    item = at.item(at.resource("AWS::CodeBuild::Project", "p"), {"buildspec": "x" * 13_000_000})
+    (lack,) = guarded("T", "a", lambda: [item])
+    assert isinstance(lack, Lack)
+    assert "too large" in lack.gap.explanation

@@ -1,7 +1,9 @@
 """Configuration of ECR: repositories with their policies and tags, and the images in them."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Any, Final
 
 from lineal.core.resource import Resource
@@ -46,46 +48,72 @@ def _read(asker: Asker) -> Iterator[Seen]:
                 return
             yield from page
 
-    yield from asker.each(listed(), partial(_repository, asker))
+    for found in asker.ahead(listed(), partial(_ask, asker)):
+        yield from _repository(asker, found)
     yield from lacks
 
 
-def _repository(asker: Asker, repository: Body) -> Iterator[Seen]:
-    """Yield the images of a repository as far as they are told, then the repository, which needs all of them."""
-    about = repository.get("repositoryArn")
-    tags: dict[str, str] = {}
-    for page in _pages(asker, str(repository.get("repositoryName"))):
-        if isinstance(page, Refusal):
-            if page.kind != MISSING:
-                yield from (Lack(kind, page.gap(str(about))) for kind in (IMAGE, REPOSITORY))
-            return
-        for image in page:
-            tags.update(dict.fromkeys(image.get("imageTags") or (), str(image.get("imageDigest"))))
-            yield from guarded(IMAGE, image.get("imageDigest"), partial(_image, asker, repository, image))
-    yield from guarded(REPOSITORY, about, partial(_describe, asker, repository, tags, asker.clock()))
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What was asked of a repository: its documents and tags, and its images page by page, the first one at hand."""
+
+    repository: Body
+    documents: dict[str, Any] | Refusal
+    tags: dict[str, str]
+    first: list[Any] | Refusal
+    rest: Iterator[list[Any] | Refusal]
 
 
-def _pages(asker: Asker, name: str) -> Iterator[list[Any] | Refusal]:
+def _ask(asker: Asker, repository: Body) -> _Asked:
+    """Ask all but the further pages: a repository may have more images than can be held at once."""
+    name, labels = str(repository.get("repositoryName")), {}
     wanted = {"repositoryName": name, "maxResults": _PAGE}
-    return asker.pages(_SERVICE, "DescribeImages", "imageDetails", tokens=_TOKENS, **wanted)
+    rest = asker.pages(_SERVICE, "DescribeImages", "imageDetails", tokens=_TOKENS, **wanted)
+    first = next(rest)
+    documents: dict[str, Any] | Refusal
+    try:
+        documents = _documents(asker, name)
+        told = asker.need(_SERVICE, "ListTagsForResource", resourceArn=str(repository.get("repositoryArn")))
+        labels = pairs(told.get("tags"))
+    except Refused as refused:
+        documents = refused.refusal
+    return _Asked(repository, documents, labels, first, rest)
 
 
-def _describe(asker: Asker, repository: Body, tags: dict[str, str], read: str) -> Iterator[Seen]:
-    name = str(repository["repositoryName"])
-    configuration: dict[str, Any] = {"repository": repository, "imageTags": tags}
+def _documents(asker: Asker, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     for word, operation, member in _DOCUMENTS:
         answer = asker.ask(_SERVICE, operation, repositoryName=name)
         if not isinstance(answer, Refusal):
-            configuration[word] = parsed(answer.get(member))
+            found[word] = parsed(answer.get(member))
         elif answer.kind != MISSING:
             raise Refused(answer)
-    labels = asker.need(_SERVICE, "ListTagsForResource", resourceArn=str(repository["repositoryArn"]))
+    return found
+
+
+def _repository(asker: Asker, asked: _Asked) -> Iterator[Seen]:
+    """Yield the images of a repository as they are told, then the repository, which has the tags of all of them."""
+    about = str(asked.repository.get("repositoryArn"))
+    tags: dict[str, str] = {}
+    for page in chain([asked.first], asked.rest):
+        if isinstance(page, Refusal):
+            if page.kind != MISSING:
+                yield from (Lack(kind, page.gap(about)) for kind in (IMAGE, REPOSITORY))
+            return
+        for image in page:
+            tags.update(dict.fromkeys(image.get("imageTags") or (), str(image.get("imageDigest"))))
+            yield from guarded(IMAGE, image.get("imageDigest"), partial(_image, asker, asked.repository, image))
+    yield from guarded(REPOSITORY, about, partial(_describe, asker, asked, tags))
+
+
+def _describe(asker: Asker, asked: _Asked, tags: dict[str, str]) -> Iterator[Seen]:
+    if isinstance(asked.documents, Refusal):
+        raise Refused(asked.documents)
     yield asker.item(
-        asker.resource(REPOSITORY, name),
-        configuration,
-        time=read,
-        tags=pairs(labels.get("tags")),
-        created=repository.get("createdAt"),
+        asker.resource(REPOSITORY, str(asked.repository["repositoryName"])),
+        {"repository": asked.repository, "imageTags": tags, **asked.documents},
+        tags=asked.tags,
+        created=asked.repository.get("createdAt"),
     )
 
 

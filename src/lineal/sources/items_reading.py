@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from lineal.core import timestamp
+from lineal.core import canonical, timestamp
 from lineal.core.config_item import ConfigItem, Relationship
 from lineal.core.observation import Gap
 from lineal.core.plain import plain
@@ -26,10 +26,12 @@ SOURCE: Final = "aws"
 SHAPE: Final = "api"
 STRANGE: Final = (UsageError, LookupError, TypeError, ValueError, AttributeError, RecursionError)
 
+_LARGEST: Final = 12 * 1024 * 1024  # an event holds 16 MiB
 _TOKENS: Final = ("NextToken", "NextToken")
 
 Body = Mapping[str, Any]
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,22 +157,27 @@ class Asker:
 
     def each(self, given: Iterable[T], make: Callable[[T], Iterable[Seen]]) -> Iterator[Seen]:
         """Yield what `make` gives for each thing, in their order, some at the same time, few of them waiting."""
-        waiting: deque[Future[list[Seen]]] = deque()
+        for found in self.ahead(given, lambda thing: list(make(thing))):
+            yield from found
+
+    def ahead(self, given: Iterable[T], make: Callable[[T], R]) -> Iterator[R]:
+        """Yield what `make` returns for each thing, in their order, some at the same time, few of them waiting."""
+        waiting: deque[Future[R]] = deque()
         try:
             for thing in given:
                 waiting.append(self._pool.submit(self._make, make, thing))
                 if len(waiting) >= 2 * AT_ONCE:
-                    yield from waiting.popleft().result()
+                    yield waiting.popleft().result()
             while waiting:
-                yield from waiting.popleft().result()
+                yield waiting.popleft().result()
         finally:
             for future in waiting:
                 future.cancel()
 
-    def _make(self, make: Callable[[T], Iterable[Seen]], thing: T) -> list[Seen]:
+    def _make(self, make: Callable[[T], R], thing: T) -> R:
         if self.stopped.is_set():
             raise SourceError("the reading was stopped")
-        return list(make(thing))
+        return make(thing)
 
     def close(self) -> None:
         """Ask nothing more."""
@@ -226,8 +233,8 @@ def guarded(kind: str, about: object, make: Callable[[], Iterable[Seen]], main: 
     try:
         found = list(make())
         for item in found:
-            if isinstance(item, ConfigItem):
-                item.digest()
+            if isinstance(item, ConfigItem) and (size := len(canonical.encode(item.describe()))) > _LARGEST:
+                raise BadInput(f"it is too large: {size:,} bytes")
     except Refused as refused:
         if (refused.refusal.kind, refused.refusal.operation) != (MISSING, main):
             yield Lack(kind, refused.refusal.gap(redact(str(about))[0]))
