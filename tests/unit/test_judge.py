@@ -271,6 +271,13 @@ def test_global_resources_are_covered_where_their_events_are_delivered() -> None
     assert trail.of(ACCOUNT, "", role).covers(at(9), at(10))
     assert not trail.of(ACCOUNT, "", role.replace("aws", "aws-cn", 1)).covers(at(9), at(10))
     assert not trail.of(ACCOUNT, REGION).watermark
+    bucket = "arn:aws:s3:::models"
+    both = Trail([span(), replace(span(), region="us-east-1", until=at(9, 30))])
+    assert trail.of(ACCOUNT, "", bucket).covers(at(9), at(10))
+    assert both.of(ACCOUNT, "", bucket).covers(at(8), at(9))
+    assert not both.of(ACCOUNT, "", bucket).covers(at(9), at(10))
+    assert not both.of(ACCOUNT, "", bucket).reaches(at(10))
+    assert not Trail([]).of(ACCOUNT, "", bucket).watermark
     assert Trail([replace(span(), region="")]).of(ACCOUNT, REGION).covers(at(9), at(10))
 
 

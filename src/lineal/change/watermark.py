@@ -97,16 +97,31 @@ class Trail:
         """Return what is known of the trail of an account and region.
 
         Of resources without a region, the events are delivered where the partition of their `key` (an ARN) has its
-        global services. Spans without a region (or ``*``) are of all regions.
+        global services; those of buckets, whose ARNs do not say where they are, in any region: known is what is known
+        of all of them. Spans without a region (or ``*``) are of all regions.
         """
-        partition = key.split(":", 2)[1] if key.startswith("arn:") else ""
-        place = (account, region or _GLOBAL.get(partition, ""), partition)
+        _, partition, service, *_ = (*key.split(":", 3), "", "") if key.startswith("arn:") else ("", "", "")
+        place = (account, region or ("s3" if service == "s3" else _GLOBAL.get(partition, "")), partition)
         found = self._held.get(place)
         if found is None:
-            regions = (place[1], *_ANYWHERE)
-            found = read_coverage(each for each in self.spans if each.account == account and each.region in regions)
+            found = self._everywhere(account) if place[1] == "s3" else self._read(account, place[1])
             self._held[place] = found
         return found
+
+    def _read(self, account: str, region: str) -> Coverage:
+        regions = (region, *_ANYWHERE)
+        return read_coverage(each for each in self.spans if each.account == account and each.region in regions)
+
+    def _everywhere(self, account: str) -> Coverage:
+        regions = sorted({each.region for each in self.spans if each.account == account})
+        found = [self._read(account, each) for each in regions]
+        if not found:
+            return Coverage()
+        covered, proven = found[0].covered, found[0].proven
+        for each in found[1:]:
+            covered, proven = _common(covered, each.covered), _common(proven, each.proven)
+        missing = tuple(hole for each in found for hole in each.missing)
+        return Coverage(covered, missing, proven, min(each.watermark for each in found))
 
 
 def read_coverage(spans: Iterable[TrailSpan]) -> Coverage:
@@ -148,6 +163,12 @@ def shift(moment: str, seconds: int) -> str:
 def _covers(spans: Sequence[Interval], since: str, until: str) -> bool:
     at = bisect_right(spans, (since, "\uffff")) - 1
     return at >= 0 and spans[at][1] > until
+
+
+def _common(one: Sequence[Interval], other: Sequence[Interval]) -> tuple[Interval, ...]:
+    """Return what two lists of spans, each apart and in order, have in common."""
+    both = ((max(a, c), min(b, d)) for a, b in one for c, d in other)
+    return tuple((began, ended) for began, ended in both if began < ended)
 
 
 def _merge(spans: Iterable[Interval]) -> list[Interval]:
