@@ -229,6 +229,8 @@ def test_what_two_shapes_tell_of_is_one_change_in_what_their_windows_have_in_com
     # Another value, or another time, is another change.
     assert len(list_changes([*own, config(10, 1), config(12, 3)], [])) == 2
     assert len(list_changes([*own, config(16, 1), config(17, 2)], [])) == 2
+    assert len(list_changes([*own, config(2, 1), config(3, 2)], [])) == 2
+    assert len(list_changes([*own, config(15, 1), config(16, 2)], [])) == 2
     # There and back and there again is told once by one, and in full by the other.
     flip = [config(10, 1), config(11, 2), config(12, 1), config(13, 2)]
     assert told(list_changes([*own, *flip], [])) == [
@@ -240,6 +242,15 @@ def test_a_digest_of_other_rules_makes_no_change_of_nothing() -> None:
     items = [replace(item(9, 1), semantic="sha256:of-older-rules"), item(15, 1)]
     assert list_changes(items, []) == []
     assert told(list_changes([replace(item(9, 1), semantic=None), item(15, 2)], [])) == [("updated", "09:00", "15:00")]
+
+
+def test_a_change_keeps_its_name_when_the_rules_change() -> None:
+    """What was recorded under older rules names the change, however it is compared now."""
+    recorded = [replace(item(9, 1), semantic="sha256:a"), replace(item(15, 2), semantic="sha256:b")]
+    (change,) = list_changes(recorded, [])
+    (other,) = list_changes([item(9, 1), item(15, 2)], [])
+    assert change.edits == other.edits
+    assert change.id != other.id
 
 
 def test_of_items_at_one_moment_the_last_counts() -> None:
