@@ -212,6 +212,7 @@ def _emit(
         document = {
             "complete": all(card.complete for card in cards),
             "cards": [describe_card(card) for card in cards],
+            "rules": None,
         }
     elif cards is not None:
         document = describe_card(cards[0])
