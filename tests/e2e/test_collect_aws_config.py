@@ -136,6 +136,17 @@ def test_history_is_read_once_in_the_order_of_time(place: Place) -> None:
     assert place.lineal("verify").status == 0
 
 
+def test_files_that_say_the_same_are_recorded_once_before_anything_is_committed(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lineal.app.collect_aws_config._BATCH", 1)
+    for day in range(1, 8):
+        record = _record(f"2026-03-{day:02}T01:00:00Z", {"x": day // 4})
+        _write(place.folder / "logs", _history(f"2026/3/{day}"), _pack(record))
+    done = _collect(place, "logs")
+    assert (done.seen, done.recorded) == (7, 2)
+
+
 def test_damaged_files_are_gaps_and_tried_again(place: Place) -> None:
     logs = place.folder / "logs"
     good = _pack(_record("2026-03-01T01:00:00Z", {"x": 1}))
@@ -491,6 +502,9 @@ def test_refusals_are_gaps_and_never_deletions(place: Place, monkeypatch: pytest
         config.answers["ConfigurationRecordersStatus"] = []
         config.answers["GetResourceConfigHistory"] = ["ResourceNotDiscoveredException"]
         assert _ask(place, PROJECT).gaps == (), "it has no record since the last time"
+    starts = [body["earlierTime"] for name, body in config.asked if "earlierTime" in body]
+    assert len(starts) > 2
+    assert len(set(starts)) == 1, "it goes on from the last time that was whole"
     assert [item.status for item in _items(place, BUILD)] == ["ok"]
     with _session(place) as session:
         looks = session.configuration.looks()

@@ -119,6 +119,15 @@ def test_a_file_that_broke_is_a_gap_and_nothing_of_it_is_gone(place: Place, conf
     assert _names(place) == {"a", "b.yaml", "c.toml"}
 
 
+def test_what_two_files_define_is_neither_new_nor_gone(place: Place, conf: Path) -> None:
+    (conf / "a.yaml").write_text(_pod("a", "1"))
+    _collect(place)
+    (conf / "b.yaml").write_text(_pod("a", "2"))
+    done = _collect(place)
+    assert (_codes(done), done.recorded) == ({"files.twice"}, 0)
+    assert _names(place) == {"a"}
+
+
 def test_an_empty_or_missing_root_says_nothing_of_what_was_there(place: Place, conf: Path) -> None:
     (conf / "a.yaml").write_text(_pod("a"))
     _collect(place)

@@ -403,6 +403,13 @@ def test_empty_files_and_several_streams_are_files() -> None:
     assert unpack(gzip.compress(b"ab") + gzip.compress(b"cd")) == b"abcd"
 
 
+def test_what_has_no_end_is_not_unpacked() -> None:
+    whole = gzip.compress(b"[]" * 1000)
+    for cut in (1, 8, 9, len(whole) // 2):
+        with pytest.raises(BadInput, match=r"no end|damaged"):
+            unpack(whole[:-cut])
+
+
 def test_a_file_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lineal.sources.aws_config_record_files.LARGEST", 1000)
     with pytest.raises(BadInput, match="more than 1000 bytes"):
@@ -424,7 +431,8 @@ def test_names_of_files() -> None:
     assert name is not None
     assert (name.kind, name.moment) == ("ConfigHistory", None)
     assert read_name(SNAPSHOT.replace("20260310T061500Z", "20269910T061500Z")).moment is None  # type: ignore[union-attr]
-    assert order_of(HISTORY) < order_of(SNAPSHOT), "days have no leading zeros"
+    days = [HISTORY.replace("/3/1/", f"/{day}/") for day in ("10/1", "3/10", "3/9", "9/1")]
+    assert sorted(days, key=order_of) == [days[2], days[1], days[3], days[0]], "days and months have no leading zeros"
     assert is_wanted(HISTORY)
     assert is_wanted("copies/a.json")
     for key in (
