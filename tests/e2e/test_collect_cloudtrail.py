@@ -23,6 +23,8 @@ from lineal.core import timestamp
 from lineal.core.coverage import TrailSpan
 from lineal.core.resource import make_resource
 from lineal.errors import BadInput
+from lineal.sources import aws_session, cloudtrail_s3
+from lineal.sources.aws_session import DENIED, Refusal
 from lineal.wiring import Settings, create, open_session
 from servers.cloud_delivery import put, remove
 from servers.cloud_people import person, role
@@ -321,6 +323,44 @@ def test_every_layout_of_keys_is_found_and_narrowed_down(here: World) -> None:
     found = {each.id for each in here.session.configuration.events_between()}
     assert len([each for each in found if each.count("-") > 2]) == 16
     assert {each.account for each in here.look("s3://all/", since=at(0)).trail} == set(layouts)
+
+
+def test_what_is_refused_is_not_covered_and_is_read_when_it_is_allowed(
+    here: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused: set[str] = set()
+
+    def ask(client: Any, operation: str, **wanted: Any) -> Any:
+        """Ask, unless a word of what is refused stands in the operation or the key: moto denies nothing by itself."""
+        if any(word in f"{operation} {wanted.get('Key', '')}" for word in refused):
+            return Refusal(DENIED, operation, "not for you")
+        return aws_session.ask(client, operation, **wanted)
+
+    monkeypatch.setattr(cloudtrail_s3, "ask", ask)
+    made = here.pass_hours(3)
+    refused.add("/CloudTrail/")
+    done = here.look()
+    assert codes(done) == {"aws.denied"}
+    assert not here.spans(done)
+    assert not here.recorded()
+    refused.clear()
+    refused.add(here.trail.delivery().digests[1].key)
+    again = here.look()
+    assert codes(again) == {"aws.denied"}
+    assert here.recorded() == made
+    assert not [each for each in again.trail if each.missing], "a digest that was not read is not missing"
+    refused.clear()
+    whole = here.look()
+    assert not whole.collected.gaps
+    assert [(each.proof, each.until) for each in here.spans(whole)] == [("digest", at(10, 46))]
+    later = here.pass_hours(1)
+    refused.add("ListObjectsV2")
+    closed = here.look()
+    assert codes(closed) == {"aws.denied"}
+    assert not [each for each in closed.trail if each.missing], "what could not be listed is not said to be deleted"
+    refused.clear()
+    here.look()
+    assert here.recorded() == made + later
 
 
 def test_a_place_that_is_none_is_refused(here: World, tmp_path: Path) -> None:

@@ -87,7 +87,10 @@ def test_a_chain_that_holds_is_proven_in_whatever_order_it_comes() -> None:
         maker.hour(hour)
     chain = check_chain(maker.made[::-1], None, keys())
     assert (states(chain), chain.breaks, chain.gaps) == ([PROVEN] * 5, [], [])
-    assert (chain.last("9999")["name"], chain.last("2026-10-01T04:30")["covered"]) == (name(5), "2026-10-01T04:30")
+    assert (chain.hours[-1].remember("9999")["name"], chain.hours[-1].remember("2026-10-01T04:30")["covered"]) == (
+        name(5),
+        "2026-10-01T04:30",
+    )
 
 
 def test_without_signatures_of_their_own_those_before_the_last_are_proven_by_the_next() -> None:
@@ -145,7 +148,7 @@ def test_what_lies_between_two_digests_that_do_not_join_is_a_break() -> None:
 def test_a_look_goes_on_from_the_one_before() -> None:
     maker = Maker()
     maker.hour(1)
-    before = check_chain(maker.made, None, keys()).last("2026-10-01T00:50:00.000000Z")
+    before = check_chain(maker.made, None, keys()).hours[-1].remember("2026-10-01T00:50:00.000000Z")
     maker.hour(2)
     chain = check_chain(maker.made[1:], before, keys())
     assert (states(chain), chain.joins, chain.breaks) == ([PROVEN], "2026-10-01T00:50:00.000000Z", [])

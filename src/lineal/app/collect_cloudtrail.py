@@ -176,7 +176,8 @@ class _Look:
         log = fetched if isinstance(fetched, Gap) else open_log(fetched.data, file.key)
         if isinstance(log, Gap):
             yield log
-            self._miss(file, log, broken=not isinstance(fetched, Gap))
+            self._proofs.miss(file, broken=log is not fetched)
+            self._miss(file, log, broken=log is not fetched)
             return
         if (wrong := self._proofs.check(file, log.sha256)) is not None:
             self._state.note(file, log.sha256)
@@ -212,7 +213,6 @@ class _Look:
     def _miss(self, file: LogFile, gap: Gap, *, broken: bool) -> None:
         """Note a file that could not be read: it is tried again, and what it holds is not known."""
         self.counts["files_unread"] += 1
-        self._proofs.miss(file)
         if file.stamp:
             self._spans.miss(file, broken=broken)
             if gap.code == _GONE:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Final
 
 from lineal.app.trail_keys import Keys
@@ -16,6 +17,7 @@ from lineal.sources.cloudtrail_place import LogFile, Place, fetch_each, read_nam
 from lineal.sources.trail_span import Span, merge, shift, without
 
 _MOST_LISTED: Final = 20
+_PATIENCE: Final = 7
 _MOST_DIGEST: Final = 64 * 1024 * 1024
 DELETED, ALTERED, INVALID, MISSING, UNREAD = (
     "log_deleted", "log_altered", "digest_invalid", "digest_missing", "refused",
@@ -49,8 +51,10 @@ class Proofs:
         """Read the digests that are new and judge their chains; yield what is wrong with them."""
         found: dict[str, list[Digest]] = {}
         gaps: list[Gap] = []
+        unread: dict[str, str] = {}
         for file, fetched in fetch_each(self.place, self._list(gaps)):
             if isinstance(fetched, Gap):
+                unread[file.chain] = min(unread.get(file.chain, file.stamp), file.stamp)
                 yield fetched
                 continue
             log = open_log(fetched.data, file.key, _MOST_DIGEST)
@@ -63,7 +67,9 @@ class Proofs:
             elif self._is_asked(digest):
                 found.setdefault(file.chain, []).append(digest)
         yield from gaps
-        yield from self._check(found)
+        for name, stamp in unread.items():  # the next look goes on from the last digest before
+            found[name] = [each for each in found.get(name, ()) if each.file.stamp < stamp]
+        yield from self._check({name: digests for name, digests in found.items() if digests})
 
     def first(self, account: str, region: str) -> str:
         """Return when the first log file was delivered that the new digests of a region name; '' if there is none."""
@@ -104,11 +110,11 @@ class Proofs:
         found = self.names.get(file.name)
         return found is None or same_hash(found[0].hash, known)
 
-    def miss(self, file: LogFile) -> None:
-        """Note that a file could not be read: the hour that names it is not proven by this look."""
+    def miss(self, file: LogFile, *, broken: bool) -> None:
+        """Note a file that could not be read: its hour is not proven by this look, or never if the file is `broken`."""
         found = self.names.get(file.name)
         if found is not None:
-            found[1].faults.add(UNREAD)
+            found[1].faults.add(ALTERED if broken else UNREAD)
 
     def is_listed(self, file: LogFile) -> bool:
         """Return whether a file that no digest names is one of the first of its region, which are listed one by one."""
@@ -177,11 +183,17 @@ class Proofs:
         return merge(_good(self._of(place), PROVEN))
 
     def remember(self) -> None:
-        """Let the state know the last digest of each chain."""
+        """Let the state know the last digest of each chain before the first whose log files could not all be read.
+
+        Of these the next look tries again, for some days.
+        """
+        patience = shift(self.settled, days=-_PATIENCE)
         for name, chain in self._chains.items():
-            last = chain.last(self.settled)
-            if last["end"] >= self.state.chains.get(name, last)["end"]:
-                self.state.chains[name] = last
+            done = list(takewhile(lambda hour: UNREAD not in hour.faults or hour.digest.end < patience, chain.hours))
+            if done:
+                last = done[-1].remember(self.settled)
+                if last["end"] >= self.state.chains.get(name, last)["end"]:
+                    self.state.chains[name] = last
 
     def _list(self, gaps: list[Gap]) -> Iterator[LogFile]:
         for item in self.place.digests(self._start):

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from lineal.app.collect_events import record_message
 from lineal.app.session import Session
-from lineal.errors import BadInput, LinealError, UsageError
+from lineal.errors import BadInput, LinealError, StoreUnavailable, UsageError
 
 HEADER: Final = "X-Lineal-Secret"
 MOST_BYTES: Final = 8 * 1024 * 1024
@@ -40,6 +40,7 @@ class Receiver(ThreadingHTTPServer):
             )
         self.session, self.secret, self.reads = session, secret, reads
         self.turn = threading.Lock()
+        self.closing = False
         self.counts = {"events": 0, "kept": 0, "recorded": 0}
         self._on_event = on_event
         try:
@@ -50,6 +51,8 @@ class Receiver(ThreadingHTTPServer):
     def take(self, text: str) -> dict[str, int]:
         """Record the events in `text`; return how many they are. Raises what `record_message` raises."""
         with self.turn:
+            if self.closing:
+                raise StoreUnavailable("the receiver is ending; nothing was recorded")
             done = record_message(self.session, text, reads=self.reads)
             for name, count in done.items():
                 self.counts[name] += count

@@ -106,7 +106,7 @@ def collect_cloudtrail(
 def emit_trail(terminal: Terminal, found: "list[CollectedTrail]") -> None:
     """Print what collections of events did."""
     from lineal.app.collect import Collected
-    from lineal.cli.collecting import emit_collected
+    from lineal.cli.collecting import MOST_SHOWN, emit_collected
 
     counts: dict[str, int] = {}
     for each in found:
@@ -120,6 +120,8 @@ def emit_trail(terminal: Terminal, found: "list[CollectedTrail]") -> None:
     )
     spans = [span.describe() for each in found for span in each.trail]
     emit_collected(terminal, done, {"runs": [each.collected.run for each in found], "counts": counts, "trail": spans})
-    for span in spans:
+    for span in spans[:MOST_SHOWN]:
         how = f"missing ({span['why']})" if span["missing"] else f"covered ({span['proof']})"
         terminal.note(f"{span['account']} {span['region']}: {span['since'][:19]}Z to {span['until'][:19]}Z {how}")
+    if len(spans) > MOST_SHOWN:
+        terminal.note(f"and {len(spans) - MOST_SHOWN:,} more spans: --json lists them")

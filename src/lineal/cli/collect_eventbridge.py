@@ -83,7 +83,7 @@ def _listen(
                     receiver.serve_forever(poll_interval=0.2)
                 except KeyboardInterrupt:
                     with receiver.turn:  # what is being recorded is recorded to its end
-                        pass
+                        receiver.closing = True
             counts = dict(receiver.counts)
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -19,6 +19,14 @@ class Hour:
     state: str
     faults: set[str] = field(default_factory=set)
 
+    def remember(self, settled: str) -> dict[str, str]:
+        """Return what the next look must know if this is the last; after `settled`, more may still be delivered."""
+        digest = self.digest
+        return {
+            "name": digest.file.name, "sha256": digest.sha256, "start": digest.start, "end": digest.end,
+            "covered": min(digest.end, settled),
+        }  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Break:
@@ -42,17 +50,9 @@ class Chain:
     joins: str = ""
     """Up to when the digests before were taken as covered, if these go on from them."""
 
-    def last(self, settled: str) -> dict[str, Any]:
-        """Return what the next look must know of the last digest; what came after `settled` may still be delivered."""
-        digest = self.hours[-1].digest
-        return {
-            "name": digest.file.name, "sha256": digest.sha256, "start": digest.start, "end": digest.end,
-            "covered": min(digest.end, settled),
-        }  # fmt: skip
-
 
 def check_chain(digests: Sequence[Digest], before: Mapping[str, Any] | None, keys: PublicKeys) -> Chain:
-    """Judge the digests of one chain; `before` is what `Chain.last` said of the one before, None for a first look.
+    """Judge the digests of one chain; `before` is what `Hour.remember` gave of the one before, None for a first look.
 
     A digest is proven by its own signature, or by a proven one that names it with its hash. Where it is neither signed
     nor named so far, it is `UNSIGNED`.
