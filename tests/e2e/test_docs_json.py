@@ -10,18 +10,28 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lineal.cli.main import run
-from servers.moto import Moto, moto_server
+from servers.cloud_people import role
+from servers.cloud_trail import CloudTrail, trail_server
+from servers.moto import ACCOUNT, REGION
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGE = (DOCS / "json.md").read_text("utf-8")
 NODE = ["ref", "kind", "name", "version", "digest", "time", "actor", "basis"]
-_OPEN = {"detail", "metrics"}  # what stands below is not of the wire: the words of those who recorded it
+_OPEN = {
+    "detail",
+    "metrics",
+    "configuration",
+    "tags",
+    "extra",
+    "failed",
+}  # what stands below is not of the wire: the words of those who recorded it
 
 
 def _told(command: str) -> list[set[str]]:
@@ -80,15 +90,67 @@ def _collect(say: Callable[..., None], work: Path) -> None:
     say("collect", "sagemaker", "--json")
 
 
+def _explain(say: Callable[..., None], work: Path, aws: CloudTrail) -> None:
+    """Let a change be made, seen, allowed and explained: AWS, its trail, files of configuration."""
+    operator = role(f"arn:aws:iam::{ACCOUNT}:role/deployer", "ci-7")
+    bucket = {"Bucket": "trail", "CreateBucketConfiguration": {"LocationConstraint": REGION}}
+    aws.client("s3", operator).create_bucket(**bucket)
+    trail, sagemaker = aws.client("cloudtrail", operator), aws.client("sagemaker", operator)
+    trail.create_trail(Name="main", S3BucketName="trail")
+    trail.start_logging(Name="main")
+    say("collect", "aws", "--json")
+    container = {"Image": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/risk:1"}
+    role_arn = f"arn:aws:iam::{ACCOUNT}:role/serving"
+    sagemaker.create_model(ModelName="m", PrimaryContainer=container, ExecutionRoleArn=role_arn)
+    variant = {"VariantName": "all", "ModelName": "m", "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
+    sagemaker.create_endpoint_config(EndpointConfigName="risk-1", ProductionVariants=[variant])
+    sagemaker.create_endpoint(EndpointName="risk", EndpointConfigName="risk-1")
+    say("collect", "aws", "--json")
+    sagemaker.create_endpoint_config(EndpointConfigName="risk-2", ProductionVariants=[variant])
+    sagemaker.update_endpoint(EndpointName="risk", EndpointConfigName="risk-2")
+    aws.advance(hours=2)
+    say("collect", "aws", "--json")
+    say("collect", "cloudtrail", "s3://trail", "--json")
+    window = ("--reason", "release 1", "--to", "2100-01-01", "--as", "bo@bank.example")
+    say("approve", "change", "*endpoint/risk", "--ticket", "CHG-1", *window, "--json", name="approve change")
+    manifests = work / "manifests"
+    manifests.mkdir()
+    (manifests / "app.yaml").write_text("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: risk}\n")
+    say("collect", "files", str(manifests), "--json")
+    event = {"detail-type": "AWS API Call via CloudTrail", "detail": aws.events("CreateEndpoint")[0]}
+    (work / "event.json").write_text(json.dumps(event))
+    say("collect", "eventbridge", "event.json", "--json")
+    audit = {
+        "kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "Metadata", "auditID": "a1", "stage": "ResponseComplete",
+        "verb": "delete", "user": {"username": "eve"}, "requestReceivedTimestamp": "2026-03-01T00:00:00.000000Z",
+        "objectRef": {"resource": "deployments", "apiGroup": "apps", "namespace": "default", "name": "risk"},
+    }  # fmt: skip
+    (work / "audit.log").write_text(json.dumps(audit) + "\n")
+    say("collect", "kubernetes-audit", "audit.log", "--cluster", "default", "--json")
+    item = {
+        "version": "1.3", "accountId": ACCOUNT, "awsRegion": REGION, "resourceType": "AWS::SNS::Topic", "resourceId": "t",
+        "configurationItemCaptureTime": "2026-03-01T00:00:00.000Z", "configurationItemStatus": "OK", "configuration": "{}",
+    }  # fmt: skip
+    (work / "config.json").write_text(json.dumps({"fileVersion": "1.0", "configurationItems": [item]}))
+    say("collect", "aws-config", "config.json", "--json")
+    say("explain", "--settle", "0s", "--json")
+    say("timeline", "AWS::SageMaker::Endpoint/risk", "--json")
+    say("show", "--at", "now", "--json", name="show estate")
+    say("show", f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:endpoint/risk", "--json", name="show resource")
+    say("diff", "--at", "1h ago", "--at", "now", "--json", name="diff estate")
+    say("check", "--json", name="check rules")
+    say("watch", "--once", f"files:{manifests}", "--json", name="watch")
+
+
 @pytest.fixture(scope="module")
-def aws() -> Iterator[Moto]:
-    """AWS, for the one source that asks it."""
-    with moto_server() as running:
+def aws() -> Iterator[CloudTrail]:
+    """AWS with a synthetic trail around it, for the sources that ask it."""
+    with trail_server(datetime.now(UTC).replace(microsecond=0) - timedelta(hours=3)) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def documents(tmp_path_factory: pytest.TempPathFactory, aws: Moto) -> dict[str, Any]:
+def documents(tmp_path_factory: pytest.TempPathFactory, aws: CloudTrail) -> dict[str, Any]:
     """Return what every command printed, by a name for each way to call it."""
     work = tmp_path_factory.mktemp("json") / "scorer"
     shutil.copytree(DOCS / "howto" / "first-model", work)
@@ -99,7 +161,7 @@ def documents(tmp_path_factory: pytest.TempPathFactory, aws: Moto) -> dict[str, 
             patch.chdir(work)
             patch.setenv("LINEAL_ACTOR", "ana@bank.example")
             patch.delenv("LINEAL_LEDGER", raising=False)
-            for variable, value in (aws.environment() | {"HOME": str(work)}).items():
+            for variable, value in (aws.moto.environment() | {"HOME": str(work)}).items():
                 patch.setenv(variable, value)
             if words[0] in {"run", "deploy"}:
                 command = [sys.executable, "-m", "lineal", *words]
@@ -108,7 +170,7 @@ def documents(tmp_path_factory: pytest.TempPathFactory, aws: Moto) -> dict[str, 
                 with contextlib.redirect_stdout(io.StringIO()) as sink:
                     status = run(list(words))
                 printed = sink.getvalue()
-                assert status == (2 if name == "error" else 0), printed
+                assert status == {"error": 2, "check rules": 1}.get(name or "", 0), (words, printed)
         lines = printed.strip().splitlines()
         known = " ".join(words[:2]) if words[0] == "collect" else words[0]
         found[name or known] = json.loads(lines[-1] if words[0] == "run" else printed)
@@ -137,6 +199,7 @@ def documents(tmp_path_factory: pytest.TempPathFactory, aws: Moto) -> dict[str, 
     say("tag", "model:scorer@1", "stage=gold", "--json")
     say("restore", "dataset:raw", str(work / "again"), "--json")
     _collect(say, work)
+    _explain(say, work, aws)
     say("ls", "--json")
     say("log", "model:scorer@1", "--json")
     with sqlite3.connect(work / ".lineal" / "ledger.db") as database:
@@ -150,12 +213,19 @@ def documents(tmp_path_factory: pytest.TempPathFactory, aws: Moto) -> dict[str, 
     return found
 
 
-COMMANDS = re.findall(r"^\| `([\w ]+)` \|", PAGE, re.MULTILINE)
+COMMANDS = re.findall(r"^\| `([\w -]+)` \|", PAGE, re.MULTILINE)
 
 
 @pytest.mark.parametrize("command", [name for name in COMMANDS if name != "demo"])
 def test_a_document_has_the_fields_told(command: str, documents: dict[str, Any]) -> None:
     assert set(documents[command]) == _told(command)[0]
+
+
+@pytest.mark.parametrize(
+    ("command", "way", "name"), [("show", 1, "show resource"), ("show", 2, "show estate"), ("diff", 1, "diff estate")]
+)
+def test_every_way_to_ask_has_the_fields_told(command: str, way: int, name: str, documents: dict[str, Any]) -> None:
+    assert set(documents[name]) == _told(command)[way]
 
 
 def test_the_cards_of_everything_have_the_fields_told(documents: dict[str, Any]) -> None:
@@ -167,6 +237,12 @@ def test_the_cards_of_everything_have_the_fields_told(documents: dict[str, Any])
 def test_every_field_within_is_told(command: str, documents: dict[str, Any]) -> None:
     told = set(re.findall(r"`(\w+)`", PAGE)) | set(re.findall(r'"(\w+)":', PAGE))
     assert _keys(documents[command]) - told == set()
+
+
+def test_what_rules_say_is_told(documents: dict[str, Any]) -> None:
+    told = set(re.findall(r"`(\w+)`", PAGE))
+    assert documents["check rules"]["rules"]["conclusions"]
+    assert _keys(documents["check rules"]["rules"]) - told == set()
 
 
 @pytest.mark.parametrize("command", ["trace", "impact"])
