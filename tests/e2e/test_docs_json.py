@@ -121,15 +121,16 @@ def _explain(say: Callable[..., None], work: Path, aws: CloudTrail) -> None:
     (work / "event.json").write_text(json.dumps(event))
     say("collect", "eventbridge", "event.json", "--json")
     audit = {
-        "kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "Metadata", "auditID": "a1", "stage": "ResponseComplete",
-        "verb": "delete", "user": {"username": "eve"}, "requestReceivedTimestamp": "2026-03-01T00:00:00.000000Z",
+        "kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "Metadata", "auditID": "a1",
+        "stage": "ResponseComplete", "verb": "delete", "user": {"username": "eve"}, "requestReceivedTimestamp": "2026-03-01T00:00:00.000000Z",
         "objectRef": {"resource": "deployments", "apiGroup": "apps", "namespace": "default", "name": "risk"},
     }  # fmt: skip
     (work / "audit.log").write_text(json.dumps(audit) + "\n")
     say("collect", "kubernetes-audit", "audit.log", "--cluster", "default", "--json")
     item = {
-        "version": "1.3", "accountId": ACCOUNT, "awsRegion": REGION, "resourceType": "AWS::SNS::Topic", "resourceId": "t",
-        "configurationItemCaptureTime": "2026-03-01T00:00:00.000Z", "configurationItemStatus": "OK", "configuration": "{}",
+        "version": "1.3", "accountId": ACCOUNT, "awsRegion": REGION, "resourceType": "AWS::SNS::Topic",
+        "resourceId": "t", "configurationItemCaptureTime": "2026-03-01T00:00:00.000Z",
+        "configurationItemStatus": "OK", "configuration": "{}",
     }  # fmt: skip
     (work / "config.json").write_text(json.dumps({"fileVersion": "1.0", "configurationItems": [item]}))
     say("collect", "aws-config", "config.json", "--json")
