@@ -1,5 +1,6 @@
 """Which event made a field what it is: by its parameters, whatever their spelling, or by what its operation does."""
 
+import re
 from typing import Any
 
 import pytest
@@ -382,6 +383,36 @@ POLICY = '{"Version":"2012-10-17","Statement":[{"Sid":"a","Effect":"Allow","Acti
 )
 def test_relation(kind: str, edit: Edit, service: str, name: str, asked: Any, expected: Relation) -> None:
     assert related(kind, edit, service, name, asked) is expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "edit", "service", "name", "asked", "expected"),
+    [
+        (ROLE, replaced("AttachedPolicies/arn:aws:iam::1:policy/p/DefaultVersionId", "v2"), IAM, "CreatePolicyVersion",
+         {"policyArn": "arn:aws:iam::1:policy/p"}, TOUCHES),
+        (ROLE, replaced("AttachedPolicies/arn:aws:iam::1:policy/p/DefaultVersionId", "v2"), IAM, "CreatePolicyVersion",
+         {"policyArn": "arn:aws:iam::1:policy/q"}, NONE),
+        (ROLE, removed("AttachedPolicies/arn:aws:iam::1:policy/p"), IAM, "DetachRolePolicy",
+         {"policyArn": "arn:aws:iam::1:policy/p"}, TOUCHES),
+        ("AWS::CloudTrail::Trail", replaced("IsLogging", False), "cloudtrail", "StopLogging", {"name": "x"}, TOUCHES),
+        ("AWS::CloudTrail::Trail", replaced("IsLogging", False), "cloudtrail", "UpdateTrail", {"y": 1}, NONE),
+        ("AWS::Config::ConfigurationRecorder", replaced("recording", False), "config", "StopConfigurationRecorder",
+         {"configurationRecorderName": "x"}, TOUCHES),
+        ("AWS::ApplicationAutoScaling::ScalableTarget", replaced("MaxCapacity", 9), "autoscaling",
+         "RegisterScalableTarget", {"maxCapacity": 9}, SETS),
+        ("AWS::ApplicationAutoScaling::ScalableTarget", replaced("ScalingPolicies/p/PolicyType", "x"), "autoscaling",
+         "PutScalingPolicy", {"policyName": "p"}, TOUCHES),
+    ],
+)  # fmt: skip
+def test_what_is_changed_from_beside_and_what_is_switched(
+    kind: str, edit: Edit, service: str, name: str, asked: Any, expected: Relation
+) -> None:
+    text = "/".join(edit.path)
+    if "arn:" in text:  # the ARN of a policy is one key
+        head, policy, *rest = re.split(r"/(arn:[^/]+/[^/]+)/?", text)
+        edit = Edit(edit.op, tuple(each for each in (head, policy, *rest) if each), edit.old, edit.new)
+    assert related(kind, edit, service, name, asked) is expected
+    assert may_change(event(service, name, asked), kind, key(kind))
 
 
 def test_requests_of_kubernetes_are_the_objects_they_send() -> None:

@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from lineal.app.session import Session
-from lineal.catalog.acts import Told, acts_on_images, acts_on_stacks, acts_on_watched, items_of_type
+from lineal.catalog.acts import Told, acts_beside, acts_on_stacks, acts_on_watched, items_of_type
 from lineal.change.history import list_changes
 from lineal.change.judge_evidence import Candidate, current
 from lineal.change.watermark import shift
 from lineal.core.api_event import read_event
-from lineal.core.change import Change
+from lineal.core.change import Change, Path
 from lineal.core.config_item import ConfigItem
 from lineal.core.coverage import Look
+from lineal.core.resource import Resource, key_of
 
 STACK: Final = "AWS::CloudFormation::Stack"
-_IMAGE: Final = "AWS::ECR::Image"
 _OWNED: Final = "made"  # how a stack's relationships to what it made begin
 _NEAR: Final = 3600
 
@@ -85,19 +85,35 @@ class Stacks:
 
 
 @dataclass(slots=True)
-class Images:
-    """What was done to repositories that may take a tag from an image: no event of that is about the image itself."""
+class Beside:
+    """What was done to things that resources stand in or are made of: no event of that is about the resource itself.
 
-    moves: dict[str, list[Candidate]]
+    `moves` are those events, by the type of the resource that may have changed and what they are about.
+    """
 
-    def beside(self, key: str, events: list[Candidate], changes: Sequence[Change]) -> list[Candidate]:
-        """Return `events` about an image, with those about its repository that may have changed its tags."""
+    session: Session
+    moves: dict[str, dict[str, list[Candidate]]] = field(default_factory=dict)
+
+    def add(self, of: Resource, events: list[Candidate], changes: Sequence[Change]) -> list[Candidate]:
+        """Return `events` about the resource `of`, with those that may have made its `changes` from beside."""
+        about = {key for each in changes for edit in each.edits for key in _stands_in(of, edit.path)}
+        if not about:
+            return events
+        if of.type not in self.moves:
+            self.moves[of.type] = _by_resource(acts_beside(self.session.catalog_database, of.type))
         times = [moment for each in changes for moment in (each.since or each.until, each.until)]
-        tags = any(edit.path[:1] == ("imageTags",) for each in changes for edit in each.edits)
-        moves = self.moves.get(key.replace(":image/", ":repository/", 1).partition("@")[0], ()) if tags else ()
-        first, last = (shift(min(times), -_NEAR), shift(max(times), _NEAR)) if moves else ("", "")
+        first, last = shift(min(times), -_NEAR), shift(max(times), _NEAR)
+        moves = [each for key in sorted(about) for each in self.moves[of.type].get(key, ())]
         near = [each for each in moves if first <= each.event.time <= last]
         return current([*events, *near]) if near else events
+
+
+def _stands_in(of: Resource, path: Path) -> Iterator[str]:
+    """Yield what else a field depends on, by key: the repository of an image, for its tags; policies of a role."""
+    if of.type == "AWS::ECR::Image" and path[:1] == ("imageTags",):
+        yield of.key.replace(":image/", ":repository/", 1).partition("@")[0]
+    if of.type == "AWS::IAM::Role" and path[:1] == ("AttachedPolicies",) and len(path) > 1:
+        yield key_of(path[1])
 
 
 def read_cases(session: Session, resources: Sequence[str] | None) -> Iterator[Case]:
@@ -109,7 +125,7 @@ def read_cases(session: Session, resources: Sequence[str] | None) -> Iterator[Ca
     else:
         watched = iter(sorted(configuration.items(resources).items()))
     acts = acts_on_watched(session.catalog_database, resources)
-    images: Images | None = None
+    beside = Beside(session)
     waiting = next(acts, None)
     for key, items in watched:
         told: list[Told] = []
@@ -119,10 +135,8 @@ def read_cases(session: Session, resources: Sequence[str] | None) -> Iterator[Ca
             waiting = next(acts, None)
         of = items[-1].resource
         seen = looks.at(of.account, of.region, of.type)
-        changes, events = list_changes(items, seen), _read(told)
-        if of.type == _IMAGE:
-            images = images or Images(_by_resource(acts_on_images(session.catalog_database)))
-            events = images.beside(key, events, changes)
+        changes = list_changes(items, seen)
+        events = beside.add(of, _read(told), changes)
         yield Case(key, items, changes, events, len({each.id for each in told if each.failed}), seen)
 
 

@@ -15,7 +15,11 @@ from lineal.catalog.graph import NOW, Moment
 from lineal.ledger.database import Database, chunks
 
 _PARTITIONS: Final = ("aws", "aws-cn", "aws-us-gov")
-_MOVES: Final = ("PutImage", "BatchDeleteImage", "PolicyExecutionEvent")
+# By type: the service, the word before the name in the ARN of what stands beside it, and the calls in question.
+_BESIDE: Final = {
+    "AWS::ECR::Image": ("ecr", "repository", ("PutImage", "BatchDeleteImage", "PolicyExecutionEvent")),
+    "AWS::IAM::Role": ("iam", "policy", ("CreatePolicyVersion", "SetDefaultPolicyVersion")),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +54,20 @@ def acts_on_stacks(database: Database, moment: Moment = NOW) -> Iterator[Told]:
         yield from _stream(database, _acts(moment).where(target >= first, target < last))
 
 
-def acts_on_images(database: Database, moment: Moment = NOW) -> Iterator[Told]:
-    """Yield every event about a repository of ECR that may take a tag from one image of it and give it to another."""
+def acts_beside(database: Database, kind: str, moment: Moment = NOW) -> Iterator[Told]:
+    """Yield every event about something else that may change resources of the type `kind`.
+
+    A tag that is given to one image of a repository of ECR is taken from another; a policy of IAM is part of the roles
+    that it is attached to.
+    """
+    if kind not in _BESIDE:
+        return
+    service, words, names = _BESIDE[kind]
     target = tables.api_target.c.resource
-    moves = tables.api.c.name.in_(_MOVES)
     for partition in _PARTITIONS:
-        first, last = f"arn:{partition}:ecr:", f"arn:{partition}:ecr;"
-        query = _acts(moment).where(target >= first, target < last, target.like("%:repository/%"), moves)
-        yield from _stream(database, query)
+        first, last = f"arn:{partition}:{service}:", f"arn:{partition}:{service};"
+        about = (target >= first, target < last, target.like(f"%:{words}/%"), tables.api.c.name.in_(names))
+        yield from _stream(database, _acts(moment).where(*about))
 
 
 def items_of_type(database: Database, kind: str, moment: Moment = NOW) -> Iterator[tuple[str, str]]:
