@@ -74,7 +74,7 @@ def entries(world: World) -> int:
 
 def test_without_configuration_nothing_is_new(world: World) -> None:
     assert say("check")[:2] == (0, "")
-    assert ask() == (0, {"complete": True, "cards": []})
+    assert ask() == (0, {"complete": True, "cards": [], "rules": None})
     assert entries(world) == 0
 
 
