@@ -16,7 +16,7 @@ from unittest.mock import patch
 
 from lineal import wiring
 from lineal.app.collect_aws import AwsScope, collect_aws, open_scopes
-from lineal.app.collect_cloudtrail import collect_trail
+from lineal.app.collect_cloudtrail import TrailRequest, collect_trail
 from lineal.app.session import Session
 from lineal.core import timestamp
 from lineal.core.change import ALLOWED, ChangeApproval, Judgement
@@ -114,9 +114,9 @@ class Month:
         self._open.clear()
         self.polls.append(self.now())
 
-    def listen(self) -> None:
-        """Let Lineal read what the trail has delivered."""
-        done = collect_trail(self.session, f"s3://{BUCKET}/")
+    def listen(self, since: str = "") -> None:
+        """Let Lineal read what the trail has delivered since the last time; what was read before, too, from `since`."""
+        done = collect_trail(self.session, f"s3://{BUCKET}/", TrailRequest(since=since))
         self.gaps.extend(done.collected.gaps)
 
     def judge(self) -> list[Judgement]:

@@ -26,6 +26,7 @@ from month import (
     variants,
 )
 
+from lineal.core import timestamp
 from lineal.core.change import (
     APPROVED,
     MANAGED,
@@ -221,7 +222,7 @@ def an_update_fails(month: Month) -> None:
 @on(13)
 def an_approved_change_is_never_made(month: Month) -> None:
     month.ticket("CHG-113", resources=(FRAUD,))
-    month.expect(NOT_DONE, "", about="CHG-113")
+    month.expect(NOT_DONE, FRAUD, about="CHG-113")
     month.act = "a digest comes a day late"
     month.behind.project("risk-build")["sourceVersion"] = "evil"
     month.expect(UNEXPLAINED, BUILD, fields={"sourceVersion": UNEXPLAINED})
@@ -238,7 +239,7 @@ def judged_too_early(month: Month) -> None:
     month.at(14, 9, 5)
     month.poll()
     month.at(14, 9, 6)
-    month.listen()
+    month.listen(since=timestamp.spell(START.replace(day=13)))
     month.judge()
 
 
@@ -274,9 +275,13 @@ def a_stack_acts_for_a_person(month: Month) -> None:
 @on(16)
 def a_tag_is_moved(month: Month) -> None:
     images = month.aws("ecr", EVE)
+    before = images.batch_get_image(repositoryName="risk", imageIds=[{"imageTag": "prod"}])["images"][0]["imageId"][
+        "imageDigest"
+    ]
     digest = push(images, "1.1", "sha256:" + "22" * 32)
     tag(images, "1.1", "prod")
     month.expect(UNAPPROVED, key("repository", "risk"), fields={"imageTags": UNAPPROVED}, who="eve")
+    month.expect(UNAPPROVED, key("image", f"risk@{before}"), fields={"imageTags": UNAPPROVED}, who="eve")
     month.expect(UNAPPROVED, key("image", f"risk@{digest}"), who="eve")
 
 
@@ -373,7 +378,7 @@ def somebody_else_does_it(month: Month) -> None:
     month.ticket("CHG-126", resources=(RELEASE,))
     month.aws("codepipeline", EVE).update_pipeline(pipeline=pipeline("hers"))
     month.expect(UNAPPROVED, RELEASE, who="eve")
-    month.expect(NOT_DONE, "", about="CHG-126")
+    month.expect(NOT_DONE, RELEASE, about="CHG-126")
 
 
 @on(27)
