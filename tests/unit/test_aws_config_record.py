@@ -122,6 +122,7 @@ def test_statuses(said: str, status: str) -> None:
         {"resourceType": None},
         {"resourceType": "a\nb"},
         {"resourceType": "X" * 500},
+        {"odd": json.loads("[" * 400 + "]" * 400)},
         {"awsRegion": "eu\0"},
         {"accountId": "1" * 500},
         {"configurationItemStatus": "Sideways"},

@@ -53,6 +53,7 @@ def read_record(record: Mapping[str, Any]) -> ConfigItem:
     record without type, identity, moment or a status that is known.
     """
     said = {_SPELLINGS.get(name, name): value for name, value in record.items()}
+    check_depth(said)
     kind, status = said.get("resourceType"), str(said.get("configurationItemStatus"))
     if not isinstance(kind, str) or not kind.isprintable() or not kind:
         raise BadInput("a record of AWS Config has no resourceType")
