@@ -145,7 +145,8 @@ def read_stacks(session: Session) -> Stacks:
     events: dict[tuple[str, str], list[Told]] = {}
     for told in acts_on_stacks(session.catalog_database):
         _, _, _, region, account, _ = told.resource.split(":", 5)
-        events.setdefault((account, region), []).append(told)
+        for place in ((account, region), (account, "")):  # what belongs to no region may be made from any
+            events.setdefault(place, []).append(told)
     owners: dict[str, set[str]] = {}
     for key, document in items_of_type(session.catalog_database, STACK):
         for _, owned, name in json.loads(document).get("relationships", ()):

@@ -4,7 +4,7 @@ The same evidence gives the same judgement, in whatever order it is given.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 from typing import Final
 
@@ -20,6 +20,7 @@ from lineal.change.judge_evidence import (
     in_time,
 )
 from lineal.change.judge_managed import is_managed
+from lineal.change.judge_words import Made, say_why
 from lineal.change.permission import Act, Target, find_permission
 from lineal.change.semantic import RULES
 from lineal.change.watermark import shift
@@ -42,17 +43,6 @@ from lineal.core.change import (
 WORST_FIRST: Final = (UNEXPLAINED, NOT_OBSERVABLE, PENDING, UNAPPROVED, MANAGED, APPROVED)
 _OPEN: Final = frozenset({"tags", "imageTags", "InlinePolicies"})  # tables whose entries come and go one by one
 _MOST_NOTES: Final = 10
-_MOST_NAMED: Final = 3
-
-
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """What was concluded of one field, with the act that made it and what is odd about it."""
-
-    field: FieldJudgement
-    acts: tuple[Act, ...] = ()
-    ticket: str = ""
-    notes: tuple[str, ...] = ()
 
 
 def rules_version() -> str:
@@ -83,7 +73,7 @@ def judge_change(change: Change, evidence: Evidence) -> Judgement:
         subject="change",
         resource=change.resource,
         verdict=verdict,
-        why=_why(change, evidence, verdict, made),
+        why=say_why(change, evidence, verdict, made),
         since=change.since,
         until=change.until,
         fields=tuple(each.field for each in made),
@@ -125,7 +115,7 @@ def _pending(change: Change, why: str) -> Judgement:
     )
 
 
-def _fields(change: Change, evidence: Evidence, candidates: list[tuple[Candidate, bool]]) -> list[_Made]:
+def _fields(change: Change, evidence: Evidence, candidates: list[tuple[Candidate, bool]]) -> list[Made]:
     usual = [each for each, odd in candidates if not odd]
     # An odd one counts only if it asked for one of these very values: it was carried out in this change, then.
     odd = [
@@ -162,7 +152,7 @@ def _parts(edit: Edit) -> list[Edit]:
     return [Edit("remove", (*edit.path, name), value) for name, value in sorted(held.items())]
 
 
-def _join(made: list[_Made]) -> _Made:
+def _join(made: list[Made]) -> Made:
     """Return what was concluded of the parts of a field as one: the worst of it."""
     if len(made) == 1:
         return made[0]
@@ -197,7 +187,7 @@ def _relation(candidate: Candidate, change: Change, edit: Edit, evidence: Eviden
     return relate(candidate.event, change, edit, evidence.after)
 
 
-def _whole(change: Change, evidence: Evidence, candidates: list[tuple[Candidate, bool]]) -> list[_Made]:
+def _whole(change: Change, evidence: Evidence, candidates: list[tuple[Candidate, bool]]) -> list[Made]:
     """Judge a creation or deletion: by the call that did it, and of a creation by every change before it was seen."""
     does = creates if change.kind == "created" else deletes
     able = [(each, odd) for each, odd in candidates if does(each.event, change.type, change.resource)]
@@ -211,10 +201,10 @@ def _whole(change: Change, evidence: Evidence, candidates: list[tuple[Candidate,
     return made
 
 
-def _judge(change: Change, path: Path, found: list[Candidate], evidence: Evidence) -> _Made:
+def _judge(change: Change, path: Path, found: list[Candidate], evidence: Evidence) -> Made:
     """Return the verdict on one field: the worst that the events in question give."""
     if not found:
-        return _Made(FieldJudgement(path=path, verdict=_verdict_without_event(change, evidence)))
+        return Made(FieldJudgement(path=path, verdict=_verdict_without_event(change, evidence)))
     judged = [_judge_act(change, path, each, evidence) for each in found]
     if len(judged) == 1:
         return judged[0]
@@ -224,19 +214,19 @@ def _judge(change: Change, path: Path, found: list[Candidate], evidence: Evidenc
     return replace(made, acts=acts, notes=(*made.notes, note))
 
 
-def _judge_act(change: Change, path: Path, found: Candidate, evidence: Evidence) -> _Made:
+def _judge_act(change: Change, path: Path, found: Candidate, evidence: Evidence) -> Made:
     act = _act_of(found.event, evidence)
     event = found.event.id
     if act.behind is None and is_managed(change.type, path, found.event):
-        return _Made(FieldJudgement(path=path, verdict=MANAGED, event=event), (act,))
+        return Made(FieldJudgement(path=path, verdict=MANAGED, event=event), (act,))
     notes = []
     if act.behind is None and is_by_cloudformation(found.event):
         notes.append("CloudFormation made the call; the event of the stack behind it is not on record")
     approval, told = _permission(change, path, act, evidence)
     if approval is None:
-        return _Made(FieldJudgement(path=path, verdict=UNAPPROVED, event=event), (act,), "", (*notes, *told))
+        return Made(FieldJudgement(path=path, verdict=UNAPPROVED, event=event), (act,), "", (*notes, *told))
     said = FieldJudgement(path=path, verdict=APPROVED, event=event, approval=approval.id)
-    return _Made(said, (act,), approval.ticket or approval.id, (*notes, *told))
+    return Made(said, (act,), approval.ticket or approval.id, (*notes, *told))
 
 
 def _permission(
@@ -266,35 +256,6 @@ def _verdict_without_event(change: Change, evidence: Evidence) -> str:
     began = begins(change, evidence)
     whole = bool(began) and evidence.coverage.covers(began, change.until)
     return UNEXPLAINED if whole else NOT_OBSERVABLE
-
-
-def _why(change: Change, evidence: Evidence, verdict: str, made: list[_Made]) -> str:
-    chosen = [each for each in made if each.field.verdict == verdict]
-    acts = list(dict.fromkeys(f"{act.event.name} by {act.describe()}" for each in chosen for act in each.acts))
-    told = "; ".join(acts[:_MOST_NAMED]) + (f"; and {len(acts) - _MOST_NAMED} more" if len(acts) > _MOST_NAMED else "")
-    of = f"{len(chosen)} of {len(made)} fields: " if len(chosen) < len(made) else ""
-    if verdict == APPROVED:
-        tickets = list(dict.fromkeys(each.ticket for each in chosen))
-        return f"{told}, allowed by {', '.join(tickets[:_MOST_NAMED])}"
-    if verdict == UNAPPROVED:
-        return f"{of}{told}, and no approval allows it"
-    if verdict == MANAGED:
-        return f"{of}{told}: the service itself, in fields that it manages"
-    if verdict == UNEXPLAINED:
-        return f"{of}the trail is whole, and no event explains it"
-    return of + _why_not_observable(change, evidence)
-
-
-def _why_not_observable(change: Change, evidence: Evidence) -> str:
-    if not evidence.coverage.watermark:
-        return "no event explains it, and no trail of this account and region was ever collected"
-    if change.since is None:
-        return "no event explains it, and nothing is known from before"
-    holes = evidence.coverage.holes(begins(change, evidence), change.until)
-    told = "; ".join(
-        f"{each.since} to {each.until}" + (f" ({each.why})" if each.why else "") for each in holes[:_MOST_NAMED]
-    )
-    return f"no event explains it, and the trail has holes: {told}"
 
 
 def _inputs(change: Change, evidence: Evidence, candidates: list[tuple[Candidate, bool]]) -> str:
