@@ -214,15 +214,17 @@ def fill(database: Any, estate: Estate) -> None:
             (_ROW, look, "aws", ACCOUNT, REGION, "*", moment(look * 24 * HOUR), moment(look * 24 * HOUR), True, began)
             for look in range(LOOKS)
         ])  # fmt: skip
-        for batch in _batches(estate.items()):
+    for batch in _batches(estate.items()):
+        with database.writing() as connection:
             insert_rows(connection, tables.config, batch)
-        for pairs in _batches(estate.trail()):
+    for pairs in _batches(estate.trail()):
+        with database.writing() as connection:
             insert_rows(connection, tables.api, [row for row, _ in pairs])
             targets = [(each, row[3], row[0], row[1]) for row, found in pairs for each in found]
             insert_rows(connection, tables.api_target, targets)
 
 
-def _batches(rows: Iterator[Any], size: int = 5000) -> Iterator[list[Any]]:
+def _batches(rows: Iterator[Any], size: int = 20_000) -> Iterator[list[Any]]:
     batch: list[Any] = []
     for row in rows:
         batch.append(row)
