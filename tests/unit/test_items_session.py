@@ -1,6 +1,7 @@
 """What configuration asks of AWS beyond what others ask: not found in every spelling, strict lists, roles that end."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -10,6 +11,7 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from lineal.errors import SourceError
+from lineal.sources.aws_role import assume_role
 from lineal.sources.aws_session import (
     DENIED,
     FAILED,
@@ -94,3 +96,26 @@ def test_what_does_not_answer_is_not_about_credentials() -> None:
 )
 def test_the_partition_is_that_of_the_region(region: str, partition: str) -> None:
     assert AwsAccess(boto3.session.Session(), region).partition() == partition
+
+
+def test_a_role_is_assumed_again_before_it_expires(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, Any]] = []
+    ends = [timedelta(minutes=1), timedelta(hours=1)]
+
+    class Sts:
+        def assume_role(self, **given: Any) -> dict[str, Any]:
+            asked.append(given)
+            if len(asked) > len(ends):
+                raise ClientError({"Error": {"Code": "AccessDenied", "Message": "not any more"}}, "AssumeRole")
+            keys = {"AccessKeyId": f"key{len(asked)}", "SecretAccessKey": "secret", "SessionToken": "token"}
+            return {"Credentials": {**keys, "Expiration": datetime.now(UTC) + ends[len(asked) - 1]}}
+
+    monkeypatch.setattr(AwsAccess, "client", lambda _self, _service: Sts())
+    role = "arn:aws:iam::123456789012:role/audit"
+    access = assume_role(AwsAccess(boto3.session.Session(region_name="eu-west-1"), "eu-west-1"), role, "between us")
+    credentials = access.session.get_credentials()
+    assert credentials.get_frozen_credentials().access_key == "key2", "a minute is not long enough"
+    assert credentials.get_frozen_credentials().access_key == "key2"
+    assert asked == [{"RoleArn": role, "RoleSessionName": "lineal", "ExternalId": "between us"}] * 2
+    with pytest.raises(SourceError, match="cannot be assumed: not any more"):
+        assume_role(access, role)

@@ -6,7 +6,8 @@ from typing import Final
 
 from lineal.core.resource import read_arn
 from lineal.errors import BadInput, SourceError
-from lineal.sources.aws_session import AwsAccess, Refusal, ask, assume_role, open_aws
+from lineal.sources.aws_role import assume_role
+from lineal.sources.aws_session import AwsAccess, Refusal, ask, open_aws
 
 ALL: Final = "all"
 

@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from typing import IO, Any, Final, TypeVar
 
 from lineal.core.observation import Gap
@@ -147,36 +146,6 @@ def open_aws(region: str | None = None, profile: str | None = None) -> AwsAccess
     if found is None:
         raise BadInput("no region of AWS is known", fix="Name it: --region eu-west-1, or AWS_REGION.")
     return AwsAccess(session, str(found))
-
-
-def assume_role(access: AwsAccess, arn: str, external_id: str | None = None) -> AwsAccess:
-    """Return an access with the credentials of the role `arn`, assumed by those of `access` and renewed as they expire.
-
-    Raises `SourceError` where the role cannot be assumed.
-    """
-    import boto3.session
-    import botocore.session
-    from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
-
-    held = access.session._session
-    wanted = {"RoleSessionName": "lineal"} | ({} if external_id is None else {"ExternalId": external_id})
-    try:
-        fetcher = AssumeRoleCredentialFetcher(
-            client_creator=partial(held.create_client, region_name=access.region),
-            source_credentials=held.get_credentials(),
-            role_arn=arn,
-            extra_args=wanted,
-        )
-        own = botocore.session.Session(profile=held.profile)
-        own._credentials = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
-        own.set_config_variable("region", access.region)
-        own.get_credentials().get_frozen_credentials()
-    except Exception as error:
-        if not is_foreign(error):
-            raise
-        found = _translate(error, _ASSUME)
-        raise SourceError(f"the role {arn} cannot be assumed: {found.text}", fix=CREDENTIALS) from error
-    return AwsAccess(boto3.session.Session(botocore_session=own), access.region)
 
 
 def is_about_credentials(error: LinealError) -> bool:
