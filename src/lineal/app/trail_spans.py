@@ -87,7 +87,8 @@ class Spans:
                     yield logging.explain(stop, "another trail delivers here")
                 logging.dismiss(stop)
                 continue
-            yield logging.explain(stop)
+            if stop.is_new or places:
+                yield logging.explain(stop)
             for place in places if stop.until or late < self.began else ():
                 stopped[place] = merge([*stopped.get(place, ()), *without([(stop.since, until)], proofs.proven(place))])
         yield from logging.changes()
