@@ -255,6 +255,14 @@ def test_what_could_not_be_read_is_no_hole_where_digests_vouch_for_it() -> None:
     assert verdict(change(SWAP), spans=(span(proof="none"), refused)) == NOT_OBSERVABLE
 
 
+def test_a_digest_that_comes_late_fills_the_hole_that_it_left() -> None:
+    hole = span(at(9), at(10), why="digest_missing")
+    around = (span(at(0), at(9)), span(at(10), at(12)))
+    assert verdict(change(SWAP), spans=(*around, hole)) == NOT_OBSERVABLE
+    assert verdict(change(SWAP), spans=(*around, hole, span(at(9), at(10)))) == UNEXPLAINED
+    assert verdict(change(SWAP), spans=(*around, hole, span(at(9), at(10), proof="none"))) == NOT_OBSERVABLE
+
+
 def test_the_trail_must_reach_beyond_the_last_moment() -> None:
     assert verdict(change(SWAP), spans=(span(until=at(10)),)) == PENDING
     assert verdict(change(SWAP), spans=(span(until=at(10, 0, 0, 1)),)) == UNEXPLAINED

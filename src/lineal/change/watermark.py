@@ -13,6 +13,7 @@ from lineal.core.coverage import TrailSpan
 Interval = tuple[str, str]
 # Where events of global services (IAM) are delivered, by partition (CloudTrail user guide, "Global service events").
 _GLOBAL: Final = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
+_UNKNOWN: Final = ("digest_missing", "digest_invalid", "refused")
 _ANYWHERE: Final = ("", "*")
 
 
@@ -129,18 +130,18 @@ def read_coverage(spans: Iterable[TrailSpan]) -> Coverage:
 
     What the service itself was asked for (proof ``api``) is there, whatever became of files: it is another record of
     the same calls. Else what digests say is missing is missing, and what they say is there is there. What merely could
-    not be read (missing, without proof) is a hole where neither of them vouches for anything.
+    not be read, or had no digest when somebody looked, is a hole where neither of them vouches for anything by now.
     """
     given = [each for each in spans if each.since < each.until]
     asked = _merge((each.since, each.until) for each in given if not each.missing and each.proof == "api")
-    lost = _without(_merge((each.since, each.until) for each in given if each.missing and each.proof != "none"), asked)
+    lost = _without(_merge((each.since, each.until) for each in given if _is_lost(each)), asked)
     signed = _merge((each.since, each.until) for each in given if not each.missing and each.proof != "none")
     sure = {True: asked, False: _without(signed, lost)}  # what fills a hole: of one that is proven, and of any other
     missing = [
         Hole(began, ended, each.why)
         for each in given
         if each.missing
-        for began, ended in _without([(each.since, each.until)], sure[each.proof != "none"])
+        for began, ended in _without([(each.since, each.until)], sure[_is_lost(each)])
     ]
     missing.sort(key=lambda each: (each.since, each.until, each.why))
     holes = _merge((each.since, each.until) for each in missing)
@@ -158,6 +159,11 @@ def shift(moment: str, seconds: int) -> str:
         return timestamp.spell(datetime.fromisoformat(moment) + timedelta(seconds=seconds))
     except OverflowError:
         return moment
+
+
+def _is_lost(span: TrailSpan) -> bool:
+    """Return whether a span says that events were there and are not any more, not just that nobody knows."""
+    return span.missing and span.proof != "none" and span.why not in _UNKNOWN
 
 
 def _covers(spans: Sequence[Interval], since: str, until: str) -> bool:
