@@ -231,6 +231,7 @@ def test_what_two_shapes_tell_of_is_one_change_in_what_their_windows_have_in_com
     assert len(list_changes([*own, config(16, 1), config(17, 2)], [])) == 2
     assert len(list_changes([*own, config(2, 1), config(3, 2)], [])) == 2
     assert len(list_changes([*own, config(15, 1), config(16, 2)], [])) == 2
+    assert len(list_changes([*own, config(8, 1), config(9, 2)], [])) == 2
     # There and back and there again is told once by one, and in full by the other.
     flip = [config(10, 1), config(11, 2), config(12, 1), config(13, 2)]
     assert told(list_changes([*own, *flip], [])) == [
@@ -298,6 +299,19 @@ def test_what_people_do_is_no_schema_drift() -> None:
     ]
     assert len(tagged) == 3
     assert group_drift(tagged) == []
+
+
+def test_a_field_that_many_change_at_once_is_no_schema_drift() -> None:
+    changed = [change for name in "abc" for change in list_changes([item(9, 1, name=name), item(10, 2, name=name)], [])]
+    assert len(changed) == 3
+    assert group_drift(changed) == []
+
+
+def test_windows_of_one_run_have_a_moment_in_common() -> None:
+    changes = [*gained("ab"), *gained("c", since=9.5)]
+    (drift,) = group_drift(changes)
+    assert (drift.since, drift.until) == (at(9.5), at(10))
+    assert group_drift([*gained("ab"), *gained("c", since=10, until=11)]) == []
 
 
 def test_drift_of_several_runs_is_told_apart() -> None:
