@@ -163,7 +163,7 @@ def test_a_hole_never_makes_anything_unexplained(
     hole = replace(more, missing=True, why="log_deleted", proof="digest", until=min(more.until, at(UNTIL)))
     before = judge_change(change, evidence(told, allowed, covered))
     after = judge_change(change, evidence(told, allowed, [*covered, hole]))
-    if before.verdict != PENDING and covered:
+    if before.verdict != PENDING and read_coverage(covered).watermark:
         pairs = [(one.verdict, other.verdict) for one, other in zip(before.fields, after.fields, strict=True)]
         assert all(one == other or (one, other) == (UNEXPLAINED, NOT_OBSERVABLE) for one, other in pairs)
     overlaps = hole.since < at(UNTIL) and hole.until > at(SINCE - SKEW) and hole.since < hole.until
@@ -181,7 +181,8 @@ def test_more_of_the_trail_only_ever_settles_things(
     after = judge_change(change, evidence(told, allowed, [*covered, seen]))
     for one, other in zip(before.fields, after.fields, strict=True):
         known = one.verdict in STRONG
-        assert other.verdict == one.verdict if known and before.verdict != PENDING and covered else True
+        collected = before.verdict != PENDING and read_coverage(covered).watermark
+        assert other.verdict == one.verdict if known and collected else True
         if one.verdict == UNEXPLAINED:
             assert other.verdict == UNEXPLAINED
 
