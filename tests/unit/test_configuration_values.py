@@ -85,6 +85,13 @@ def test_plain_loses_nothing_but_secrets_and_can_always_be_encoded() -> None:
     assert DEEPEST < canonical.MAX_DEPTH
 
 
+def test_plain_has_a_bottom() -> None:
+    deep: object = "bottom"
+    for _ in range(5000):
+        deep = [deep]
+    assert b"nested deeper" in canonical.encode(plain({"deep": deep}))
+
+
 def test_items_and_events_read_back_as_they_were_written() -> None:
     item = ConfigItem(
         resource=make_resource("AWS::SageMaker::Endpoint", ACCOUNT, REGION, "scorer"),

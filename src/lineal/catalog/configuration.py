@@ -85,9 +85,7 @@ class Configuration:
         """Return the keys of the resources that a person may mean by `name`: a key, ``TYPE/NAME``, or a name alone."""
         table = tables.config.c
         conditions = [table.resource == name, table.name == name]
-        ends = [place for place, char in enumerate(name) if char == "/"][
-            :_MOST_SPLITS
-        ]  # types have some, too
+        ends = [place for place, char in enumerate(name) if char == "/"][:_MOST_SPLITS]  # types have some, too
         conditions += [(table.type == name[:end]) & (table.name == name[end + 1 :]) for end in ends]
         query = sa.select(table.resource).where(sa.or_(*conditions)).distinct().order_by(table.resource)
         with self.database.reading() as connection:
@@ -201,12 +199,13 @@ def _config_until(moment: Moment) -> sa.Select[Any]:
 
 
 def _choose(items: list[ConfigItem]) -> ConfigItem:
-    """Return what holds of a resource that several sources describe: what the service itself said, unless it is gone.
+    """Return what holds of a resource that several sources describe (the last item of each shape).
 
-    A deletion that is newer than every other word holds, whoever saw it.
+    That is what the service itself said, unless it is gone: a deletion holds, whoever saw it, against every word that
+    is not newer.
     """
-    newest = max(items, key=lambda each: each.time)
-    if newest.status == "deleted":
-        return newest
-    alive = [each for each in items if each.status == "ok"]
-    return next((each for each in alive if each.shape == "api"), alive[-1] if alive else newest)
+    gone = max((each for each in items if each.status == "deleted"), key=lambda each: each.time, default=None)
+    alive = [each for each in items if each.status == "ok" and (gone is None or each.time > gone.time)]
+    if not alive:
+        return gone or max(items, key=lambda each: each.time)
+    return next((each for each in alive if each.shape == "api"), alive[-1])

@@ -9,6 +9,7 @@ from lineal.core.api_event import RECORDED
 from lineal.core.change import ALLOWED, JUDGED
 from lineal.core.conclusion import CONCLUDED
 from lineal.core.config_item import OBSERVED
+from lineal.core.resource import check_keys
 from lineal.errors import Malformed
 
 COLLECTED: Final = "collection.finished/1"
@@ -34,6 +35,7 @@ def _texts(document: Mapping[str, Any], *names: str) -> tuple[str, ...]:
     found = tuple(document[name] for name in names)
     if any(type(each) is not str for each in found):
         raise Malformed(f"not text in one of the fields {', '.join(names)}")
+    check_keys(*found)
     return found
 
 
@@ -54,8 +56,10 @@ def _event(rows: Rows, at: Place, document: Mapping[str, Any], _time: str, taken
     told = _texts(document, "service", "name", "account", "region")
     flags = (bool(document.get("error")), bool(document.get("read_only")))
     principal, amends = str(document.get("principal", "")), str(document.get("amends", ""))
+    check_keys(principal, amends)
     _add(rows, tables.api, (*at, identity, when, taken, *told, principal, *flags, amends, _spell(document)))
     for target in dict.fromkeys(document.get("targets", ())):
+        check_keys(str(target))
         _add(rows, tables.api_target, (str(target), when, *at))
 
 

@@ -54,7 +54,7 @@ class ApiEvent:
     def describe(self) -> dict[str, Any]:
         """Return the event as it stands in an event body; what is empty is left out. Raises `BadTime`, `BadInput`."""
         timestamp.check(self.time)
-        check_keys(self.id, self.amends, self.name, *self.targets)
+        check_keys(self.id, self.amends, self.service, self.name, self.principal, *self.targets)
         found: dict[str, Any] = {
             "id": self.id, "time": self.time, "service": self.service, "name": self.name,
             "account": self.account, "region": self.region, "category": self.category,

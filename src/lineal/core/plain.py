@@ -10,6 +10,7 @@ from lineal.core import canonical, timestamp
 from lineal.core.redaction import clean, redact_argv, redact_value, strip_url
 
 DEEPEST: Final = 20
+BOTTOM: Final = 100
 _LIMIT: Final = 2**53
 _SHORT: Final = 256
 _NAMES: Final = ("arn:", "alias/")
@@ -21,8 +22,8 @@ def plain(value: object, name: str = "", depth: int = 0) -> Any:
     """Return `value` as it can stand in a canonical document.
 
     Decimals and integers of 2^53 or more become text, moments their canonical spelling, what is nested deeper than
-    `DEEPEST` levels the JSON text of it; secrets are cut (see `redaction`), by the `name` of a value too. Lone
-    surrogates are replaced.
+    `DEEPEST` levels the JSON text of it, and what is nested deeper than `BOTTOM` levels a word that says so; secrets
+    are cut (see `redaction`), by the `name` of a value too. Lone surrogates are replaced.
     """
     kind = type(value)
     if kind is str:  # most of what there is, and the quickest to tell
@@ -39,10 +40,11 @@ def plain(value: object, name: str = "", depth: int = 0) -> Any:
         return value.isoformat()
     if isinstance(value, bytes | bytearray):
         return bytes(value).hex()
-    if isinstance(value, dict | list | Mapping | tuple):
-        if depth >= DEEPEST:
-            return json.dumps(_within(value, name, 0), ensure_ascii=False, sort_keys=True)
-        return _within(value, name, depth)
+    if isinstance(value, Mapping | list | tuple):
+        if depth >= BOTTOM:
+            return "(nested deeper)"
+        kept = _within(value, name, depth)
+        return json.dumps(kept, ensure_ascii=False, sort_keys=True) if depth and depth % DEEPEST == 0 else kept
     return _text(str(value), name)
 
 
