@@ -6,6 +6,7 @@ is counted before any of it is timed.
 
 import argparse
 import copy
+import gc
 import json
 import time
 from collections.abc import Callable
@@ -132,6 +133,7 @@ def main() -> None:
             rows[way, case] = {"name": way, "case": case, "said": said, "samples": []}
         for _ in range(given.repeats):
             for way, (function, _count) in WAYS.items():
+                gc.collect()  # what one way leaves behind shall not burden the next
                 start, used = time.perf_counter(), time.process_time()
                 for _ in range(counts[way]):
                     function(*pair)
