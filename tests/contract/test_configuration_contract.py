@@ -195,6 +195,17 @@ def test_what_the_service_says_goes_before_a_recorder_unless_it_is_gone(book: Bo
     assert book.asked.estate()[SCORER].time in (at(1), at(6))  # it is there again, whoever says so
 
 
+def test_a_deletion_holds_against_every_older_word_of_whatever_shape(book: Book) -> None:
+    old = item(minute=1, source="aws-config", shape="config", configuration={"from": "config"})
+    gone = item(minute=5, status="deleted", configuration={})
+    again = item(minute=9, configuration={"from": "service"})
+    book.says(OBSERVED, items=[old, gone])
+    assert book.asked.estate() == {}
+    book.says(OBSERVED, 9, items=[again])
+    assert book.asked.estate()[SCORER].configuration == {"from": "service"}
+    assert book.asked.estate(Moment(time=at(6))) == {}
+
+
 def test_names_find_resources(book: Book) -> None:
     kind = "AWS::CodePipeline::Pipeline"
     book.says(OBSERVED, 1, items=[item("Scorer", 1), item("Scorer", 1, MODEL), item("p", 1, kind)])
