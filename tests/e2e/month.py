@@ -50,6 +50,7 @@ _TYPES: Final = {
     "repository": "AWS::ECR::Repository",
     "image": "AWS::ECR::Image",
     "role": "AWS::IAM::Role",
+    "trail": "AWS::CloudTrail::Trail",
 }
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import groupby
 from typing import Final
 
 from month import (
@@ -47,7 +48,7 @@ FRAUD: Final = key("endpoint", "fraud-prod")
 
 @dataclass(frozen=True)
 class Act:
-    """One day's act: what is done at nine in the morning; Lineal looks at eleven, and judges at eight."""
+    """What is done on a day from nine in the morning on; Lineal looks at eleven, and judges at eight in the evening."""
 
     day: int
     do: Callable[[Month], None]
@@ -150,7 +151,7 @@ def scale(month: Month, who: Identity, count: int) -> None:
     )
 
 
-@on(5)
+@on(4)
 def the_service_scales(month: Month) -> None:
     scale(month, autoscaling(), 3)
     month.expect(MANAGED, FRAUD, fields={"ProductionVariants": MANAGED})
@@ -162,7 +163,7 @@ def a_person_scales(month: Month) -> None:
     month.expect(UNAPPROVED, FRAUD, fields={"ProductionVariants": UNAPPROVED}, who="eve")
 
 
-@on(7)
+@on(6)
 def a_hot_fix_in_the_console(month: Month) -> None:
     aws = month.aws("sagemaker", EVE)
     aws.create_endpoint_config(EndpointConfigName="hot-fix", ProductionVariants=variants("risk-2", 4))
@@ -196,6 +197,8 @@ def the_trail_is_switched_off(month: Month) -> None:
     month.expect(NOT_OBSERVABLE, BUILD, fields={"description": NOT_OBSERVABLE})
     month.at(10, 10)
     trail.start_logging(Name="main")
+    # Two looks saw it on; of the call that switched it off nobody can say what else was done then.
+    month.expect(WITHOUT_EFFECT, key("trail", "main"), about=month.event("StartLogging"), who="eve")
 
 
 @on(11)
@@ -206,7 +209,7 @@ def changed_and_put_back_between_two_looks(month: Month) -> None:
         month.expect(WITHOUT_EFFECT, BUILD, about=month.event("UpdateProject"), who="eve")
 
 
-@on(12)
+@on(11)
 def an_update_fails(month: Month) -> None:
     month.ticket("CHG-112")
     aws = month.aws("sagemaker")
@@ -243,7 +246,7 @@ def judged_too_early(month: Month) -> None:
     month.judge()
 
 
-@on(15)
+@on(16)
 def a_stack_acts_for_a_person(month: Month) -> None:
     month.ticket("CHG-115", who=("*ana",))
     template = {
@@ -285,14 +288,14 @@ def a_tag_is_moved(month: Month) -> None:
     month.expect(UNAPPROVED, key("image", f"risk@{digest}"), who="eve")
 
 
-@on(17)
+@on(16)
 def a_role_may_do_more(month: Month) -> None:
     wide = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
     month.aws("iam", EVE).put_role_policy(RoleName="runner", PolicyName="more", PolicyDocument=json.dumps(wide))
     month.expect(UNAPPROVED, key("role", "runner"), fields={"InlinePolicies": UNAPPROVED}, who="eve")
 
 
-@on(18)
+@on(19)
 def a_ticket_for_other_fields(month: Month) -> None:
     month.ticket("CHG-118", resources=(BUILD,), fields=("timeoutInMinutes",))
     changed = project("aws/codebuild/standard:8.0")["environment"]
@@ -302,7 +305,7 @@ def a_ticket_for_other_fields(month: Month) -> None:
 
 @on(19)
 def an_endpoint_is_retired(month: Month) -> None:
-    month.ticket("CHG-119")
+    month.ticket("CHG-119", resources=("*old-*",))
     aws = month.aws("sagemaker")
     aws.delete_endpoint(EndpointName="old-prod")
     aws.delete_endpoint_config(EndpointConfigName="old-1")
@@ -311,9 +314,9 @@ def an_endpoint_is_retired(month: Month) -> None:
         month.expect(APPROVED, key(kind, name), who="deploy")
 
 
-@on(20)
+@on(19)
 def made_again_under_the_same_name(month: Month) -> None:
-    month.ticket("CHG-120")
+    month.ticket("CHG-120", types=("AWS::SageMaker::EndpointConfig",))
     aws = month.aws("sagemaker")
     aws.delete_endpoint_config(EndpointConfigName="fraud-2")
     again = variants("fraud-1", 2, "ml.c5.large")
@@ -356,7 +359,7 @@ def one_field_is_explained_and_one_is_not(month: Month) -> None:
     month.expect(UNEXPLAINED, BUILD, fields={"timeoutInMinutes": APPROVED, "description": UNEXPLAINED})
 
 
-@on(24)
+@on(23)
 def a_model_is_gone(month: Month) -> None:
     del month.behind.sagemaker._models["spare-1"]
     month.expect(UNEXPLAINED, key("model", "spare-1"))
@@ -381,7 +384,7 @@ def somebody_else_does_it(month: Month) -> None:
     month.expect(NOT_DONE, RELEASE, about="CHG-126")
 
 
-@on(27)
+@on(26)
 def a_tag_of_an_endpoint(month: Month) -> None:
     arn = SERVING
     month.aws("sagemaker", EVE).add_tags(ResourceArn=arn, Tags=[{"Key": "Owner", "Value": "eve"}])
@@ -428,13 +431,14 @@ def play(month: Month) -> None:
     """Play the whole script."""
     month.at(1, 7)
     month.poll(everywhere=True)
-    for act in ACTS:
-        month.at(act.day)
-        month.act = act.name
-        act.do(month)
-        month.at(act.day, 11)
-        month.poll(everywhere=act.day in {1, 13, 22})
-        month.at(act.day, 20)
+    for day, acts in groupby(ACTS, key=lambda each: each.day):
+        month.at(day)
+        for act in acts:
+            month.act = act.name
+            act.do(month)
+        month.at(day, 11)
+        month.poll(everywhere=day in {1, 13, 22})
+        month.at(day, 20)
         month.listen()
         month.judge()
     month.at(31)

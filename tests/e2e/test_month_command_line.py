@@ -91,6 +91,7 @@ def test_json_says_the_same(told: Told) -> None:
         ("project/risk-build", "EVENT_WITHOUT_EFFECT"),
         ("risk-release", "UNEXPLAINED"),
         ("role/runner", "NOT_OBSERVABLE"),
+        ("trail/main", "EVENT_WITHOUT_EFFECT"),  # switched on again
     ]
     assert explained["recorded"] == 0
     hot_fix = next(each for each in explained["judgements"] if each["subject"] == "change" and PROJECT in each.values())
