@@ -42,8 +42,7 @@ def diff(old: dict[str, Any], new: dict[str, Any], kind: str = "") -> tuple[Edit
     if walk.one and not _write_alike(walk.one, walk.other) and not _alike_lists(walk.one, walk.other):
         walk = _Walk(walk.kind, trusting=False)
         _compare_objects(old, new, walk.kind.root, False, None, walk)
-    if len(walk.edits) > 1:
-        walk.edits.sort(key=_PATH)
+    walk.edits.sort(key=_PATH)
     return tuple(walk.edits)
 
 
@@ -197,8 +196,7 @@ def _compare_lists(old: list[Any], new: list[Any], node: Node, ordered: bool, li
     if node.unordered and is_set(node, old, new):
         _compare_sets(old, new, link, walk)
         return
-    first = old[0] if old else new[0]
-    found = match(old, new, node, walk.kind, ordered) if type(first) is dict else None
+    found = match(old, new, node, walk.kind, ordered) if type((old or new)[0]) is dict else None
     if found is None:
         _compare_places(old, new, node.every or _NOTHING, ordered, link, walk)
     else:
@@ -287,10 +285,9 @@ def _name_both(old: list[Any], new: list[Any], keys: tuple[str, ...]) -> tuple[d
 
 def _name_each(elements: list[Any], keys: tuple[str, ...]) -> dict[str, Any] | None:
     """Return the elements by the values of their `keys`, None where one has no name, or two have the same."""
-    found: dict[str, Any]
     first, more = keys[0], keys[1:]
     try:
-        found = {each[first]: each for each in elements}
+        found: dict[str, Any] = {each[first]: each for each in elements}
     except (TypeError, KeyError):
         return None
     if more or set(map(type, found)) != _TEXTS:
