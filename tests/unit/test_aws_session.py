@@ -2,10 +2,12 @@
 
 import socket
 from collections.abc import Iterator
+from io import BytesIO
 from typing import Any
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
 from botocore.stub import Stubber
 
 from lineal.errors import BadInput, SourceError
@@ -125,6 +127,18 @@ def test_a_mistake_of_ours_is_not_hidden() -> None:
 
     with pytest.raises(KeyError):
         ask(Client(), "DescribeModel")
+
+
+def test_an_answer_over_which_botocore_stumbles_is_a_refusal(client: Any) -> None:
+    class Parser:
+        def parse(self, *_: Any) -> None:
+            raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
+
+    client.meta.events.register("before-send.sagemaker", lambda **_: AWSResponse("https://x", 200, {}, BytesIO(b"{}")))
+    client._endpoint._response_parser_factory.create_parser = lambda *_: Parser()
+    refused = ask(client, "ListModels")
+    assert isinstance(refused, Refusal)
+    assert (refused.kind, "cannot be read" in refused.text) == (FAILED, True)
 
 
 def test_nothing_listens_there(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from lineal.core.coverage import Look
 from lineal.core.observation import Gap, Observation
 from lineal.errors import BadInput
 from lineal.sources.aws_config_record import SOURCE
-from lineal.sources.aws_config_record_api import CarefulClient, TypeReading, list_types, read_recorder, read_type
+from lineal.sources.aws_config_record_api import TypeReading, list_types, read_recorder, read_type
 from lineal.sources.aws_session import AwsAccess, open_aws
 
 _BATCH: Final = 2000
@@ -73,7 +73,7 @@ def _ask(
     types: Sequence[str],
     before: dict[str, Any],
 ) -> Iterator[Observation | Gap]:
-    client = CarefulClient(scope.access.client("config"))
+    client = scope.access.client("config")
     recorder = read_recorder(client, scope.name)
     yield from recorder.gaps
     kinds: Sequence[str] = list(dict.fromkeys(types))

@@ -48,29 +48,6 @@ class TypeReading:
     daily: bool = False
 
 
-class CarefulClient:
-    """A client that says of an answer with other members than the service's model has that it cannot be read.
-
-    botocore fails on such an answer with whatever its parser stumbles over.
-    """
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        call = getattr(self._client, name)
-
-        def ask_carefully(**parameters: Any) -> Any:
-            from botocore.parsers import ResponseParserError
-
-            try:
-                return call(**parameters)
-            except (AttributeError, TypeError, LookupError) as error:
-                raise ResponseParserError(f"the answer cannot be read: {error}") from error
-
-        return ask_carefully
-
-
 def read_recorder(client: Client, about: str) -> Recorder:
     """Return the state of the recorder; what is refused, and a recorder that does not record, are gaps."""
     found = Recorder()

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from traceback import walk_tb
 from typing import IO, Any, Final, TypeVar
 
 from lineal.core.observation import Gap
@@ -166,11 +167,19 @@ def ask(client: Any, operation: str, **parameters: Any) -> dict[str, Any] | Refu
     try:
         answer: dict[str, Any] = call(**parameters)
     except Exception as error:
-        if not is_foreign(error):
-            raise
-        return _translate(error, operation)
+        if is_foreign(error):
+            return _translate(error, operation)
+        if _is_within_botocore(error):
+            return Refusal(FAILED, operation, f"the answer cannot be read ({type(error).__name__})")
+        raise
     answer.pop("ResponseMetadata", None)
     return answer
+
+
+def _is_within_botocore(error: BaseException) -> bool:
+    """Return whether botocore stumbled: its parsers do, over an answer that breaks their model of the service."""
+    frames = (frame for frame, _ in walk_tb(error.__traceback__))
+    return any(frame.f_globals.get("__name__", "").startswith("botocore.") for frame in frames)
 
 
 def download(client: Any, file: IO[bytes], **wanted: Any) -> Refusal | None:

@@ -91,8 +91,10 @@ def _targets(event: dict[str, Any], thing: dict[str, Any], cluster: str) -> tupl
     if not isinstance(plural, str) or not isinstance(name, str) or not plural or not name:
         return ()
     kind = type_of(str(thing.get("apiGroup") or CORE), plural)
+    # Of a namespace itself, the server gives the name as its namespace, too; a manifest does not.
+    namespace = "" if plural == "namespaces" else str(thing.get("namespace") or "")
     try:
-        return (make_resource(kind, cluster, str(thing.get("namespace") or ""), name).key,)
+        return (make_resource(kind, cluster, namespace, name).key,)
     except BadInput:
         return ()
 
