@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import month_acts
+import month_acts_later
 import pytest
 from month import Expected, Month, open_month
-from month_acts import play
+from month_script import play
 
 from lineal.core.change import NOT_OBSERVABLE, PENDING, UNEXPLAINED, Judgement
 from lineal.ledger.verify import verify_ledger
@@ -49,6 +51,9 @@ def score(expected: list[Expected], judgements: list[Judgement]) -> Score:
             left.remove(found)
             pairs.append((each, found))
     return Score(pairs, missing, left)
+
+
+SCRIPT = (month_acts, month_acts_later)  # they put their acts into the script
 
 
 @pytest.fixture(scope="module")

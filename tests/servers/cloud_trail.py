@@ -5,14 +5,13 @@ in their additionalEventData), answers LookupEvents and ListPublicKeys, and puts
 bucket of each trail. Its clock is moto's too, so that a month passes in seconds.
 """
 
-import base64
 import json
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any, Final
 from unittest.mock import patch
@@ -22,13 +21,13 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from servers import moto
 from servers.cloud_calls import Call, read_answer, read_call, refuse
 from servers.cloud_clock import Clock, moto_clock
-from servers.cloud_delivery import Delivery, Record, public_key, spell
+from servers.cloud_delivery import Delivery, Record, spell
+from servers.cloud_lookup import list_keys, look_up
 from servers.cloud_patches import patches
 from servers.cloud_people import Identity, user
 from servers.moto import ACCOUNT, REGION, Moto
 
 WATCHER: Final = user("lineal")
-_PAGE: Final = 50
 _LATE: Final = timedelta(hours=1)
 _SILENT: Final = frozenset({"GetCallerIdentity"})
 
@@ -163,7 +162,10 @@ class CloudTrail:
         """Return the answer to a call that moto lacks; None for all others."""
         if call.service != "cloudtrail" or call.operation not in {"LookupEvents", "ListPublicKeys"}:
             return None
-        return json.dumps(self._lookup(call) if call.operation == "LookupEvents" else _list_keys(call)).encode()
+        if call.operation == "ListPublicKeys":
+            return json.dumps(list_keys(call)).encode()
+        with self._lock:
+            return json.dumps(look_up(self.records, call, self.clock.now - self.lookup_delay)).encode()
 
     def take(self, call: Call, answer: dict[str, Any]) -> None:
         """Record a call and what was answered; switch a trail on or off if that is what it asked for."""
@@ -240,73 +242,6 @@ class CloudTrail:
                 each.stop(self.clock.now)
         if call.operation == "DeleteTrail":
             self.trails.pop(name, None)
-
-    def _lookup(self, call: Call) -> dict[str, Any]:
-        said = call.parameters or {}
-        offset = int(base64.b64decode(said["nextToken"])) if said.get("nextToken") else 0
-        most = min(said.get("maxResults") or _PAGE, _PAGE)
-        with self._lock:
-            seen = spell(self.clock.now - self.lookup_delay)
-            found = [
-                each
-                for each in reversed(self.records)
-                if each["awsRegion"] == call.region and each["eventTime"] <= seen and _is_asked(each, said)
-            ]
-        page = found[offset : offset + most]
-        answer: dict[str, Any] = {"Events": [_shown(each) for each in page]}
-        if offset + most < len(found):
-            answer["NextToken"] = base64.b64encode(str(offset + most).encode()).decode()
-        return answer
-
-
-def _moment(said: Any) -> str:
-    """Return a bound of LookupEvents, as `cloud_calls` spells it, in the spelling of eventTime."""
-    return spell(datetime.strptime(said, "%b %d, %Y, %I:%M:%S %p").replace(tzinfo=UTC))
-
-
-def _is_asked(record: Record, said: dict[str, Any]) -> bool:
-    since, until = said.get("startTime"), said.get("endTime")
-    if (since and record["eventTime"] < _moment(since)) or (until and record["eventTime"] > _moment(until)):
-        return False
-    shown = _shown(record)
-    for each in said.get("lookupAttributes", ()):
-        key, value = each["attributeKey"], each["attributeValue"]
-        if key in {"ResourceName", "ResourceType"}:
-            if value not in {known[key] for known in shown["Resources"]}:
-                return False
-        elif shown.get(key) != value:
-            return False
-    return True
-
-
-def _shown(record: Record) -> dict[str, Any]:
-    """Return an event as LookupEvents shows it."""
-    who = record["userIdentity"]
-    arn = who.get("arn", "")
-    found = {
-        "EventId": record["eventID"],
-        "EventName": record["eventName"],
-        "ReadOnly": "true" if record["readOnly"] else "false",
-        "EventTime": datetime.fromisoformat(record["eventTime"]).timestamp(),
-        "EventSource": record["eventSource"],
-        "Username": who.get("userName") or arn.rpartition("/")[2] or who.get("invokedBy", ""),
-        "Resources": [
-            {"ResourceType": each.get("type", ""), "ResourceName": each["ARN"]} for each in record.get("resources", ())
-        ],
-        "CloudTrailEvent": json.dumps(record),
-    }
-    return found | ({"AccessKeyId": who["accessKeyId"]} if "accessKeyId" in who else {})
-
-
-def _list_keys(call: Call) -> dict[str, Any]:
-    der, fingerprint = public_key(call.region)
-    key = {
-        "Value": base64.b64encode(der).decode(),
-        "ValidityStartTime": datetime(2020, 1, 1, tzinfo=UTC).timestamp(),
-        "ValidityEndTime": datetime(2040, 1, 1, tzinfo=UTC).timestamp(),
-        "Fingerprint": fingerprint,
-    }
-    return {"PublicKeyList": [key]}
 
 
 def _resources(call: Call, account: str) -> dict[str, Any]:
