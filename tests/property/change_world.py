@@ -10,12 +10,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from lineal.core import timestamp
-from lineal.core.change import APPROVED, NOT_OBSERVABLE, UNAPPROVED, UNEXPLAINED, WITHOUT_EFFECT
+from lineal.core.change import APPROVED, NOT_OBSERVABLE, UNAPPROVED, UNEXPLAINED
+from lineal.core.config_item import ConfigItem
+from lineal.core.resource import make_resource
 
+ACCOUNT, REGION, KIND = "123456789012", "eu-west-1", "AWS::CodeBuild::Project"
 BASE: Final = datetime(2026, 10, 1, tzinfo=UTC)
 HOUR: Final = 3600
 SETTLE, SKEW = 900, 120
 FIELDS: Final = ("description", "timeoutInMinutes", "image")
+
+
+def key(name: str) -> str:
+    """Return the key of a project."""
+    return make_resource(KIND, ACCOUNT, REGION, name).key
 
 
 def moment(seconds: int) -> str:
@@ -81,6 +89,26 @@ class World:
                 if name not in self.projects and told[-1].values is not None:
                     told.append(Seen(self.now, None))
             self.looks.append(self.now)
+
+    def item(self, name: str, values: dict[str, Any]) -> ConfigItem:
+        """Return a project as a look sees it now."""
+        configuration = {
+            "name": name,
+            "arn": key(name),
+            "description": values["description"],
+            "timeoutInMinutes": values["timeoutInMinutes"],
+            "environment": {"type": "LINUX_CONTAINER", "image": values["image"]},
+            "lastModified": moment(self.now),
+        }
+        return ConfigItem(
+            resource=make_resource(KIND, ACCOUNT, REGION, name),
+            time=moment(self.now),
+            source="aws",
+            shape="api",
+            configuration=configuration,
+            created=moment(next(act.at for act in self.acts if act.name == name)),
+            modified=moment(self.now),
+        )
 
     # What must be concluded.
 
@@ -173,6 +201,3 @@ class World:
             else:
                 changed = [key for key in FIELDS if old[key] != new.values[key]]
                 yield from ([each for each in inside if key in each.values][-1].event for key in changed)
-
-
-__all__ = ["WITHOUT_EFFECT", "Act", "Seen", "World", "moment"]

@@ -13,7 +13,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from change_world import FIELDS, HOUR, Act, World, moment
+from change_world import ACCOUNT, FIELDS, HOUR, KIND, REGION, Act, World, key, moment
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -33,20 +33,13 @@ from lineal.app.explain import explain
 from lineal.change.semantic import with_semantic
 from lineal.core.api_event import ApiEvent
 from lineal.core.change import ALLOWED, NOT_DONE, PENDING, WITHOUT_EFFECT, ChangeApproval
-from lineal.core.config_item import ConfigItem
 from lineal.core.coverage import Look, TrailSpan
 from lineal.core.observation import Gap, Observation
-from lineal.core.resource import make_resource
 from lineal.wiring import Settings, create, open_session
 
-ACCOUNT, REGION, KIND = "123456789012", "eu-west-1", "AWS::CodeBuild::Project"
 SHARED = Path("/dev/shm")  # in memory: nothing here is asked of a disk
 FIELD = st.sampled_from(FIELDS)
 LAG, DELIVERY = 300, 200
-
-
-def key(name: str) -> str:
-    return make_resource(KIND, ACCOUNT, REGION, name).key
 
 
 class ExplanationMachine(RuleBasedStateMachine):
@@ -221,7 +214,7 @@ class ExplanationMachine(RuleBasedStateMachine):
         self.wait()
         now = moment(self.world.now)
         self.world.look(complete=complete)
-        items = [with_semantic(self.item(name, values, now)) for name, values in self.world.projects.items()]
+        items = [with_semantic(self.world.item(name, values)) for name, values in self.world.projects.items()]
         collection = Collection("aws", f"{ACCOUNT} {REGION}")
         place = {"source": "aws", "account": ACCOUNT, "region": REGION, "type": KIND}
         collection.looks.append(Look(began=now, ended=now, complete=complete, **place))
@@ -236,21 +229,6 @@ class ExplanationMachine(RuleBasedStateMachine):
                 yield Gap("aws.throttled", "ListProjects was throttled again and again")
 
         collect(self.session, collection, seen())
-
-    def item(self, name: str, values: dict[str, Any], now: str) -> ConfigItem:
-        born = next(act.at for act in self.world.acts if act.name == name)
-        configuration = {
-            "name": name,
-            "arn": key(name),
-            "description": values["description"],
-            "timeoutInMinutes": values["timeoutInMinutes"],
-            "environment": {"type": "LINUX_CONTAINER", "image": values["image"]},
-            "lastModified": now,
-        }
-        return ConfigItem(
-            resource=make_resource(KIND, ACCOUNT, REGION, name), time=now, source="aws", shape="api",
-            configuration=configuration, created=moment(born), modified=now,
-        )  # fmt: skip
 
     @rule(twice=st.booleans())
     def listen(self, twice: bool = False) -> None:
