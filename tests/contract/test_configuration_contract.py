@@ -218,6 +218,8 @@ def test_names_find_resources(book: Book) -> None:
     asked = book.asked
     assert asked.resources_named(f"{package}/risk/1") == [item("risk/1", kind=package).resource.key]
     assert asked.resources_named(f"{manifest}/web") == [item("web", kind=manifest).resource.key]
+    assert asked.resources_named("model-package/risk/1") == [item("risk/1", kind=package).resource.key]
+    assert asked.resources_named("package/risk/1") == []
     assert asked.resources_named("/" * 2000) == []
     assert asked.resources_named("nothing") == []
     assert asked.resources_named("") == []

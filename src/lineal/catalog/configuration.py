@@ -82,11 +82,17 @@ class Configuration:
         return {key: item for key, item in chosen.items() if item.status == "ok"}
 
     def resources_named(self, name: str) -> list[str]:
-        """Return the keys of the resources that a person may mean by `name`: a key, ``TYPE/NAME``, or a name alone."""
+        """Return the keys of the resources that a person may mean by `name`.
+
+        That is a key, the end of one (``endpoint/NAME``), ``TYPE/NAME``, or a name alone.
+        """
         table = tables.config.c
         conditions = [table.resource == name, table.name == name]
         ends = [place for place, char in enumerate(name) if char == "/"][:_MOST_SPLITS]  # types have some, too
         conditions += [(table.type == name[:end]) & (table.name == name[end + 1 :]) for end in ends]
+        conditions += [
+            (table.name == name[end + 1 :]) & table.resource.endswith(f":{name}", autoescape=True) for end in ends
+        ]
         query = sa.select(table.resource).where(sa.or_(*conditions)).distinct().order_by(table.resource)
         with self.database.reading() as connection:
             found = list(connection.scalars(query))
