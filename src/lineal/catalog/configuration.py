@@ -15,7 +15,7 @@ from lineal.catalog.graph import NOW, Moment
 from lineal.core.api_event import ApiEvent, read_event
 from lineal.core.change import ChangeApproval, Judgement, read_approval, read_judgement
 from lineal.core.conclusion import Conclusion, read_conclusion
-from lineal.core.config_item import ConfigItem, read_item
+from lineal.core.config_item import ConfigItem, read_text
 from lineal.core.coverage import Look, TrailSpan
 from lineal.ledger.database import Database, chunks, select_in
 
@@ -37,7 +37,7 @@ class Configuration:
             for part in chunks(list(dict.fromkeys(resources))):
                 query = _config_until(moment).where(table.resource.in_(part))
                 for row in connection.execute(query.order_by(table.resource, table.time, table.idx, table.n)):
-                    found.setdefault(row.resource, []).append(read_item(json.loads(row.document)))
+                    found.setdefault(row.resource, []).append(read_text(row.document))
         return found
 
     def all_items(self, moment: Moment = NOW) -> Iterator[tuple[str, list[ConfigItem]]]:
@@ -52,7 +52,7 @@ class Configuration:
                     if key is not None:
                         yield key, held
                     key, held = row.resource, []
-                held.append(read_item(json.loads(row.document)))
+                held.append(read_text(row.document))
             if key is not None:
                 yield key, held
 
@@ -77,7 +77,7 @@ class Configuration:
         found: dict[str, list[ConfigItem]] = {}
         with self.database.reading() as connection:
             for row in connection.execute(last):
-                found.setdefault(row.resource, []).append(read_item(json.loads(row.document)))
+                found.setdefault(row.resource, []).append(read_text(row.document))
         chosen = {key: _choose(each) for key, each in sorted(found.items())}
         return {key: item for key, item in chosen.items() if item.status == "ok"}
 

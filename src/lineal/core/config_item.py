@@ -3,6 +3,7 @@
 The noun is AWS Config's; the fields are those of its API shape ConfigurationItem, in Lineal's words.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -50,6 +51,7 @@ class ConfigItem:
     state: str | None = None
     semantic: str | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+    _digest: str = field(default="", init=False, repr=False, compare=False)
 
     def describe(self) -> dict[str, Any]:
         """Return the item as it stands in an event body; what is empty is left out.
@@ -81,7 +83,14 @@ class ConfigItem:
 
     def digest(self) -> str:
         """Return the digest of the whole item in canonical spelling: what a judgement cites."""
-        return str(Digest.of(canonical.encode(self.describe())))
+        return self._digest or str(Digest.of(canonical.encode(self.describe())))
+
+
+def read_text(text: str) -> ConfigItem:
+    """Return the item whose document has the canonical spelling `text`; its digest is that of the text."""
+    item = read_item(json.loads(text))
+    object.__setattr__(item, "_digest", str(Digest.of(text.encode())))
+    return item
 
 
 def read_item(document: Mapping[str, Any]) -> ConfigItem:
