@@ -380,6 +380,12 @@ def test_creation_and_deletion() -> None:
         ({"approver": "build-7"}, UNAPPROVED, "four eyes"),
         ({"approver": DEPLOYER}, UNAPPROVED, "four eyes"),
         ({"approver": "DEPLOY"}, UNAPPROVED, "four eyes"),
+        ({"approver": f"arn:aws:sts::{ACCOUNT}:assumed-role/deploy/build-7"}, UNAPPROVED, "four eyes"),
+        ({"approver": DEPLOYER.replace("role/", "role/ci/")}, UNAPPROVED, "four eyes"),
+        ({"approver": "mailto:Build-7"}, UNAPPROVED, "four eyes"),
+        ({"approver": "build\u200b-7"}, UNAPPROVED, "four eyes"),  # a sign that nobody sees
+        ({"approver": "build-70"}, APPROVED, ""),
+        ({"approver": "user/ana@bank.example"}, UNAPPROVED, "who asked for it"),
         ({"resources": ("*:endpoint/sc*",)}, APPROVED, ""),
         ({"resources": ("Scorer",)}, APPROVED, ""),  # SageMaker's names do not differ in capitals
         ({"resources": ("AWS::SageMaker::Endpoint/scorer",)}, APPROVED, ""),
@@ -391,7 +397,11 @@ def test_creation_and_deletion() -> None:
         ({"actions": ("UpdateEndpoint",)}, APPROVED, ""),
         ({"actions": ("sagemaker:Update*",)}, APPROVED, ""),
         ({"actions": ("DeleteEndpoint", "codebuild:*")}, UNAPPROVED, ""),
-        ({"principals": ("build-?",)}, APPROVED, ""),
+        ({"principals": ("build-?",)}, APPROVED, "only by what the session calls itself"),
+        ({"principals": ("build-?", "deploy")}, APPROVED, ""),
+        ({"principals": (DEPLOYER.replace("role/", "role/ci/"),)}, APPROVED, ""),  # a key has no path
+        ({"principals": (f"arn:aws:sts::{ACCOUNT}:assumed-role/deploy/build-7",)}, APPROVED, ""),
+        ({"principals": (f"arn:aws:sts::{ACCOUNT}:assumed-role/deploy/build-8",)}, UNAPPROVED, ""),
         ({"principals": ("deploy/build-7",)}, APPROVED, ""),
         ({"principals": ("*role/other",)}, UNAPPROVED, ""),
     ],
@@ -441,6 +451,15 @@ def test_a_stack_acts_for_whoever_changed_it() -> None:
     # Four eyes hold for the one who changed the stack.
     own = judge_change(change(SWAP), evidence(inner, approvals=(replace(allowed, approver="Ana"),), **known))
     assert own.verdict == UNAPPROVED
+    # Nobody else has CloudFormation act under a move that is not theirs, nor by calling themselves CloudFormation.
+    other = replace(inner, principal="arn:aws:iam::1:role/Eve", session="eve")
+    assert judge_change(change(SWAP), evidence(other, approvals=(allowed,), **known)).verdict == UNAPPROVED
+    eve = {"record": {"userAgent": "cloudformation.amazonaws.com", "sourceIPAddress": "203.0.113.9"}}
+    alias = event(at(9, 30), principal="arn:aws:iam::1:role/Eve", session="AWSCloudFormation", **eve)
+    made = judge_change(change(SWAP), evidence(alias, approvals=(allowed,), **known))
+    assert (made.verdict, made.principals) == (UNAPPROVED, ("arn:aws:iam::1:role/Eve (AWSCloudFormation)",))
+    owner = replace(inner, principal="arn:aws:iam::1:role/Engineer", session="ana")
+    assert judge_change(change(SWAP), evidence(owner, approvals=(allowed,), **known)).verdict == APPROVED
     # Where no owner is known, the last move of the same session.
     session = event(
         at(9, 30), via="cloudformation.amazonaws.com", principal="arn:aws:iam::1:role/Engineer", session="ana"

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from lineal.app.change_ticket import MOST_BYTES, read_tickets
 from lineal.app.session import Session
-from lineal.change.permission import is_wide, person, spell_pattern
+from lineal.change.permission import is_wide, spell_pattern, spellings
 from lineal.change.watermark import shift
 from lineal.core import canonical, timestamp
 from lineal.core.change import ALLOWED, ChangeApproval
@@ -66,7 +66,7 @@ def approve_change(
     """
     now = session.clock()
     _check(scope, ticket, reason, not_before, not_after)
-    if requester and person(requester) == person(session.actor):
+    if requester and spellings(requester) & spellings(session.actor):
         raise Refused(
             f"{session.actor} cannot approve what they asked for themselves; nothing was recorded",
             fix="Ask a second person: lineal approve change … --as SOMEBODY_ELSE.",

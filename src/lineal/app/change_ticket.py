@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, NoReturn
 
-from lineal.change.permission import person, spell_pattern
+from lineal.change.permission import spell_pattern, spellings
 from lineal.core import timestamp
 from lineal.core.change import ChangeApproval
 from lineal.core.digest import Digest
@@ -178,7 +178,7 @@ def _read_row(row: Mapping[str, Any], ignored: frozenset[str], digest: str) -> C
         raise _Fault("resources", "is empty, and so is types: write * for every resource")
     if moments["to"] <= moments["from"]:
         raise _Fault("to", f"{moments['to']} is not after {moments['from']}")
-    if texts["requester"] and person(texts["requester"]) == person(texts["approver"]):
+    if texts["requester"] and spellings(texts["requester"]) & spellings(texts["approver"]):
         raise _Fault("approver", f"{texts['approver']} approved what they asked for themselves")
     return ChangeApproval(
         id=texts["id"] or texts["ticket"],

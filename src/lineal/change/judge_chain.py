@@ -10,6 +10,8 @@ from lineal.change.watermark import shift
 from lineal.core.api_event import ApiEvent
 
 _SERVICE: Final = "cloudformation"
+_CALLER: Final = "cloudformation.amazonaws.com"
+_ITSELF: Final = "AWSCloudFormation"  # how it calls its sessions of the role that it was given for a stack
 _STACK: Final = ":cloudformation:"
 # What sets a stack in motion, and for how long its calls may follow ("Updating stacks", CloudFormation user guide).
 _MOVES: Final = frozenset(
@@ -19,18 +21,21 @@ FOLLOWS: Final = 3 * 3600
 
 
 def is_by_cloudformation(event: ApiEvent) -> bool:
-    """Return whether CloudFormation made the call for somebody."""
+    """Return whether CloudFormation made the call for somebody.
+
+    AWS says so itself (``invokedBy``, ``sourceIPAddress``); what a caller says of itself (``userAgent``) does not count.
+    """
     if service_word(event.service) == _SERVICE:
         return False
-    said = (event.via, event.record.get("sourceIPAddress"), event.record.get("userAgent"))
-    return any(isinstance(each, str) and each.startswith(f"{_SERVICE}.amazonaws.com") for each in said)
+    return _CALLER in (event.via, event.record.get("sourceIPAddress"))
 
 
 def act_of(event: ApiEvent, stack_events: Sequence[Candidate], stacks: frozenset[str]) -> Act:
     """Return `event` with the event of the stack behind it, if CloudFormation made it and that is on record.
 
-    Of the stacks that own the resource the last move before the call; where no owner is known, the last move of any
-    stack by the same session.
+    Of the stacks that own the resource the last move before the call, by the session that made the call unless that is
+    CloudFormation's own: others may have it call for them, too. Where no owner is known, the last move of any stack by
+    the same session.
     """
     if not is_by_cloudformation(event):
         return Act(event)
@@ -41,6 +46,6 @@ def act_of(event: ApiEvent, stack_events: Sequence[Candidate], stacks: frozenset
             continue
         owned = bool(stacks.intersection(move.targets))
         same = (move.principal, move.session) == (event.principal, event.session)
-        if owned or (not stacks and same):
+        if (owned and (same or event.session == _ITSELF)) or (not stacks and same):
             return Act(event, move)
     return Act(event)

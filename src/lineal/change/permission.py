@@ -17,6 +17,7 @@ from lineal.core.resource import key_of, read_arn
 NEAR: Final = 7 * 86400
 _CASELESS: Final = ":sagemaker:"  # its names differ in more than capitals: its keys are in small letters
 _BEHIND: Final = re.compile(r"(.+) \((.+)\)")
+_TAKEN: Final = re.compile(r"(arn:[a-z-]+):sts::([0-9]{12}):assumed-role/(.+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,12 @@ class Act:
     def names(self) -> tuple[str, ...]:
         """Everything that whoever did it is called: principal, its last word, session, and both together."""
         return _names(self.first.principal, self.first.session)
+
+    @property
+    def sure(self) -> tuple[str, ...]:
+        """Those of its names that nobody chooses who merely takes on a role."""
+        principal, session = self.first.principal, self.first.session
+        return _names(principal, "") + (_both(principal, session) if session else ())
 
     def describe(self) -> str:
         """Return who did it, for people: the principal, and what its session calls itself."""
@@ -78,10 +85,14 @@ _YES: Final = Answer(True, met=True)
 @lru_cache(maxsize=4096)
 def _names(principal: str, session: str) -> tuple[str, ...]:
     short = re.split(r"[/:]", principal)[-1]
-    both = (f"{principal}/{session}", f"{short}/{session}") if session else ()
+    both = _both(principal, session) if session else ()
     behind = _BEHIND.fullmatch(session)  # a session that also says who is behind it: "deploy-7 (ana@bank.example)"
     parts = behind.groups() if behind is not None else ()
     return tuple(dict.fromkeys(each for each in (principal, short, session, *both, *parts) if each))
+
+
+def _both(principal: str, session: str) -> tuple[str, ...]:
+    return f"{principal}/{session}", f"{re.split(r'[/:]', principal)[-1]}/{session}"
 
 
 @lru_cache(maxsize=4096)
@@ -98,22 +109,24 @@ def permit(approval: ChangeApproval, act: Act, target: Target) -> Answer:
     """
     if not is_about(approval, target.key, target.type) or not _fits_call(approval, act):
         return _NOT
-    if not _fits_field(approval, target.path) or not _fits_any(approval.principals, act.names):
+    if not _fits_field(approval, target.path) or not _fits_any(_principals(approval), act.names):
         return _NOT
     name, moment = approval.ticket or approval.id, act.first.time
     if moment > approval.not_after:
         return Answer(False, f"{name} had ended at {approval.not_after}")
     if moment < approval.not_before:
         return Answer(False, f"{name} began only at {approval.not_before}")
-    approver = person(approval.approver)
-    if approval.requester and approver == person(approval.requester):
+    approver = spellings(approval.approver)
+    if approval.requester and approver & spellings(approval.requester):
         return Answer(False, f"{name} was approved by {approval.approver}, who asked for it", met=True)
-    if approver in _persons(act.names):
+    if approver & _persons(act.names):
         return Answer(False, f"{name} was approved by {approval.approver}, who did it: four eyes", met=True)
     if approval.decided > moment:
         if not approval.retroactive:
             return Answer(False, f"{name} was decided only at {approval.decided}, after the act", met=True)
         return Answer(True, f"{name}: approved after the fact, at {approval.decided}", met=True)
+    if not _fits_any(_principals(approval), act.sure):
+        return Answer(True, f"{name} knows {act.describe()} only by what the session calls itself", met=True)
     return _YES
 
 
@@ -168,8 +181,28 @@ def names_of(key: str, kind: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=4096)
 def person(name: str) -> str:
-    """Return the spelling of a name that all spellings of it have: without case, width and outer blanks."""
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+    """Return the spelling of a name that all spellings of it have: without case, width, outer blanks, unseen signs."""
+    seen = "".join(each for each in unicodedata.normalize("NFKC", name) if unicodedata.category(each) != "Cf")
+    return " ".join(seen.casefold().split())
+
+
+@lru_cache(maxsize=4096)
+def spellings(name: str) -> frozenset[str]:
+    """Return what else somebody of this name may be called: of an ARN or a path the last word, too."""
+    return frozenset(filter(None, (person(name), person(key_of(name)), person(re.split(r"[/:]", name)[-1]))))
+
+
+def _principals(approval: ChangeApproval) -> tuple[str, ...]:
+    """Return the patterns of who may act as names are spelled: roles without their paths, sessions below them."""
+    return tuple(map(_spell_principal, approval.principals))
+
+
+@lru_cache(maxsize=4096)
+def _spell_principal(pattern: str) -> str:
+    taken = _TAKEN.fullmatch(pattern)
+    if taken is not None:
+        return f"{taken[1]}:iam::{taken[2]}:role/{taken[3]}"
+    return spell_pattern(pattern)
 
 
 def _fits_call(approval: ChangeApproval, act: Act) -> bool:
