@@ -15,9 +15,19 @@ from lineal.catalog import project
 from lineal.catalog.acts import acts_beside, acts_on_stacks, acts_on_watched, items_of_type, watched_resources
 from lineal.change.semantic import with_semantic
 from lineal.core.api_event import ApiEvent
-from lineal.core.change import UNAPPROVED, UNEXPLAINED
+from lineal.core.change import (
+    ALLOWED,
+    APPROVED,
+    NOT_DONE,
+    PENDING,
+    UNAPPROVED,
+    UNEXPLAINED,
+    WITHOUT_EFFECT,
+    ChangeApproval,
+)
 from lineal.core.config_item import ConfigItem
 from lineal.core.coverage import Look, TrailSpan
+from lineal.core.observation import Observation
 from lineal.core.resource import make_resource
 from lineal.objects.store import ObjectStore
 
@@ -108,3 +118,59 @@ def test_acts_come_in_the_order_of_keys_and_only_about_what_is_watched(session: 
     assert [each.id for each in acts_beside(database, "AWS::ECR::Image")] == ["i-2-PutImage"]
     assert len(list(items_of_type(database, KIND))) == 20
     assert watched_resources(database) == 10
+
+
+def looked(session: Session, *observations: object, hours: tuple[int, ...] = (1, 3)) -> None:
+    collection = Collection("test", "test")
+    collection.trail.append(TrailSpan(account=ACCOUNT, region=REGION, since=at(0), until=at(9), proof="api"))
+    for hour in hours:
+        look = {"source": "aws", "account": ACCOUNT, "region": REGION, "type": KIND, "complete": True}
+        collection.looks.append(Look(began=at(hour), ended=at(hour), **look))  # type: ignore[arg-type]
+    collect(session, collection, list(observations))  # type: ignore[arg-type]
+
+
+def passing(name: str, came: int, went: int) -> list[ApiEvent]:
+    return [event(name, came, name="CreateProject"), event(name, went, name="DeleteProject")]
+
+
+def test_what_came_and_went_between_two_looks_is_seen_by_the_trail_alone(session: Session) -> None:
+    told = [*passing("rogue", 2, 2), *passing("late", 4, 5), event("made", 2, name="CreateProject")]
+    looked(session, *observe_events(told, "t", {}))
+    found = {each.about: each.verdict for each in explain(session, now=at(20)).judgements}
+    assert found == {
+        "rogue-2-CreateProject": WITHOUT_EFFECT,
+        "rogue-2-DeleteProject": WITHOUT_EFFECT,
+        "late-4-CreateProject": PENDING,  # nobody has looked since
+        "late-5-DeleteProject": PENDING,
+    }
+    assert not explain(session, now=at(20), resources=[key("other")]).judgements
+    assert len(explain(session, now=at(20), resources=[key("rogue")]).judgements) == 2
+
+
+def test_what_came_and_went_where_nobody_looks_is_nobodys_concern(session: Session) -> None:
+    looked(session, *observe_events(passing("rogue", 2, 2), "t", {}), hours=())
+    assert not explain(session, now=at(20)).judgements
+
+
+def allow(name: str, **more: object) -> ChangeApproval:
+    return ChangeApproval(
+        id=name, not_before=at(0), not_after=at(8), decided=at(0), approver="bo", **more,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("second", [{}, {"fields": ("timeoutInMinutes",)}, {"resources": ("*project/*",)}])
+def test_every_approval_that_allowed_a_change_is_used_by_it(session: Session, second: dict[str, object]) -> None:
+    tell(session)
+    approvals = [allow("first", resources=(key("a"),)), allow("second", **second)]
+    said = [each.describe() for each in approvals]
+    session.say(Observation(type=ALLOWED, time=at(0), actor="bo", basis="claimed", data={"approvals": said}))
+    found = explain(session, now=at(20), resources=[key("a")])
+    assert [each.verdict for each in found.judgements] == [APPROVED]
+
+
+def test_an_approval_of_what_came_and_went_is_used(session: Session) -> None:
+    looked(session, *observe_events(passing("rogue", 2, 2), "t", {}))
+    said = [allow("first", resources=(key("rogue"),)).describe(), allow("idle", resources=(key("other"),)).describe()]
+    session.say(Observation(type=ALLOWED, time=at(0), actor="bo", basis="claimed", data={"approvals": said}))
+    found = explain(session, now=at(20)).judgements
+    assert sorted(each.about for each in found if each.verdict == NOT_DONE) == ["idle"]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from lineal.app.explain_evidence import read_cases, read_stacks
+from lineal.app.explain_evidence import read_cases, read_passing, read_stacks
 from lineal.app.explain_record import Recorder, withdraw
 from lineal.app.explain_work import Place, Work
 from lineal.app.session import Session
@@ -86,6 +86,9 @@ def explain(
                 found.changes[change.id] = change
         if found.resources % _STEP == 0:
             progress(len(found.changes), recorder.recorded)
+    for passing in read_passing(session, resources):
+        found.events += len(passing.events)
+        work.judge_passing(passing)
     for judgement in (*work.judge_events(), *_unused(work, recorder, resources)):
         keep(judgement)
     if since is None and until is None:

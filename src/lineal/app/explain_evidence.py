@@ -4,10 +4,12 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any, Final
 
 from lineal.app.session import Session
-from lineal.catalog.acts import Told, acts_beside, acts_on_stacks, acts_on_watched, items_of_type
+from lineal.catalog.acts import Told, acts_beside, acts_on_stacks, acts_on_unseen, acts_on_watched, items_of_type
+from lineal.change.effects import creates, deletes
 from lineal.change.history import list_changes
 from lineal.change.judge_evidence import Candidate, current
 from lineal.change.watermark import shift
@@ -15,11 +17,13 @@ from lineal.core.api_event import read_event
 from lineal.core.change import Change, Path
 from lineal.core.config_item import ConfigItem
 from lineal.core.coverage import Look
-from lineal.core.resource import Resource, key_of
+from lineal.core.resource import Resource, key_of, read_arn
 
 STACK: Final = "AWS::CloudFormation::Stack"
 _OWNED: Final = "made"  # how a stack's relationships to what it made begin
 _NEAR: Final = 3600
+# Roles are looked at where something names them: a role that nobody saw may have been there all the time.
+_NAMED_ONLY: Final = frozenset({"AWS::IAM::Role"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,16 @@ class Looks:
             found = [each for named in places for each in self._held.get(named, ())]
             self._found[place] = tuple(sorted(found, key=lambda each: (each.began, each.ended)))
         return self._found[place]
+
+
+@dataclass(frozen=True, slots=True)
+class Passing:
+    """A resource that nobody ever saw: made and taken away by these `events`, and when looks at its type began."""
+
+    resource: Resource
+    events: Sequence[Candidate]
+    first: str
+    last: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +152,24 @@ def read_cases(session: Session, resources: Sequence[str] | None) -> Iterator[Ca
         changes = list_changes(items, seen)
         events = beside.add(of, _read(told), changes)
         yield Case(key, items, changes, events, len({each.id for each in told if each.failed}), seen)
+
+
+def read_passing(session: Session, resources: Sequence[str] | None) -> Iterator[Passing]:
+    """Yield the resources that came and went between two complete looks at their type, and were never seen.
+
+    Of `resources` (keys) only, if they are given.
+    """
+    wanted = None if resources is None else set(resources)
+    looks = Looks(session.configuration.looks())
+    for key, found in groupby(acts_on_unseen(session.catalog_database), key=lambda each: each.resource):
+        events, of = _read(list(found)), read_arn(key)
+        if of is None or of.type in _NAMED_ONLY or (wanted is not None and key not in wanted):
+            continue
+        came = [each for each in events if creates(each.event, of.type, key)]
+        went = [each for each in events if deletes(each.event, of.type, key)]
+        began = [each.began for each in looks.at(of.account, of.region, of.type) if each.complete]
+        if came and went and began:
+            yield Passing(of, [*came, *went], min(began), max(began))
 
 
 def read_stacks(session: Session) -> Stacks:

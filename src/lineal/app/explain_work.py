@@ -4,7 +4,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from lineal.app.explain_evidence import STACK, Case, Stacks
+from lineal.app.explain_evidence import STACK, Case, Passing, Stacks
 from lineal.change.effects import LONGEST, may_change, shows_outcome
 from lineal.change.judge import judge_change
 from lineal.change.judge_chain import FOLLOWS
@@ -12,7 +12,7 @@ from lineal.change.judge_events import Watched, judge_event
 from lineal.change.judge_evidence import Candidate, Evidence, begins
 from lineal.change.permission import Act, Approvals, Target, permit
 from lineal.change.watermark import Coverage, Trail, shift
-from lineal.core.change import APPROVED, PENDING, Change, Judgement, Path
+from lineal.core.change import PENDING, Change, Judgement, Path
 from lineal.core.resource import Resource
 
 Place = tuple[str, str]
@@ -65,6 +65,19 @@ class Work:
             yield change, judgement
         self._look_for_idle(case, coverage, busy)
 
+    def judge_passing(self, passing: Passing) -> None:
+        """Take note of what made and took away a resource that nobody ever saw: nothing that was seen is its doing."""
+        of = passing.resource
+        coverage = self.trail.of(of.account, of.region, of.key)
+        self.places.setdefault((of.account, of.region), coverage)
+        watched = Watched(
+            resource=of.key, type=of.type, first=passing.first, last=passing.last, coverage=coverage, now=self.now,
+            skew=self.skew, settle=self.settle,
+        )  # fmt: skip
+        for candidate in passing.events:
+            self._meet(candidate, of, None)
+            self._judge_idle(candidate, watched)
+
     def judge_events(self) -> Iterator[Judgement]:
         """Yield what is concluded of the events that explain no change of any resource they are about."""
         for event, judgement in self._idle.items():
@@ -109,24 +122,35 @@ class Work:
             if case.key not in event.targets:
                 continue
             explained = self.effective.get(event.id)
-            if explained is not None and explained.verdict == APPROVED:
-                continue
-            self._meet(candidate, of)
-            root = event.amends or event.id
-            if explained is not None or root in self._idle or not may_change(event, of.type, case.key):
+            self._meet(candidate, of, explained)
+            if explained is not None or not may_change(event, of.type, case.key):
                 continue
             if any(began < event.time <= until for began, until in busy):
                 continue  # it is part of how the resource came to be, or not known yet
-            about = self.approvals.about(case.key, of.type, event.time, event.time)
-            judgement = judge_event(candidate, watched, about)
-            if judgement is not None:
-                self._idle[root] = judgement
+            self._judge_idle(candidate, watched)
 
-    def _meet(self, candidate: Candidate, of: Resource) -> None:
-        """Take note of the approvals that meant this event, though they may not have allowed it."""
+    def _judge_idle(self, candidate: Candidate, watched: Watched) -> None:
         event = candidate.event
+        root = event.amends or event.id
+        if root in self._idle:
+            return
+        about = self.approvals.about(watched.resource, watched.type, event.time, event.time)
+        judgement = judge_event(candidate, watched, about)
+        if judgement is not None:
+            self._idle[root] = judgement
+
+    def _meet(self, candidate: Candidate, of: Resource, explained: Judgement | None) -> None:
+        """Take note of the approvals that meant this event, though they may not have allowed it, or another one did.
+
+        One of some fields alone is met by an event that `explained` one of them.
+        """
+        event = candidate.event
+        paths = () if explained is None else tuple(each.path for each in explained.fields if each.event == event.id)
         for approval in self.approvals.about(of.key, of.type, event.time, event.time):
-            if not approval.fields and permit(approval, Act(event), Target(of.key, of.type, None)).met:
+            if approval.id in self.used:
+                continue
+            targets = [Target(of.key, of.type, path) for path in (paths if approval.fields else (None,))]
+            if any(permit(approval, Act(event), target).met for target in targets):
                 self.used.add(approval.id)
 
 

@@ -46,6 +46,25 @@ def acts_on_watched(database: Database, resources: Sequence[str] | None = None, 
         yield from _stream(database, _acts(moment).where(tables.api_target.c.resource.in_(part)))
 
 
+def acts_on_unseen(database: Database, moment: Moment = NOW) -> Iterator[Told]:
+    """Yield the mutating events about resources that came and went, and of which nobody ever saw a configuration.
+
+    Resource by resource, as `acts_on_watched`; of each there is a call ``Create…`` and a call ``Delete…`` at least.
+    """
+    resource = tables.api_target.c.resource
+
+    def called(verb: str) -> sa.Select[Any]:
+        target, api = tables.api_target.alias().c, tables.api.alias().c
+        return sa.select(target.resource).where(
+            api.idx == target.idx, api.n == target.n, api.name.like(f"{verb}%"), ~api.failed, ~api.read_only
+        )
+
+    watched = sa.exists().where(tables.config.c.resource == resource)
+    yield from _stream(
+        database, _acts(moment).where(resource.in_(called("Create")), resource.in_(called("Delete")), ~watched)
+    )
+
+
 def acts_on_stacks(database: Database, moment: Moment = NOW) -> Iterator[Told]:
     """Yield every mutating event about a stack of CloudFormation, whether it is watched or not."""
     target = tables.api_target.c.resource
