@@ -123,6 +123,10 @@ def test_managed_by_the_service_and_the_same_call_by_a_person() -> None:
     assert verdict(change(COUNT), by_service) == MANAGED
     assert verdict(change(COUNT), scaling(at(9, 30))) == UNAPPROVED
     assert verdict(change(COUNT), scaling(at(9, 30)), approvals=(approval(),)) == APPROVED
+    # The name of a role of a service, anywhere else in a path, is no such role.
+    for arn in (SCALING_ARN.replace("role/", "role/team/"), SCALING_ARN.replace(":role/", ":user/")):
+        issued = {"userIdentity": {"sessionContext": {"sessionIssuer": {"arn": arn}}}}
+        assert verdict(change(COUNT), scaling(at(9, 30), principal=arn, session="", record=issued)) == UNAPPROVED
     # Not in fields that are not the service's to set.
     both = judge_change(change(SWAP, COUNT), evidence(by_service))
     assert [each.verdict for each in both.fields] == [UNEXPLAINED, MANAGED]

@@ -12,6 +12,7 @@ from lineal.change.effects import Effect, effect_of, fits, patterns_of, roots_of
 from lineal.core.api_event import ApiEvent
 from lineal.core.change import Change, Edit, Path
 from lineal.core.redaction import MARK
+from lineal.core.resource import key_of
 
 # The members by which elements of lists are known, in requests of AWS and in manifests of Kubernetes.
 _NAMES: Final = (
@@ -22,7 +23,9 @@ _SPELLED: Final = frozenset(_NAMES) | {each[:1].upper() + each[1:] for each in _
 _HIDDEN: Final = ("HIDDEN_DUE_TO_SECURITY_REASONS", "***", MARK)
 _SIGNS: Final = ("{", "[", "%7B", "%5B")
 # Members that say which resource is meant: calls with nothing else in their parameters say nothing of its fields.
-_IDENTITY: Final = ("name", "arn", "id", "identifier", "token", "requestid")
+_IDENTITY: Final = ("name", "arn", "id", "identifier")
+_TOKENS: Final = ("token", "requestid")
+_MOST_ORDERED: Final = 200
 
 
 class Relation(IntEnum):
@@ -91,6 +94,8 @@ def agrees(asked: Any, seen: Any) -> bool:
     """
     if isinstance(asked, Mapping) and isinstance(seen, Mapping):
         held = {key.lower(): value for key, value in seen.items()}
+        if asked and held and not any(key.lower() in held for key in asked):
+            return False  # it speaks of nothing that is there
         return all(agrees(value, held[key.lower()]) for key, value in asked.items() if key.lower() in held)
     if isinstance(asked, list) and isinstance(seen, list):
         return _agree_lists(asked, seen)
@@ -117,7 +122,7 @@ def _relate_value(asked: Mapping[str, Any], path: Path, edit: Edit, effect: Effe
         if path[: len(prefix)] == prefix and len(path) > len(prefix) and path[len(prefix)] in _texts(asked.get(name)):
             return Relation.SETS if edit.op == "remove" else Relation.CONTRADICTS
     if path[-1:] == (ORDER,):
-        return Relation.TOUCHES if isinstance(_walk(asked, path[:-1]), list) else Relation.NONE
+        return _relate_order(_walk(asked, path[:-1]), edit.new)
     found = _walk(asked, path)
     if isinstance(found, _Unsaid):
         return Relation.SETS if found.within and edit.op == "remove" and not effect.adds else Relation.NONE
@@ -126,6 +131,18 @@ def _relate_value(asked: Mapping[str, Any], path: Path, edit: Edit, effect: Effe
     if edit.op == "remove":
         return Relation.SETS if found in (None, "", [], {}) else Relation.CONTRADICTS
     return Relation.SETS if agrees(found, edit.new) else Relation.CONTRADICTS
+
+
+def _relate_order(asked: Any, seen: Any) -> Relation:
+    """Return what a list of a request has to do with the order in which the elements of a list were seen."""
+    if not isinstance(asked, list):
+        return Relation.NONE
+    if not isinstance(seen, list) or not 0 < len(asked) == len(seen) <= _MOST_ORDERED:
+        return Relation.TOUCHES
+    rows = [[each for each in seen if not isinstance(_member([one], _text(each)), _Unsaid)] for one in asked]
+    if any(len(each) != 1 for each in rows):
+        return Relation.TOUCHES  # other elements, or which is which cannot be told
+    return Relation.SETS if [each[0] for each in rows] == seen else Relation.CONTRADICTS
 
 
 def _touches(
@@ -149,7 +166,17 @@ def _touches(
     if patterns or not updates_whole(event, change.type, change.resource):
         return False
     # An Update or Put of this very type whose record shows nothing but whom it is about: it can have changed anything.
-    return all(name.lower().endswith(_IDENTITY) for name in asked)
+    return all(_is_identity(name.lower(), value, change.resource) for name, value in asked.items())
+
+
+def _is_identity(name: str, value: Any, resource: str) -> bool:
+    """Return whether a parameter says only which resource is meant, or which call this is: not a role it is to have."""
+    if is_hidden(value) or name.endswith(_TOKENS):
+        return True
+    if not isinstance(value, str) or not name.endswith(_IDENTITY):
+        return False
+    key = key_of(value).casefold()
+    return resource.casefold() == key or resource.casefold().endswith((f"/{key}", f":{key}"))
 
 
 def _spellings(kind: str, path: Path, effect: Effect) -> Iterable[Path]:

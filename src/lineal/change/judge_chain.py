@@ -23,7 +23,7 @@ FOLLOWS: Final = 3 * 3600
 def is_by_cloudformation(event: ApiEvent) -> bool:
     """Return whether CloudFormation made the call for somebody.
 
-    AWS says so itself (``invokedBy``, ``sourceIPAddress``); what a caller says of itself (``userAgent``) does not count.
+    AWS says so itself (``invokedBy``, ``sourceIPAddress``); what callers say of themselves (``userAgent``) is no word.
     """
     if service_word(event.service) == _SERVICE:
         return False
