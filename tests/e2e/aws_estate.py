@@ -4,7 +4,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from lineal.app.collect_aws import AwsCollected, collect_aws, open_scopes
+from lineal.app.aws_scopes import open_scopes
+from lineal.app.collect_aws import AwsCollected, collect_aws
 from lineal.app.session import Session
 from lineal.core.config_item import ConfigItem
 from servers.moto import ACCOUNT, REGION, Moto

@@ -15,7 +15,8 @@ from typing import Any, Final
 from unittest.mock import patch
 
 from lineal import wiring
-from lineal.app.collect_aws import AwsScope, collect_aws, open_scopes
+from lineal.app.aws_scopes import AwsScope, open_scopes
+from lineal.app.collect_aws import collect_aws
 from lineal.app.collect_cloudtrail import TrailRequest, collect_trail
 from lineal.app.session import Session
 from lineal.core import timestamp

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from lineal.app.aws_scopes import open_scope
 from lineal.app.collect import Collected
-from lineal.app.collect_sagemaker import collect_sagemaker, open_scope
+from lineal.app.collect_sagemaker import collect_sagemaker
 from lineal.app.session import Session
 from lineal.wiring import Settings, create, open_session
 from servers.moto import ACCOUNT, REGION, Moto

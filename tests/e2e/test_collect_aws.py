@@ -11,9 +11,11 @@ from aws_estate import BUCKET, DIGEST, IMAGE, PREFIX, collected, history, new
 from commandline import Place, make_place
 from sagemaker_life import ledger_in, use
 
-from lineal.app.collect_aws import TYPES, collect_aws, open_scopes
+from lineal.app.aws_scopes import open_scopes
+from lineal.app.collect_aws import collect_aws
 from lineal.core.config_item import Relationship
 from lineal.errors import SourceError
+from lineal.sources.aws_config_items import TYPES
 from servers.faulty_aws import faulty_aws
 from servers.moto import ACCOUNT, REGION, Moto, moto_server
 

@@ -17,9 +17,10 @@ from typing import Any
 import pytest
 from commandline import Place
 
-from lineal.app.aws_config_history import collect_history, open_config_scope
+from lineal.app.aws_config_history import collect_history
+from lineal.app.aws_scopes import open_scope, open_scopes
 from lineal.app.collect import Collected, Collection, collect
-from lineal.app.collect_aws import collect_aws, open_scopes
+from lineal.app.collect_aws import collect_aws
 from lineal.app.collect_aws_config import collect_aws_config
 from lineal.app.config_record import new_items, observe_items
 from lineal.app.session import Session
@@ -95,7 +96,7 @@ def _collect(place: Place, where: str, **how: Any) -> Collected:
 def _ask(place: Place, *types: str, **how: Any) -> Collected:
     """Ask AWS Config as the command does, in this process."""
     with _session(place) as session:
-        return collect_history(session, open_config_scope(REGION), types=types, **how)
+        return collect_history(session, open_scope(REGION), types=types, **how)
 
 
 def _use(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:

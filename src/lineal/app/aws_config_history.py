@@ -1,11 +1,12 @@
 """Collect what AWS Config answers when it is asked for the history of resources, type by type."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from lineal.app.aws_config_merge import Merge
+from lineal.app.aws_scopes import Scope
 from lineal.app.collect import Collected, Collection, Progress, collect, last_covered
 from lineal.app.collect_aws_config import record, settled
 from lineal.app.session import Session
@@ -16,35 +17,15 @@ from lineal.core.observation import Gap, Observation
 from lineal.errors import BadInput
 from lineal.sources.aws_config_record import SOURCE
 from lineal.sources.aws_config_record_api import TypeReading, list_types, read_recorder, read_type
-from lineal.sources.aws_session import AwsAccess, open_aws
 
 _BATCH: Final = 2000
 _OVERLAP: Final = timedelta(hours=12)  # records come late: so long after the last look they are asked for again
 _GLOBAL: Final = ("AWS::IAM::", "AWS::S3::Bucket")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConfigScope:
-    """One account and region whose AWS Config is asked; the account is None where STS cannot be asked."""
-
-    access: AwsAccess
-    account: str | None
-
-    @property
-    def name(self) -> str:
-        """What the collections of this scope are called."""
-        return f"api {self.account or 'unknown account'} {self.access.region}"
-
-
-def open_config_scope(region: str | None = None, profile: str | None = None) -> ConfigScope:
-    """Return the scope that these credentials can ask; raises what `open_aws` and `AwsAccess.account` raise."""
-    access = open_aws(region, profile)
-    return ConfigScope(access=access, account=access.account())
-
-
 def collect_history(
     session: Session,
-    scope: ConfigScope,
+    scope: Scope,
     *,
     types: Sequence[str] = (),
     again: bool = False,
@@ -58,8 +39,8 @@ def collect_history(
     for kind in types:
         if kind.count("::") != 2 or not kind.isascii() or not kind.isprintable():
             raise BadInput(f"not a type of AWS Config: {kind[:80]!r}", fix="Write it as AWS::IAM::Role.")
-    collection = Collection(SOURCE, scope.name)
-    before = {} if again or scope.account is None else last_covered(session, SOURCE, scope.name)
+    collection = Collection(SOURCE, f"api {scope.name}")
+    before = {} if again or scope.account is None else last_covered(session, SOURCE, collection.scope)
     merge = Merge(session, on_progress)
     done = collect(session, collection, _ask(session, merge, collection, scope, types, before))
     return replace(done, seen=merge.seen, recorded=merge.recorded)
@@ -69,16 +50,16 @@ def _ask(
     session: Session,
     merge: Merge,
     collection: Collection,
-    scope: ConfigScope,
+    scope: Scope,
     types: Sequence[str],
     before: dict[str, Any],
 ) -> Iterator[Observation | Gap]:
     client = scope.access.client("config")
-    recorder = read_recorder(client, scope.name)
+    recorder = read_recorder(client, collection.scope)
     yield from recorder.gaps
     kinds: Sequence[str] = list(dict.fromkeys(types))
     if not kinds:
-        kinds, gaps = list_types(client, recorder, scope.name)
+        kinds, gaps = list_types(client, recorder, collection.scope)
         yield from gaps
     covered: dict[str, Any] = dict(before.get("types", {}))
     for kind in kinds:
@@ -105,7 +86,7 @@ def _start(until: str | None) -> str | None:
     return None if until is None else timestamp.spell(datetime.fromisoformat(until) - _OVERLAP)
 
 
-def _look(scope: ConfigScope, kind: str, at: str, *, complete: bool) -> Look:
+def _look(scope: Scope, kind: str, at: str, *, complete: bool) -> Look:
     is_global = kind.startswith(_GLOBAL)
     return Look(
         source=SOURCE,

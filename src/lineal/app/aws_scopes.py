@@ -30,6 +30,25 @@ class AwsScope:
         return f"{self.account or 'unknown account'} {self.region}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """One account and region, and how it is asked; the account is None where STS cannot be asked."""
+
+    access: AwsAccess
+    account: str | None
+
+    @property
+    def name(self) -> str:
+        """What the collections of this scope are called."""
+        return f"{self.account or 'unknown account'} {self.access.region}"
+
+
+def open_scope(region: str | None = None, profile: str | None = None) -> Scope:
+    """Return the scope that these credentials can ask; raises what `open_aws` and `AwsAccess.account` raise."""
+    access = open_aws(region, profile)
+    return Scope(access=access, account=access.account())
+
+
 def open_scopes(
     regions: Sequence[str] = (),
     profiles: Sequence[str] = (),

@@ -29,6 +29,17 @@ class Collected:
     gaps: tuple[Gap, ...]
 
 
+def together(found: Iterable[Collected]) -> Collected:
+    """Return several collections as one, under the name of the last: each is a run of its own."""
+    done = list(found)
+    return Collected(
+        run=done[-1].run,
+        seen=sum(each.seen for each in done),
+        recorded=sum(each.recorded for each in done),
+        gaps=tuple(gap for each in done for gap in each.gaps),
+    )
+
+
 @dataclass(slots=True)
 class Collection:
     """One look at a source (such as ``git``) within a scope (which repository, which account and region).

@@ -8,15 +8,13 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from lineal.app.aws_look import ROLE, AwsLook
-from lineal.app.aws_scopes import AwsScope, open_scopes
+from lineal.app.aws_scopes import AwsScope
 from lineal.app.collect import Collected, Progress, collect
 from lineal.app.session import Session
 from lineal.core.resource import read_arn
 from lineal.errors import BadInput
 from lineal.sources.aws_config_items import KINDS, TYPES
 from lineal.sources.items_reading import SOURCE, Kind, Wishes
-
-__all__ = ["TYPES", "AwsCollected", "AwsScope", "collect_aws", "open_scopes"]
 
 _EVERYWHERE: Final = "everywhere"
 _AT_ONCE: Final = 8

@@ -1,11 +1,11 @@
 """Collect what SageMaker knows of one account and region: jobs, models, approvals, endpoints, its own lineage."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
+from lineal.app.aws_scopes import Scope
 from lineal.app.collect import Collected, Collection, Progress, collect, last_covered
 from lineal.app.sagemaker_bytes import ModelBytes
 from lineal.app.sagemaker_deployments import Deployments
@@ -17,7 +17,7 @@ from lineal.app.session import Session
 from lineal.core.observation import Gap, Observation
 from lineal.errors import BadInput
 from lineal.sources import sagemaker_reading as reading
-from lineal.sources.aws_session import AwsAccess, Refusal, open_aws, pages
+from lineal.sources.aws_session import Refusal, pages
 from lineal.sources.sagemaker_data import Places
 from lineal.sources.sagemaker_experiments import observe_component, source_of
 from lineal.sources.sagemaker_jobs import observe_job
@@ -40,25 +40,6 @@ _JOBS: Final = {
 }
 
 Seen = Iterator[Observation | Gap]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
-    """One account and region, and how it is asked; the account is None where STS cannot be asked."""
-
-    access: AwsAccess
-    account: str | None
-
-    @property
-    def name(self) -> str:
-        """What the collections of this scope are called."""
-        return f"{self.account or 'unknown account'} {self.access.region}"
-
-
-def open_scope(region: str | None, profile: str | None) -> Scope:
-    """Return the scope that these credentials can ask; raises what `open_aws` and `AwsAccess.account` raise."""
-    access = open_aws(region, profile)
-    return Scope(access=access, account=access.account())
 
 
 def collect_sagemaker(

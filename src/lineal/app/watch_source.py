@@ -4,10 +4,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
-from lineal.app.collect import Collected
+from lineal.app.collect import Collected, together
 from lineal.app.session import Session
 from lineal.app.watch_plan import WatchedSource
-from lineal.errors import BadInput
 
 Move = Callable[[int, int], None]
 
@@ -25,7 +24,8 @@ def _files(session: Session, options: Any, move: Move) -> Collected:
 
 
 def _aws(session: Session, options: Any, move: Move) -> Collected:
-    from lineal.app.collect_aws import collect_aws, open_scopes
+    from lineal.app.aws_scopes import open_scopes
+    from lineal.app.collect_aws import collect_aws
 
     scopes = open_scopes(
         options.get("regions", ()),
@@ -71,7 +71,8 @@ def _kubernetes_audit(session: Session, options: Any, move: Move) -> Collected:
 
 
 def _sagemaker(session: Session, options: Any, move: Move) -> Collected:
-    from lineal.app.collect_sagemaker import collect_sagemaker, open_scope
+    from lineal.app.aws_scopes import open_scope
+    from lineal.app.collect_sagemaker import collect_sagemaker
 
     def each() -> Iterable[Collected]:
         for region, profile in _places(options):
@@ -92,19 +93,6 @@ def _places(options: Any) -> list[tuple[str | None, str | None]]:
     regions: list[str | None] = list(options.get("regions", ())) or [None]
     profiles: list[str | None] = list(options.get("profiles", ())) or [None]
     return [(region, profile) for profile in profiles for region in regions]
-
-
-def together(found: Iterable[Collected]) -> Collected:
-    """Return several collections as one, under the name of the last."""
-    done = list(found)
-    if not done:
-        raise BadInput("there is nothing to collect")
-    return Collected(
-        run=done[-1].run,
-        seen=sum(each.seen for each in done),
-        recorded=sum(each.recorded for each in done),
-        gaps=tuple(gap for each in done for gap in each.gaps),
-    )
 
 
 _COLLECTORS: Final[dict[str, Callable[[Session, Any, Move], Collected]]] = {

@@ -66,10 +66,11 @@ def collect_aws(
     Examples: `lineal collect aws` · `lineal collect aws --region eu-west-1 --region us-east-1 --profile prod` ·
     `lineal collect aws --region all --assume-role arn:aws:iam::123456789012:role/audit`
     """
-    from lineal.app.collect_aws import TYPES, open_scopes
+    from lineal.app.aws_scopes import open_scopes
     from lineal.app.collect_aws import collect_aws as collect
     from lineal.cli.collecting import emit_collected
     from lineal.errors import SourceError
+    from lineal.sources.aws_config_items import TYPES
 
     terminal = Terminal(as_json=as_json, quiet=quiet)
     if list_types:

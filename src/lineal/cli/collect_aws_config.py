@@ -49,7 +49,7 @@ def collect_aws_config(
     Examples: `lineal collect aws-config s3://audit/AWSLogs/` · `lineal collect aws-config ./AWSLogs` ·
     `lineal collect aws-config --api --type AWS::IAM::Role --region eu-west-1`
     """
-    from lineal.cli.collecting import emit_collected
+    from lineal.cli.collecting import emit_together
     from lineal.errors import UsageError
 
     asked = bool(types or every or region or profile)
@@ -63,11 +63,12 @@ def collect_aws_config(
     done: list[Collected] = []
     with opened(ledger, actor) as session:
         if api:
-            from lineal.app.aws_config_history import collect_history, open_config_scope
+            from lineal.app.aws_config_history import collect_history
+            from lineal.app.aws_scopes import open_scope
 
             named: list[str | None] = list(dict.fromkeys(region)) if region else [None]
             for each in named:
-                scope = open_config_scope(each, profile)
+                scope = open_scope(each, profile)
                 with terminal.progress(f"AWS Config, {scope.access.region}", unit="observations") as move:
                     done.append(collect_history(session, scope, types=types or (), again=again, on_progress=move))
         else:
@@ -76,16 +77,4 @@ def collect_aws_config(
             for place in dict.fromkeys(places or ()):
                 with terminal.progress(f"AWS Config, {place}", unit="observations") as move:
                     done.append(collect(session, place, again=again, on_progress=move))
-    emit_collected(terminal, _together(done), {"runs": [each.run for each in done]})
-
-
-def _together(done: "list[Collected]") -> "Collected":
-    """Return several collections as one, under the name of the last: each is a run of its own."""
-    from lineal.app.collect import Collected
-
-    return Collected(
-        run=done[-1].run,
-        seen=sum(each.seen for each in done),
-        recorded=sum(each.recorded for each in done),
-        gaps=tuple(gap for each in done for gap in each.gaps),
-    )
+    emit_together(terminal, done)

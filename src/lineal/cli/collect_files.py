@@ -56,7 +56,7 @@ def collect_files(
     """
     from lineal.app.collect_files import Wanted
     from lineal.app.collect_files import collect_files as collect
-    from lineal.cli.collecting import emit_collected
+    from lineal.cli.collecting import emit_together
 
     terminal = Terminal(as_json=as_json, quiet=quiet)
     done: list[Collected] = []
@@ -66,7 +66,7 @@ def collect_files(
             wanted = Wanted(taken=taken or "", cluster=cluster, namespace=namespace, name=named)
             with terminal.progress(f"collect files {path}", unit="observations") as move:
                 done.append(collect(session, path, wanted, move))
-    emit_collected(terminal, _together(done), {"runs": [each.run for each in done]})
+    emit_together(terminal, done)
 
 
 def _name_roots(paths: list[Path], name: str | None) -> list[tuple[Path, str | None]]:
@@ -79,15 +79,3 @@ def _name_roots(paths: list[Path], name: str | None) -> list[tuple[Path, str | N
     if len(set(named)) != len(named):
         raise UsageError(f"two of the paths would both be called {max(named, key=named.count)!r}; nothing was read")
     return list(zip(paths, named, strict=True))
-
-
-def _together(done: "list[Collected]") -> "Collected":
-    """Return the collections of several roots as one, under the name of the last: each is a run of its own."""
-    from lineal.app.collect import Collected
-
-    return Collected(
-        run=done[-1].run,
-        seen=sum(each.seen for each in done),
-        recorded=sum(each.recorded for each in done),
-        gaps=tuple(gap for each in done for gap in each.gaps),
-    )

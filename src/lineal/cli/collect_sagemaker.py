@@ -46,9 +46,9 @@ def collect_sagemaker(
 
     Examples: `lineal collect sagemaker` · `lineal collect sagemaker --region eu-west-1 --profile prod --only endpoint`
     """
+    from lineal.app.aws_scopes import open_scope
     from lineal.app.collect_sagemaker import collect_sagemaker as collect
-    from lineal.app.collect_sagemaker import open_scope
-    from lineal.cli.collecting import emit_collected
+    from lineal.cli.collecting import emit_together
     from lineal.core import timestamp
 
     terminal = Terminal(as_json=as_json, quiet=quiet)
@@ -60,16 +60,4 @@ def collect_sagemaker(
             scope = open_scope(each, profile)
             with terminal.progress(f"SageMaker, {scope.access.region}", unit="observations") as move:
                 done.append(collect(session, scope, only=only or (), since=moment, keep=keep, on_progress=move))
-    emit_collected(terminal, _together(done), {"runs": [each.run for each in done]})
-
-
-def _together(done: "list[Collected]") -> "Collected":
-    """Return the collections of several regions as one, under the name of the last: each is a run of its own."""
-    from lineal.app.collect import Collected
-
-    return Collected(
-        run=done[-1].run,
-        seen=sum(each.seen for each in done),
-        recorded=sum(each.recorded for each in done),
-        gaps=tuple(gap for each in done for gap in each.gaps),
-    )
+    emit_together(terminal, done)

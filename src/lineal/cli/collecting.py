@@ -1,5 +1,6 @@
 """What every `lineal collect` command prints."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from lineal.cli.terminal import Terminal
@@ -28,3 +29,10 @@ def emit_collected(terminal: Terminal, done: "Collected", more: dict[str, Any] |
         terminal.note(f"gap: {gap.explanation}{about} [{gap.code}]")
     if len(done.gaps) > MOST_SHOWN:
         terminal.note(f"and {len(done.gaps) - MOST_SHOWN:,} more gaps: lineal show {done.run}")
+
+
+def emit_together(terminal: Terminal, done: "Sequence[Collected]") -> None:
+    """Print what several collections did, as one; for machines with the names of all: ``runs``."""
+    from lineal.app.collect import together
+
+    emit_collected(terminal, together(done), {"runs": [each.run for each in done]})
