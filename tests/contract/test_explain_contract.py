@@ -1,6 +1,7 @@
 """Explanation reads the same from SQLite and from PostgreSQL: events meet resources in the order of their keys."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,16 @@ def test_every_change_meets_its_events(session: Session) -> None:
     assert explain(session, now=at(20)).recorded == 0
     some = explain(session, now=at(20), resources=[key("a"), key("~"), key("none")])
     assert {each.resource for each in some.judgements} == {key("a"), key("~")}
+
+
+def test_a_call_that_turned_out_to_have_failed_explains_nothing(session: Session) -> None:
+    tell(session)
+    assert explain(session, now=at(20), resources=[key("a")]).judgements[0].verdict == UNAPPROVED
+    amended = event("a", 2, amends="a-2-UpdateProject", error="InternalFailure")
+    told = [replace(amended, id="addendum"), replace(amended, id="other", amends="B-2-UpdateProject")]
+    collect(session, Collection("test", "more"), observe_events(told, "t", {}))
+    found = explain(session, now=at(20), resources=[key("a")])
+    assert [(each.verdict, each.events) for each in found.judgements] == [(UNEXPLAINED, ())]
 
 
 def test_acts_come_in_the_order_of_keys_and_only_about_what_is_watched(session: Session) -> None:

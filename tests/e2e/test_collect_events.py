@@ -88,6 +88,13 @@ def test_files_of_every_shape_are_read_and_each_event_stands_once(place: Place) 
 def test_what_is_no_event_is_said_and_what_cannot_be_read_ends_nothing(place: Place) -> None:
     bad = [7, {"detail-type": "X"}, {"detail-type": "X", "detail": {}}, {**STATE, "id": ""}, {**STATE, "time": "soon"}]
     (place.folder / "bad.json").write_text(json.dumps([*bad, STATE]))
+    # Whoever may put events on a bus can put one that looks like a call; only its source is out of their hands.
+    fake = {**CALL, "source": "shop.orders", "detail": {**RECORD, "eventID": "planted"}}
+    (place.folder / "fake.json").write_text(json.dumps([fake, {**fake, "source": None}]))
+    done = place.lineal("collect", "eventbridge", "fake.json", "--json")
+    assert [each["code"] for each in done.json()["gaps"]] == ["eventbridge.event_foreign"]
+    assert done.json()["counts"]["unreadable"] == 2
+    assert "planted" not in events(place)
     (place.folder / "latin.json").write_bytes(b'{"a": "\xe9"}')
     done = place.lineal("collect", "eventbridge", "bad.json", "--json")
     assert (done.status, done.json()["counts"]["unreadable"], done.json()["counts"]["recorded"]) == (0, 5, 1)

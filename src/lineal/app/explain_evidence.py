@@ -12,12 +12,12 @@ from lineal.catalog.acts import Told, acts_beside, acts_on_stacks, acts_on_unsee
 from lineal.change.effects import creates, deletes
 from lineal.change.history import list_changes
 from lineal.change.judge_evidence import Candidate, current
-from lineal.change.watermark import shift
 from lineal.core.api_event import read_event
 from lineal.core.change import Change, Path
 from lineal.core.config_item import ConfigItem
 from lineal.core.coverage import Look
 from lineal.core.resource import Resource, key_of, read_arn
+from lineal.core.timestamp import shift
 
 STACK: Final = "AWS::CloudFormation::Stack"
 _OWNED: Final = "made"  # how a stack's relationships to what it made begin
@@ -199,9 +199,10 @@ def _by_resource(told: Iterator[Told]) -> dict[str, list[Candidate]]:
 
 def _read(told: Sequence[Told]) -> list[Candidate]:
     """Return the events that succeeded, each once, those that others amend left out, oldest first."""
-    found = {each.id: each for each in reversed(told) if not each.failed}
+    found = {each.id: each for each in reversed(told) if each.document}
     # A document stands in the catalog in canonical spelling: its digest is that of the text.
-    return current(
+    held = current(
         Candidate(read_event(json.loads(each.document)), "sha256:" + hashlib.sha256(each.document.encode()).hexdigest())
         for each in found.values()
     )
+    return [each for each in held if not each.event.error]  # not before: some take back the success of others

@@ -24,7 +24,7 @@ _BESIDE: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One event about one resource, as its `document` has it (canonical JSON); `failed` ones have none."""
+    """One event about one resource, as its `document` has it (canonical); '' of what `failed` and amends nothing."""
 
     resource: str
     id: str
@@ -121,7 +121,9 @@ def watched_resources(database: Database, moment: Moment = NOW) -> int:
 
 def _acts(moment: Moment) -> sa.Select[Any]:
     api, target = tables.api.c, tables.api_target.c
-    document = sa.case((api.failed, ""), else_=api.document).label("document")
+    # What failed is not read, but for what takes back the success of another.
+    counts = sa.or_(~api.failed, api.document.like('%"amends":"%'))
+    document = sa.case((counts, api.document), else_="").label("document")
     return (
         sa.select(target.resource, api.id, api.failed, document)
         .where(target.time <= moment.time, api.idx == target.idx, api.n == target.n)

@@ -15,6 +15,7 @@ from lineal.sources.api_targets import find_arns
 from lineal.sources.cloudtrail_record import cut_text, read_moment, read_record
 
 _VIA_TRAIL: Final = " via CloudTrail"
+_OF_AWS: Final = "aws."
 _LISTS: Final = ("Events", "events", "Entries", "Records", "Messages", "items", "logEvents")
 _BODIES: Final = ("body", "Body", "Message", "message")
 _DEEPEST: Final = 4
@@ -53,6 +54,8 @@ def read_message(event: object) -> ApiEvent | Gap:
     if not isinstance(kind, str) or not isinstance(detail, dict):
         return Gap("eventbridge.event_broken", "an event without detail-type or detail", _about(event))
     if kind.endswith(_VIA_TRAIL):
+        if not str(event.get("source") or "").startswith(_OF_AWS):  # PutEvents takes such a source from AWS alone
+            return Gap("eventbridge.event_foreign", "it calls itself one of CloudTrail, and is not", _about(event))
         return read_record(detail)
     return _read_state(event, kind, detail)
 
