@@ -19,6 +19,9 @@ QUICK: Final = {
     "audit": ("--runs", "1000", "--repeats", "2"),
     "bucket": ("--objects", "500", "--large", "64", "--repeats", "2"),
     "config_diff": ("--repeats", "3", "--seconds", "0.02"),
+    "collect_aws": ("--count", "10", "--repeats", "2"),
+    "rules": ("--items", "1000", "--repeats", "3"),
+    "explain": ("--changes", "1000", "--events", "10000"),
 }
 
 

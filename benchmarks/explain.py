@@ -11,6 +11,7 @@ import argparse
 import json
 import random
 import resource
+import subprocess
 import sys
 import tempfile
 from collections import Counter
@@ -19,7 +20,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.measure import Clock, machine
+from benchmarks.environments import ROOT, RefusedEnvironmentError, clean_environment, prepare
+from benchmarks.measure import Clock, folder_bytes, load, machine
+from benchmarks.results import merge
+from benchmarks.table import render
 
 ACCOUNT: Final = "123456789012"
 REGION: Final = "eu-west-1"
@@ -28,6 +32,8 @@ LOOKS: Final = 6  # of each resource: so it has one item more than changes
 HOUR: Final = 3600
 DEPLOY: Final = f"arn:aws:iam::{ACCOUNT}:role/deploy"
 ADMIN: Final = f"arn:aws:iam::{ACCOUNT}:role/Engineer"
+STEPS: Final = (("judged", False), ("judged and recorded", True), ("judged again", True))
+"""What is timed, one after the other, and whether it goes on record."""
 _ROW: Final = 1 << 40  # rows of the catalog that no entry of the ledger has
 
 
@@ -242,42 +248,61 @@ def measure(changes: int, events: int, folder: Path) -> dict[str, Any]:
 
     create(Settings(), folder, "lineal.test/benchmark")
     estate = Estate(changes, events)
-    result: dict[str, Any] = {"events": events, "samples": {}}
+    settings: dict[str, Any] = {"events": events}
+    rows: list[dict[str, Any]] = []
     with open_session(Settings(ledger=str(folder / ".lineal"), actor="benchmark")) as session:
         filling = Clock()
         with filling.running():
             fill(session.catalog_database, estate)
-        result["fill_seconds"] = round(filling.wall, 1)
-        result["catalog_mib"] = (folder / ".lineal").stat().st_size and sum(
-            each.stat().st_size for each in (folder / ".lineal").rglob("*") if each.is_file()
-        ) // 2**20
-        for name, record in (("judged", False), ("judged and recorded", True), ("judged again", True)):
+        settings |= {"fill_seconds": round(filling.wall, 1), "mib": folder_bytes(folder) // 2**20}
+        for name, record in STEPS:
             clock = Clock()
             with clock.running():
                 found = explain(session, now=moment(estate.end + HOUR), record=record)
             counts = Counter(each.verdict for each in found.judgements)
+            settings["changes"] = len(found.changes)
+            taken = {"wall": clock.wall, "cpu": clock.cpu, "recorded": found.recorded, "load": load()}
+            row: dict[str, Any] = {"name": name, "samples": [taken]}
             if counts != estate.expected:
-                raise RuntimeError(f"{name}: {dict(counts)} where {dict(estate.expected)} was to be concluded")
-            result["changes"] = len(found.changes)
-            told = {"wall": round(clock.wall, 2), "cpu": round(clock.cpu, 2), "recorded": found.recorded}
-            result["samples"][name] = told
-            print(f"{name}: {told}", file=sys.stderr, flush=True)
-    result["verdicts"] = dict(estate.expected)
-    result["peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    return result
+                row["refused"] = f"{dict(counts)} where {dict(estate.expected)} was to be concluded"
+            rows.append(row)
+    settings["verdicts"] = dict(estate.expected)
+    settings["peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    return {"settings": settings, "rows": rows}
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Print the result as JSON; ``--changes`` and ``--events`` say how many."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.explain", description=__doc__)
     parser.add_argument("--changes", type=int, default=100_000)
     parser.add_argument("--events", type=int, default=1_000_000)
-    parser.add_argument("--folder", type=Path, help="where the ledger is made (a temporary folder, if none is given)")
-    given = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory(dir=given.folder) as folder:
-        result = measure(given.changes, given.events, Path(folder)) | {"machine": machine(Path(folder))}
-    print(json.dumps(result, indent=1))
-    return 0
+    parser.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--json", type=Path, help="merge the result into this file")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as held:
+        folder = Path(held)
+        if given.inside is not None:
+            given.inside.write_text(json.dumps(measure(given.changes, given.events, folder)))
+            return 0
+        result = _run(given.changes, given.events, folder) | {"machine": machine(folder)}
+    print(render("explain", result))
+    if given.json:
+        merge(given.json, "explain", result)
+    return int(any("refused" in row for row in result["rows"]))
+
+
+def _run(changes: int, events: int, folder: Path) -> dict[str, Any]:
+    """This program once more, in the environment that Lineal is in."""
+    settings = {"changes": changes, "events": events}
+    out = folder / "out.json"
+    try:
+        command = [str(prepare("lineal")), "-m", "benchmarks.explain", "--inside", str(out)]
+        command += ["--changes", str(changes), "--events", str(events)]
+        subprocess.run(command, cwd=ROOT.parent, env=clean_environment(), check=True, capture_output=True, text=True)
+    except (RefusedEnvironmentError, subprocess.CalledProcessError) as error:
+        told = getattr(error, "stderr", None) or str(error)
+        rows = [{"name": name, "samples": [], "refused": told.strip().splitlines()[-1]} for name, _ in STEPS]
+        return {"settings": settings, "rows": rows}
+    return dict(json.loads(out.read_text()))
 
 
 if __name__ == "__main__":

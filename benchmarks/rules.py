@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from typing import Any, Final
 from benchmarks.environments import ROOT, RefusedEnvironmentError, clean_environment, prepare
 from benchmarks.measure import load, machine
 from benchmarks.results import merge
+from benchmarks.table import render
 
 ROWS: Final = {
     "function": "Python function",
@@ -56,19 +56,6 @@ def _run(python: Path, ways: tuple[str, ...], items: int, repeats: int) -> dict[
         return dict(json.loads(out.read_text()))
 
 
-def show(result: dict[str, Any]) -> str:
-    """The rows as lines: microseconds of CPU an item, the median, and seconds for all."""
-    lines = [f"{result['settings']['items']:,} items of {result['settings'].get('bytes', 0):,} bytes"]
-    for row in result["rows"]:
-        if not row["samples"]:
-            lines.append(f"{row['name']:22} {row.get('refused', 'not measured')}")
-            continue
-        cpu = statistics.median(each["cpu"] for each in row["samples"])
-        each = statistics.median(one["cpu_us_per_item"] for one in row["samples"])
-        lines.append(f"{row['name']:22} {each:8.1f} us an item {cpu:8.3f} s")
-    return "\n".join(lines)
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.rules", description=__doc__)
     parser.add_argument("--items", type=int, default=10_000)
@@ -76,10 +63,10 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="merge the result into this file")
     given = parser.parse_args()
     result = {**measure(given.items, given.repeats), "machine": machine(ROOT)}
-    print(show(result))
+    print(render("rules", result))
     if given.json:
         merge(given.json, "rules", result)
-    return 0
+    return int(any("refused" in row for row in result["rows"]))
 
 
 if __name__ == "__main__":

@@ -175,6 +175,55 @@ def _config_diff_table(result: dict[str, Any]) -> str:
     return f"{intro}\n\n{_table(head, rows)}"
 
 
+def _rules_table(result: dict[str, Any]) -> str:
+    head = ("way", "CPU us/item", "CPU s")
+    rows = [
+        [row["name"], _spread(row["samples"], "cpu_us_per_item"), _spread(row["samples"], "cpu")]
+        if _shown(row)
+        else [row["name"], *_absent(row, 2)]
+        for row in result["rows"]
+    ]
+    given = result["settings"]
+    intro = f"{given['items']:,} items of {given.get('bytes', 0):,} bytes, {given['repeats']} samples."
+    return f"{intro} Load average after them: {given['load']}.\n\n{_table(head, rows)}"
+
+
+def _collect_aws_table(result: dict[str, Any]) -> str:
+    head = ("answers late", "way", "calls", "wall s", "CPU s")
+    rows = []
+    for row in result["rows"]:
+        told = [f"{row['late'] * 1000:.0f} ms", row["name"]]
+        shown = _shown(row)
+        rows.append([*told, *([f"{row['calls']:,}", *_costs(row["samples"], 1)] if shown else _absent(row, 3))])
+    given = result["settings"]
+    intro = f"{given['resources']:,} resources, {given['repeats']} interleaved samples."
+    if taken := [sample for row in result["rows"] for sample in row["samples"]]:
+        intro += f" Load average after each: {_spread(taken, 'load')}."
+    return f"{intro}\n\n{_table(head, rows)}"
+
+
+def _explain_table(result: dict[str, Any]) -> str:
+    head = ("step", "wall s", "CPU s", "put on record", "load after")
+    rows = [
+        [
+            row["name"],
+            *_costs(row["samples"], 1),
+            f"{row['samples'][-1]['recorded']:,}",
+            _spread(row["samples"], "load"),
+        ]
+        if _shown(row)
+        else [row["name"], *_absent(row, 4)]
+        for row in result["rows"]
+    ]
+    given = result["settings"]
+    intro = f"{given['changes']:,} changes, {given['events']:,} events."
+    if "verdicts" in given:
+        verdicts = ", ".join(f"{count:,} {name}" for name, count in sorted(given["verdicts"].items()))
+        intro += f" Concluded, as is known beforehand: {verdicts}. Catalog: {given['mib']:,} MiB, filled in "
+        intro += f"{given['fill_seconds']:,.0f} s. Peak memory of the process: {given['peak_mib']:,} MiB."
+    return f"{intro}\n\n{_table(head, rows)}"
+
+
 def _snapshot_table(result: dict[str, Any]) -> str:
     head = ("files", "step", "tool", "wall s", "CPU s", "peak MiB", "DVC's wall / this")
     rows = []
@@ -225,6 +274,9 @@ _TABLES: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "snapshot": _snapshot_table,
     "bucket": _bucket_table,
     "config_diff": _config_diff_table,
+    "collect_aws": _collect_aws_table,
+    "rules": _rules_table,
+    "explain": _explain_table,
 }
 
 

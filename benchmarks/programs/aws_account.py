@@ -1,7 +1,11 @@
-"""An account of AWS as moto plays it, in a process of its own: prints its variables; for each line, the calls since."""
+"""An account of AWS as moto plays it, in a process of its own: prints its variables; for each line, the calls since.
+
+A line says how many seconds late every answer comes from then on; an empty one, as late as before.
+"""
 
 import json
 import sys
+import time
 from typing import Any
 
 import aws_estate as estate
@@ -10,6 +14,7 @@ from servers import moto as played
 
 count = int(sys.argv[1])
 calls = 0
+late = 0.0
 
 
 def note(_self: Any, _code: int | str = "-", _size: int | str = "-") -> None:
@@ -17,7 +22,13 @@ def note(_self: Any, _code: int | str = "-", _size: int | str = "-") -> None:
     calls += 1
 
 
+def wait(self: Any, environ: Any, start: Any, _ordinary: Any = played.DomainDispatcherApplication.__call__) -> Any:
+    time.sleep(late)
+    return _ordinary(self, environ, start)
+
+
 played._Quiet.log_request = note  # type: ignore[method-assign]
+played.DomainDispatcherApplication.__call__ = wait
 with played.moto_server() as moto:
     estate.role(moto)
     estate.models(moto, count)
@@ -31,6 +42,7 @@ with played.moto_server() as moto:
         repositories.create_repository(repositoryName=f"serve/{number}", tags=[{"Key": "team", "Value": "risk"}])
     calls = 0
     print(json.dumps(moto.environment()), flush=True)
-    for _line in sys.stdin:
+    for line in sys.stdin:
+        late = float(line.strip() or late)
         print(calls, flush=True)
         calls = 0
