@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from lineal.core import canonical
 from lineal.core.api_event import ApiEvent, read_event
 from lineal.core.observation import Gap
+from lineal.core.span import merge, without
 from lineal.errors import BadInput
 from lineal.sources import cloudtrail_file
 from lineal.sources.cloudtrail_file import Log, open_log
 from lineal.sources.cloudtrail_record import read_record, recordable, unknown_version
 from lineal.sources.eventbridge import read_message, read_payload
 from lineal.sources.kubernetes_audit import read_audit
-from lineal.sources.trail_span import merge, without
 
 RECORDS: dict[str, Any] = json.loads(
     (Path(__file__).parents[1] / "unit" / "cloudtrail_records.json").read_text(encoding="utf-8")

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from lineal.core.api_event import ApiEvent
+from lineal.core.span import merge, without
+from lineal.core.timestamp import shift
 from lineal.sources.cloudtrail_logging import Logging, Stop
-from lineal.sources.trail_span import merge, shift, without
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 

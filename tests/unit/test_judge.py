@@ -9,7 +9,7 @@ import pytest
 from lineal.change.judge import judge_change, worst
 from lineal.change.judge_events import Watched, judge_approval, judge_event
 from lineal.change.judge_evidence import Evidence, make_candidate
-from lineal.change.watermark import Trail, read_coverage, shift
+from lineal.change.watermark import Trail, read_coverage
 from lineal.core.api_event import ApiEvent
 from lineal.core.change import (
     APPROVED,
@@ -26,6 +26,7 @@ from lineal.core.change import (
     Edit,
 )
 from lineal.core.coverage import TrailSpan
+from lineal.core.timestamp import shift
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 ENDPOINT = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:endpoint/scorer"

@@ -8,9 +8,8 @@ import pytest
 from estate_world import ACCOUNT, DIGESTS, IMAGE, KIND, REGION, World, day, key, serve
 from lineal.app.config_record import observe_items
 from lineal.app.explain import explain
-from lineal.app.pointers import find_named, follow
+from lineal.app.pointers import ALWAYS, find_named, follow
 from lineal.app.timeline_row import KINDS
-from lineal.app.timeline_span import ALWAYS, Span, add_span, overlap
 from lineal.catalog.graph import FOREVER, NOW, Moment
 from lineal.change.semantic import with_semantic
 from lineal.core.api_event import RECORDED, ApiEvent
@@ -21,6 +20,7 @@ from lineal.core.edge import Edge
 from lineal.core.event_type import APPROVED, DEPLOYED, REGISTERED, RETIRED
 from lineal.core.observation import Node
 from lineal.core.resource import make_resource
+from lineal.core.span import Span, add, overlap
 from lineal.errors import AmbiguousRef, BadInput, LinealError, UnknownRef
 from lineal.wiring import Settings, create, open_session
 
@@ -38,12 +38,12 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 def test_spans_are_joined_and_cut() -> None:
     spans: list[Span] = []
-    assert add_span(spans, Span("b", "d"))
-    assert not add_span(spans, Span("b", "c"))
-    assert add_span(spans, Span("f", "g"))
-    assert add_span(spans, Span("d", "e"))
+    assert add(spans, Span("b", "d"))
+    assert not add(spans, Span("b", "c"))
+    assert add(spans, Span("f", "g"))
+    assert add(spans, Span("d", "e"))
     assert spans == [Span("b", "e"), Span("f", "g")]
-    assert add_span(spans, Span("a", "h"))
+    assert add(spans, Span("a", "h"))
     assert spans == [Span("a", "h")]
     assert overlap(Span("a", "c"), Span("b", "d")) == Span("b", "c")
     assert overlap(Span("a", "b"), Span("b", "c")) is None

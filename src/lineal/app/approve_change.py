@@ -8,12 +8,12 @@ from typing import Any, Final
 from lineal.app.change_ticket import MOST_BYTES, read_tickets
 from lineal.app.session import Session
 from lineal.change.permission import is_wide, spell_pattern, spellings
-from lineal.change.watermark import shift
 from lineal.core import canonical, timestamp
 from lineal.core.change import ALLOWED, ChangeApproval
 from lineal.core.digest import Digest
 from lineal.core.observation import Observation
 from lineal.core.redaction import redact
+from lineal.core.timestamp import shift
 from lineal.errors import BadInput, Refused
 
 _MOST: Final = 500

@@ -1,5 +1,6 @@
 """One look at one account and region: what differs from the record goes on record, what is gone, and what was seen."""
 
+import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from lineal.change.semantic import with_semantic
 from lineal.core.config_item import ConfigItem
 from lineal.core.coverage import Look
 from lineal.core.observation import Gap, Observation
+from lineal.core.resource import read_arn
 from lineal.errors import SourceError
 from lineal.sources.aws_config_items import ENDING, Looked, read_all, still_there
 from lineal.sources.items_reading import SHAPE, SOURCE, Asker, Kind, Lack, Present, Wishes
@@ -83,11 +85,19 @@ class AwsLook:
 
     def _wish(self) -> Wishes:
         """Return what is wished, with what is known and from when on to list what ends: a bit before the last look."""
-        configuration = self._session.configuration
+        estates: dict[str, dict[str, ConfigItem]] = {}
+        lock = threading.Lock()
 
         def known(key: str) -> ConfigItem | None:
-            of = [each for each in configuration.items([key]).get(key, ()) if each.shape == SHAPE]
-            return of[-1] if of and of[-1].status == "ok" and of[-1].source == SOURCE else None
+            of = read_arn(key)
+            if of is None:
+                return None
+            with lock:
+                if of.type not in estates:  # all of a type at once: asking for each is slower than AWS is
+                    configuration = self._session.configuration
+                    estates[of.type] = configuration.estate(kind=of.type, account=of.account, region=of.region)
+            item = estates[of.type].get(key)
+            return item if item is not None and (item.source, item.shape) == (SOURCE, SHAPE) else None
 
         since: Mapping[str, datetime] = {
             name: datetime.fromisoformat(told["until"]) - _OVERLAP

@@ -15,6 +15,7 @@ from lineal.app.trail_spans import Spans
 from lineal.app.trail_state import State, place_of
 from lineal.core.coverage import TrailSpan
 from lineal.core.observation import Gap, Observation
+from lineal.core.timestamp import shift
 from lineal.errors import BadInput
 from lineal.sources.aws_session import open_aws
 from lineal.sources.cloudtrail_file import Log, open_log
@@ -22,7 +23,6 @@ from lineal.sources.cloudtrail_logging import Logging
 from lineal.sources.cloudtrail_place import Fetched, Folder, LogFile, Place, fetch_each
 from lineal.sources.cloudtrail_record import read_record, unknown_version
 from lineal.sources.cloudtrail_s3 import BucketPlace
-from lineal.sources.trail_span import shift
 
 SOURCE: Final = "cloudtrail"
 DELIVERY_MINUTES: Final = 15

@@ -11,9 +11,10 @@ from lineal.change.judge_chain import FOLLOWS
 from lineal.change.judge_events import Watched, judge_event
 from lineal.change.judge_evidence import Candidate, Evidence, begins
 from lineal.change.permission import Act, Approvals, Target, permit
-from lineal.change.watermark import Coverage, Trail, shift
+from lineal.change.watermark import Coverage, Trail
 from lineal.core.change import PENDING, Change, Judgement, Path
 from lineal.core.resource import Resource
+from lineal.core.timestamp import shift
 
 Place = tuple[str, str]
 Spent = dict[tuple[str, Path], str]

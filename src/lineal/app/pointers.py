@@ -12,7 +12,6 @@ import sqlalchemy as sa
 
 from lineal.app.pointers_image import image_keys, tag_in
 from lineal.app.session import Session
-from lineal.app.timeline_span import ALWAYS, Span, add_span, overlap
 from lineal.catalog import tables
 from lineal.catalog.graph import FOREVER, Moment
 from lineal.catalog.reader import NodeView
@@ -20,11 +19,13 @@ from lineal.core import path, ref
 from lineal.core.config_item import ConfigItem
 from lineal.core.event_type import DEPLOYED, RETIRED
 from lineal.core.resource import MAX_KEY, key_of, read_arn
+from lineal.core.span import Span, add, overlap
 from lineal.errors import AmbiguousRef, BadRef, UnknownRef
 from lineal.ledger.database import chunks
 
 DEPTH: Final = 6
 MOST: Final = 2000
+ALWAYS: Final = Span("", FOREVER)
 _DATA: Final = frozenset({"S3"})
 _PARTS: Final = frozenset({"model", "container", "file"})
 _MADE_OF: Final = ("derived_from", "same_as")
@@ -155,7 +156,7 @@ class _Walk:
         if place not in self.things and len(self.things) >= MOST:
             self.full = True
             return False
-        return add_span(self.things.setdefault(place, thing).spans, span)
+        return add(self.things.setdefault(place, thing).spans, span)
 
     def join(self, depth: int) -> None:
         """Reach, from what is new, what has the same foreign name on the other side."""

@@ -11,8 +11,8 @@ from lineal.app.timeline_config import config_rows
 from lineal.app.timeline_coverage import coverage_rows
 from lineal.app.timeline_graph import graph_rows
 from lineal.app.timeline_row import EVENT, KINDS, WINDOW, Row
-from lineal.app.timeline_span import Span
 from lineal.catalog.graph import FOREVER, NOW, Moment
+from lineal.core.span import Span
 from lineal.errors import BadInput
 
 LIMIT: Final = 500

@@ -8,12 +8,12 @@ from typing import Final
 from lineal.app.pointers import Thing
 from lineal.app.session import Session
 from lineal.app.timeline_row import GAP, Row
-from lineal.app.timeline_span import Span
 from lineal.catalog.graph import Moment
 from lineal.change.watermark import Coverage, Trail
 from lineal.core.config_item import ConfigItem
 from lineal.core.coverage import Look
 from lineal.core.resource import Resource, read_arn
+from lineal.core.span import Span
 
 LONGEST: Final = timedelta(hours=24)
 """So long may pass between two complete looks before the time between them is told as a gap."""
@@ -82,7 +82,7 @@ def _holes(thing: Thing, of: Resource, coverage: Coverage, whole: Span) -> Itera
     for lost in coverage.missing:
         why = f"the trail is missing: {lost.why}" if lost.why else "the trail is missing"
         yield replace(_gap(thing, of, Span(lost.since, lost.until), why), name="trail")
-    told = sorted([*coverage.covered, *((each.since, each.until) for each in coverage.missing)])
+    told = sorted([*coverage.covered, *(Span(each.since, each.until) for each in coverage.missing)])
     if not told:
         return  # no trail was ever read: that is no hole in it
     for hole in replace(coverage, covered=tuple(told)).holes(told[0][0], whole.until):

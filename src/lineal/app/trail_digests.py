@@ -10,11 +10,12 @@ from lineal.app.trail_keys import Keys
 from lineal.app.trail_state import State, place_of
 from lineal.core.coverage import TrailSpan
 from lineal.core.observation import Gap
+from lineal.core.span import Span, merge, without
+from lineal.core.timestamp import shift
 from lineal.sources.cloudtrail_chain import BACKFILL, FORGED, PROVEN, Chain, Hour, check_chain
 from lineal.sources.cloudtrail_digest import Digest, Named, read_digest, same_hash
 from lineal.sources.cloudtrail_file import open_log
 from lineal.sources.cloudtrail_place import LogFile, Place, fetch_each, read_name
-from lineal.sources.trail_span import Span, merge, shift, without
 
 _MOST_LISTED: Final = 20
 _PATIENCE: Final = 7
@@ -259,7 +260,7 @@ def _good(chains: list[Chain], state: str | None = None) -> list[Span]:
             if hour.faults or hour.state == FORGED or state not in (None, hour.state) or BACKFILL in digest.file.trail:
                 continue
             start = min(chain.joins, digest.start) if number == 0 and chain.joins else digest.start
-            found.append((start, digest.end))
+            found.append(Span(start, digest.end))
     return found
 
 
@@ -268,13 +269,13 @@ def _holes(chains: list[Chain]) -> dict[str, list[Span]]:
     found: dict[str, list[Span]] = {}
     for chain in chains:
         if chain.contradicted is not None:
-            found.setdefault(INVALID, []).append(chain.contradicted)
+            found.setdefault(INVALID, []).append(Span(*chain.contradicted))
         for each in chain.breaks:
-            found.setdefault(MISSING, []).append((each.since, each.until))
+            found.setdefault(MISSING, []).append(Span(each.since, each.until))
         for hour in chain.hours:
             digest = hour.digest
             reasons = {INVALID} if hour.state == FORGED else hour.faults - {UNREAD}
             for why in reasons:
                 told = [each.oldest for each in digest.logs if each.oldest] if why != INVALID else []
-                found.setdefault(why, []).append((min([digest.start, *told]), digest.end))
+                found.setdefault(why, []).append(Span(min([digest.start, *told]), digest.end))
     return {why: merge(spans) for why, spans in sorted(found.items())}

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lineal.core.observation import Gap
+from lineal.core.timestamp import shift
 from lineal.sources.aws_session import AwsAccess, Refusal, open_aws
 from lineal.sources.cloudtrail_digest import PublicKeys, ask_keys, read_keys
-from lineal.sources.trail_span import shift
 
 Keys = Callable[[str, str, str], tuple[PublicKeys, Gap | None]]
 """Gives the public keys of a region for digests between two moments, and why there are none."""

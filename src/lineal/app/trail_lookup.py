@@ -11,12 +11,12 @@ from lineal.app.trail_batch import Batch
 from lineal.app.trail_keep import Keeper
 from lineal.core.coverage import TrailSpan
 from lineal.core.observation import Gap, Observation
+from lineal.core.timestamp import shift
 from lineal.errors import BadInput
 from lineal.sources.aws_session import AwsAccess, Refusal, open_aws
 from lineal.sources.cloudtrail_logging import Logging
 from lineal.sources.cloudtrail_lookup import KEPT_DAYS, SETTLED_MINUTES, Sleep, look_up
 from lineal.sources.cloudtrail_record import read_record, unknown_version
-from lineal.sources.trail_span import shift
 
 _OVERLAP: Final = SETTLED_MINUTES
 

@@ -8,9 +8,10 @@ from lineal.app.trail_digests import Proofs
 from lineal.app.trail_state import State, place_of
 from lineal.core.coverage import TrailSpan
 from lineal.core.observation import Gap
+from lineal.core.span import Span, merge, without
+from lineal.core.timestamp import shift
 from lineal.sources.cloudtrail_logging import STOPPED, Logging
 from lineal.sources.cloudtrail_place import LogFile
-from lineal.sources.trail_span import Span, merge, shift, without
 
 _SLOT: Final = 5
 _BEFORE: Final = 15
@@ -44,7 +45,7 @@ class Spans:
 
     def miss(self, file: LogFile, *, broken: bool) -> None:
         """Note a file that could not be read now, or that is `broken`: then what it held is missing."""
-        span = (shift(file.stamp, minutes=-_BEFORE), file.stamp)
+        span = Span(shift(file.stamp, minutes=-_BEFORE), file.stamp)
         self._unread.setdefault(place_of(file), []).append(span)
         if broken:
             self._add(place_of(file), span, "log_broken")

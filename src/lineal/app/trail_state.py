@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from lineal.core.timestamp import shift
 from lineal.sources.cloudtrail_place import LogFile, read_name
-from lineal.sources.trail_span import shift
 
 LATE: Final = 6
 """For how many hours after another a file may come and still be found: AWS says 15 minutes, usually 5."""

@@ -23,7 +23,6 @@ from lineal.change.judge_managed import is_managed
 from lineal.change.judge_words import Made, say_why
 from lineal.change.permission import Act, Target, find_permission
 from lineal.change.semantic import RULES
-from lineal.change.watermark import shift
 from lineal.core.api_event import ApiEvent
 from lineal.core.change import (
     APPROVED,
@@ -39,6 +38,7 @@ from lineal.core.change import (
     Judgement,
     Path,
 )
+from lineal.core.timestamp import shift
 
 WORST_FIRST: Final = (UNEXPLAINED, NOT_OBSERVABLE, PENDING, UNAPPROVED, MANAGED, APPROVED)
 _OPEN: Final = frozenset({"tags", "imageTags", "InlinePolicies"})  # tables whose entries come and go one by one

@@ -6,8 +6,8 @@ from typing import Final
 from lineal.change.effects import service_word
 from lineal.change.judge_evidence import Candidate, current
 from lineal.change.permission import Act
-from lineal.change.watermark import shift
 from lineal.core.api_event import ApiEvent
+from lineal.core.timestamp import shift
 
 _SERVICE: Final = "cloudformation"
 _CALLER: Final = "cloudformation.amazonaws.com"

@@ -8,7 +8,7 @@ from lineal.change.effects import effect_of
 from lineal.change.judge import rules_version
 from lineal.change.judge_evidence import SETTLE, SKEW, Candidate, digest_of_approval, digest_of_inputs
 from lineal.change.permission import Act, Target, find_permission
-from lineal.change.watermark import Coverage, shift
+from lineal.change.watermark import Coverage
 from lineal.core.change import (
     NOT_DONE,
     PENDING,
@@ -16,6 +16,7 @@ from lineal.core.change import (
     ChangeApproval,
     Judgement,
 )
+from lineal.core.timestamp import shift
 
 _MOST_NAMED: Final = 5
 

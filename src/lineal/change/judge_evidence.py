@@ -6,11 +6,12 @@ from functools import lru_cache
 from typing import Any
 
 from lineal.change.effects import effect_of
-from lineal.change.watermark import Coverage, shift
+from lineal.change.watermark import Coverage
 from lineal.core import canonical
 from lineal.core.api_event import ApiEvent
 from lineal.core.change import Change, ChangeApproval, Path
 from lineal.core.digest import Digest
+from lineal.core.timestamp import shift
 
 SKEW = 120
 SETTLE = 900

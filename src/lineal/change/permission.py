@@ -8,10 +8,10 @@ from functools import lru_cache
 from typing import Final
 
 from lineal.change.effects import service_word
-from lineal.change.watermark import shift
 from lineal.core.api_event import ApiEvent
 from lineal.core.change import ChangeApproval, Path
 from lineal.core.resource import key_of, read_arn
+from lineal.core.timestamp import shift
 
 # Approvals whose window ended or began so near to an act are told of, though they do not allow it.
 NEAR: Final = 7 * 86400

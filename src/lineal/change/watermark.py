@@ -3,14 +3,12 @@
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Final
 
 from lineal.core import timestamp
 from lineal.core.coverage import TrailSpan
+from lineal.core.span import Span, merge, overlap, without
 
-Interval = tuple[str, str]
 # Where events of global services (IAM) are delivered, by partition (CloudTrail user guide, "Global service events").
 _GLOBAL: Final = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
 _UNKNOWN: Final = ("digest_missing", "digest_invalid", "refused")
@@ -35,9 +33,9 @@ class Coverage:
     `proven` are the spans that a digest chain or the service itself vouches for.
     """
 
-    covered: tuple[Interval, ...] = ()
+    covered: tuple[Span, ...] = ()
     missing: tuple[Hole, ...] = ()
-    proven: tuple[Interval, ...] = ()
+    proven: tuple[Span, ...] = ()
     watermark: str = ""
 
     def reaches(self, moment: str) -> bool:
@@ -74,12 +72,10 @@ class Coverage:
                 break
         return tuple(found)
 
-    def clip(self, since: str, until: str) -> tuple[Interval, ...]:
+    def clip(self, since: str, until: str) -> tuple[Span, ...]:
         """Return the covered spans cut to the interval: what a judgement of it rests on."""
         end = timestamp.next_after(until)
-        return tuple(
-            (max(began, since), min(ended, end)) for began, ended in self.covered if began < end and ended > since
-        )
+        return tuple(both for each in self.covered if (both := overlap(each, (since, end))) is not None)
 
     def _why(self, since: str, until: str) -> str:
         return ", ".join(
@@ -133,32 +129,23 @@ def read_coverage(spans: Iterable[TrailSpan]) -> Coverage:
     not be read, or had no digest when somebody looked, is a hole where neither of them vouches for anything by now.
     """
     given = [each for each in spans if each.since < each.until]
-    asked = _merge((each.since, each.until) for each in given if not each.missing and each.proof == "api")
-    lost = _without(_merge((each.since, each.until) for each in given if _is_lost(each)), asked)
-    signed = _merge((each.since, each.until) for each in given if not each.missing and each.proof != "none")
-    sure = {True: asked, False: _without(signed, lost)}  # what fills a hole: of one that is proven, and of any other
+    asked = merge((each.since, each.until) for each in given if not each.missing and each.proof == "api")
+    lost = without(merge((each.since, each.until) for each in given if _is_lost(each)), asked)
+    signed = merge((each.since, each.until) for each in given if not each.missing and each.proof != "none")
+    sure = {True: asked, False: without(signed, lost)}  # what fills a hole: of one that is proven, and of any other
     missing = [
         Hole(began, ended, each.why)
         for each in given
         if each.missing
-        for began, ended in _without([(each.since, each.until)], sure[_is_lost(each)])
+        for began, ended in without([(each.since, each.until)], sure[_is_lost(each)])
     ]
     missing.sort(key=lambda each: (each.since, each.until, each.why))
-    holes = _merge((each.since, each.until) for each in missing)
+    holes = merge((each.since, each.until) for each in missing)
     there = [each for each in given if not each.missing]
-    covered = _without(_merge((each.since, each.until) for each in there), holes)
-    proven = _without(_merge((each.since, each.until) for each in there if each.proof != "none"), holes)
+    covered = without(merge((each.since, each.until) for each in there), holes)
+    proven = without(merge((each.since, each.until) for each in there if each.proof != "none"), holes)
     watermark = max((each.until for each in given), default="")
     return Coverage(tuple(covered), tuple(missing), tuple(proven), watermark)
-
-
-@lru_cache(maxsize=65536)
-def shift(moment: str, seconds: int) -> str:
-    """Return the canonical moment `seconds` after `moment` (before it when negative), the last one where none is."""
-    try:
-        return timestamp.spell(datetime.fromisoformat(moment) + timedelta(seconds=seconds))
-    except OverflowError:
-        return moment
 
 
 def _is_lost(span: TrailSpan) -> bool:
@@ -166,40 +153,11 @@ def _is_lost(span: TrailSpan) -> bool:
     return span.missing and span.proof != "none" and span.why not in _UNKNOWN
 
 
-def _covers(spans: Sequence[Interval], since: str, until: str) -> bool:
+def _covers(spans: Sequence[Span], since: str, until: str) -> bool:
     at = bisect_right(spans, (since, "\uffff")) - 1
     return at >= 0 and spans[at][1] > until
 
 
-def _common(one: Sequence[Interval], other: Sequence[Interval]) -> tuple[Interval, ...]:
+def _common(one: Sequence[Span], other: Sequence[Span]) -> tuple[Span, ...]:
     """Return what two lists of spans, each apart and in order, have in common."""
-    both = ((max(a, c), min(b, d)) for a, b in one for c, d in other)
-    return tuple((began, ended) for began, ended in both if began < ended)
-
-
-def _merge(spans: Iterable[Interval]) -> list[Interval]:
-    merged: list[Interval] = []
-    for began, ended in sorted(spans):
-        if ended <= began:
-            continue
-        if merged and began <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(merged[-1][1], ended))
-        else:
-            merged.append((began, ended))
-    return merged
-
-
-def _without(spans: Sequence[Interval], holes: Sequence[Interval]) -> list[Interval]:
-    """Return `spans` less `holes`; both apart and in order."""
-    left: list[Interval] = []
-    for began, ended in spans:
-        at = began
-        for since, until in holes:
-            if until <= at or since >= ended:
-                continue
-            if since > at:
-                left.append((at, since))
-            at = max(at, until)
-        if at < ended:
-            left.append((at, ended))
-    return left
+    return tuple(both for each in one for beside in other if (both := overlap(each, beside)) is not None)

@@ -24,6 +24,16 @@ def next_after(text: str) -> str:
     return spell(datetime.fromisoformat(text) + timedelta(microseconds=1))
 
 
+@lru_cache(maxsize=65536)
+def shift(text: str, seconds: int = 0, *, minutes: int = 0, hours: int = 0, days: int = 0) -> str:
+    """Return the moment so long after the canonical `text`, before it if negative; `text` where there is no such."""
+    span = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    try:
+        return spell(datetime.fromisoformat(text) + span)
+    except OverflowError:
+        return text
+
+
 @lru_cache(maxsize=1024)
 def check(text: str) -> str:
     """Return `text` if it is a moment in its canonical spelling; raise `BadTime` otherwise."""

@@ -1,12 +1,14 @@
 """Configuration of CodePipeline: pipelines, with what their actions use."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Final
 
-from lineal.core.config_item import Relationship
+from lineal.core.config_item import ConfigItem, Relationship
+from lineal.core.plain import plain
 from lineal.core.resource import Resource
 from lineal.sources.aws_session import Refusal
-from lineal.sources.items_reading import Asker, Body, Kind, Lack, Seen, guarded, pairs
+from lineal.sources.items_reading import Asker, Body, Kind, Lack, Seen, guarded, moment, pairs
 
 PIPELINE: Final = "AWS::CodePipeline::Pipeline"
 _SERVICE: Final = "codepipeline"
@@ -27,22 +29,28 @@ _USES: Final = (
 def _read(asker: Asker) -> Iterator[Seen]:
     lacks: list[Lack] = []
 
-    def listed() -> Iterator[str]:
+    def listed() -> Iterator[Body]:
         for page in asker.pages(_SERVICE, "ListPipelines", "pipelines", tokens=_TOKENS):
             if isinstance(page, Refusal):
                 lacks.append(Lack(PIPELINE, page.gap(PIPELINE)))
                 return
-            yield from (str(each["name"]) for each in page)
+            yield from page
 
-    def make(name: str) -> Iterator[Seen]:
-        return guarded(PIPELINE, name, lambda: _describe(asker, name), "GetPipeline")
+    def make(summary: Body) -> Iterator[Seen]:
+        return guarded(PIPELINE, summary.get("name"), lambda: _describe(asker, summary), "GetPipeline")
 
     yield from asker.each(listed(), make)
     yield from lacks
 
 
-def _describe(asker: Asker, name: str) -> Iterator[Seen]:
+def _describe(asker: Asker, summary: Body) -> Iterator[Seen]:
+    name = str(summary["name"])
     resource = asker.resource(PIPELINE, name)
+    known = asker.wishes.known(resource.key)
+    if known is not None and _is_current(known, summary):
+        tags = asker.need_list(_SERVICE, "ListTagsForResource", "tags", tokens=_TOKENS, resourceArn=resource.key)
+        yield replace(known, time=asker.clock(), tags=plain(pairs(tags)), semantic=None)
+        return
     answer = asker.need(_SERVICE, "GetPipeline", name=name)
     read = asker.clock()
     metadata = answer.get("metadata") or {}
@@ -57,6 +65,15 @@ def _describe(asker: Asker, name: str) -> Iterator[Seen]:
         created=metadata.get("created"),
         modified=metadata.get("updated"),
     )
+
+
+def _is_current(known: ConfigItem, summary: Body) -> bool:
+    """Return whether a pipeline is listed as what is known of it: its version counts its updates (UpdatePipeline)."""
+    made, changed, version = moment(summary.get("created")), moment(summary.get("updated")), summary.get("version")
+    if None in (made, changed, version):
+        return False
+    told = known.configuration.get("pipeline") or {}
+    return (known.created, known.modified, told.get("version")) == (made, changed, version)
 
 
 def _join(asker: Asker, pipeline: Body) -> Iterator[Relationship]:
