@@ -4,9 +4,9 @@ Values differ as JSON has it: ``true`` is not ``1``, ``"1"`` is not ``1``, null 
 which are sets, and where order counts, the table of types says; see `kinds`.
 """
 
-import marshal
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from marshal import dumps
 from operator import attrgetter
 from typing import Any, Final
 
@@ -60,7 +60,7 @@ def _write_alike(one: Any, other: Any) -> bool:
     same that are not; of the same it may say that they are not, by how many places refer to one text.
     """
     try:
-        return marshal.dumps(one) == marshal.dumps(other)
+        return dumps(one) == dumps(other)
     except ValueError:
         return False
 
