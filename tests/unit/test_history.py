@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import Any
 
-from lineal.change.difference_group import group_drift
 from lineal.change.history import list_changes
 from lineal.change.semantic import with_semantic
 from lineal.core.change import Change, Edit
@@ -267,55 +266,3 @@ def test_every_window_is_one() -> None:
     for change in list_changes(items, looks):
         assert change.since is not None
         assert change.since < change.until
-
-
-def gained(names: str, value: Any = "on", since: float = 9, until: float = 10, **more: Any) -> list[Change]:
-    found: list[Change] = []
-    for n, name in enumerate(names):
-        before = {"ProductionVariants": [{"VariantName": f"v-{name}"}]}
-        after = {"ProductionVariants": [{"VariantName": f"v-{name}", "Routing": value}], **more}
-        found += list_changes([item(since, before, name=name), item(until + n / 60, after, name=name)], [])
-    return found
-
-
-def test_a_field_that_many_gain_at_once_is_one_finding() -> None:
-    changes = gained("abcd")
-    (drift,) = group_drift(changes)
-    assert (drift.type, drift.fields) == (KIND, ((("ProductionVariants", "*", "Routing"), "on"),))
-    assert set(drift.changes) == set(changes)
-    assert (drift.since, drift.until) == (at(9), at(10))
-
-
-def test_what_people_do_is_no_schema_drift() -> None:
-    assert group_drift(gained("ab")) == []
-    assert group_drift([*gained("ab"), *gained("c", "off")]) == []  # another value
-    assert group_drift([*gained("ab"), *gained("c", until=20, since=19)]) == []  # another run
-    assert group_drift([*gained("ab"), *gained("c", KmsKeyId="k")]) == []  # something else as well
-    assert group_drift([*gained("ab"), *gained("a", until=9.5)]) == []  # one resource twice
-    tagged = [
-        change
-        for name in "abc"
-        for change in list_changes([item(9, 1, name=name), item(10, 1, name=name, tags={"owner": "x"})], [])
-    ]
-    assert len(tagged) == 3
-    assert group_drift(tagged) == []
-
-
-def test_a_field_that_many_change_at_once_is_no_schema_drift() -> None:
-    changed = [change for name in "abc" for change in list_changes([item(9, 1, name=name), item(10, 2, name=name)], [])]
-    assert len(changed) == 3
-    assert group_drift(changed) == []
-
-
-def test_windows_of_one_run_have_a_moment_in_common() -> None:
-    changes = [*gained("ab"), *gained("c", since=9.5)]
-    (drift,) = group_drift(changes)
-    assert (drift.since, drift.until) == (at(9.5), at(10))
-    assert group_drift([*gained("ab"), *gained("c", since=10, until=11)]) == []
-
-
-def test_drift_of_several_runs_is_told_apart() -> None:
-    found = group_drift([*gained("abc"), *gained("def", since=19, until=20), *gained("xyz", True), *gained("uvw", 1)])
-    assert sorted(repr(each.fields[0][1]) for each in found) == ["'on'", "'on'", "1", "True"]
-    assert [len(each.changes) for each in found] == [3, 3, 3, 3]
-    assert found[-1].until == at(20)

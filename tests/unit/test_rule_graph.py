@@ -479,6 +479,18 @@ def test_a_field_that_appears_everywhere_is_one_finding() -> None:
     assert (found.state, found.severity) == (NON_COMPLIANT, "informational")
     assert "4 of 4 gained the field NewField" in found.explanation
     assert one("SCHEMA_DRIFT", Told(items=[*before, *after[:2]])).state == NOT_APPLICABLE
+    tagged = [replace(each, time=day(2), tags={"owner": "x"}) for each in before]
+    assert one("SCHEMA_DRIFT", Told(items=[*before, *tagged])).state == NOT_APPLICABLE  # people do that
+
+
+def test_elements_of_every_name_gain_one_field() -> None:
+    configs = [
+        item(SM + "EndpointConfig", f"c{n}", {"ProductionVariants": [{"VariantName": f"v{n}"} | more]}, time=day(when))
+        for when, more in ((1, {}), (2, {"Routing": "on"}))
+        for n in range(3)
+    ]
+    found = one("SCHEMA_DRIFT", Told(items=configs))
+    assert "3 of 3 gained the field ProductionVariants.*.Routing" in found.explanation
 
 
 @pytest.mark.parametrize(

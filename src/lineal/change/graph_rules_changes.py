@@ -8,8 +8,10 @@ from typing import Any, Final
 from lineal.change.graph_rules import EstateRule, Found, Questions, about_nothing
 from lineal.change.graph_rules_trail import DAYS, since
 from lineal.change.history import list_changes
+from lineal.change.kinds import Node, kind_of
 from lineal.change.rule import Parameter
-from lineal.core.change import NOT_DONE, NOT_OBSERVABLE, PENDING, UNAPPROVED, UNEXPLAINED, Change, Judgement
+from lineal.change.semantic import TAGS
+from lineal.core.change import NOT_DONE, NOT_OBSERVABLE, PENDING, UNAPPROVED, UNEXPLAINED, Change, Judgement, Path
 from lineal.core.conclusion import COMPLIANT, INSUFFICIENT, NON_COMPLIANT
 from lineal.core.resource import read_arn
 
@@ -70,8 +72,9 @@ def schema_drift(questions: Questions, parameters: Mapping[str, Any]) -> Iterato
         for change in list_changes(items, looks):
             if change.kind == "updated" and change.until > begin:
                 for edit in change.edits:
-                    if edit.op in {"add", "remove"}:
-                        grouped[(change.type, edit.op, spell_path(edit.path), change.until[:13])].append(change)
+                    if edit.op in {"add", "remove"} and edit.path[0] != TAGS:  # tags are people's
+                        path = _widen(edit.path, kind_of(change.type).root)
+                        grouped[(change.type, edit.op, path, change.until[:13])].append(change)
     least = parameters["least"] or 3
     for (kind, op, path, hour), changes in sorted(grouped.items()):
         resources = sorted({each.resource for each in changes})
@@ -85,9 +88,13 @@ def schema_drift(questions: Questions, parameters: Mapping[str, Any]) -> Iterato
             yield Found(resource=key, type=kind, state=NON_COMPLIANT, explanation=text, evidence=evidence)
 
 
-def spell_path(path: Sequence[str]) -> str:
-    """Return a path of fields as people read it, numbers of elements as ``*``."""
-    return ".".join("*" if _NUMBER.fullmatch(each) else each for each in path)
+def _widen(path: Path, node: Node) -> str:
+    """Return a path of fields as people read it, with ``*`` for the number or, in keyed lists, name of an element."""
+    said: list[str] = []
+    for name in path:
+        said.append("*" if node.keys is not None or _NUMBER.fullmatch(name) else name)
+        node = node.children.get(name) or node.every or Node()
+    return ".".join(said)
 
 
 CHANGE_RULES: Final = (
