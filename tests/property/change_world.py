@@ -135,18 +135,27 @@ class World:
         return found
 
     def without_effect(self, now: int) -> dict[str, str]:
-        """Return the events that changed nothing that was ever seen, and the project each was about."""
+        """Return the events that changed nothing that was ever seen, and the project each was about.
+
+        Of a project that nobody ever saw, if the trail says that it came and went.
+        """
         doing = set(self._effective(now))
         found = {}
         for act in self.acts:
-            watched = self.seen.get(act.name)
-            if not act.known or act.event in doing or not watched or act.stamp <= watched[0].at:
+            watched = [each.at for each in self.seen.get(act.name, ())]
+            if not watched and self.passed(act.name):
+                watched = self.looks[:1]
+            if not act.known or act.event in doing or not watched or act.stamp <= watched[0]:
                 continue
-            last = max(self.looks + [each.at for each in watched])
+            last = max(self.looks + watched)
             settled = now >= act.stamp + SETTLE and self.heard > act.stamp and last >= act.stamp + SKEW
             if settled and self._covered(act.stamp, act.stamp):
                 found[act.event] = act.name
         return found
+
+    def passed(self, name: str) -> bool:
+        """Return whether the trail says that a project came and went."""
+        return {"create", "delete"} <= {each.kind for each in self.acts if each.name == name and each.known}
 
     def not_done(self, now: int) -> set[str]:
         """Return the approvals of changes of projects ever seen that nobody used, as far as can be known."""

@@ -269,7 +269,7 @@ class ExplanationMachine(RuleBasedStateMachine):
         now = self.world.now
         told = explain(self.session, now=moment(now)).judgements
         firm = [each for each in told if each.verdict != PENDING]
-        names = {key(name): name for name in self.world.seen}
+        names = {key(act.name): act.name for act in self.world.acts}
         changes = {
             (names[each.resource], each.until): (each.verdict, {_field(one.path): one.verdict for one in each.fields})
             for each in firm

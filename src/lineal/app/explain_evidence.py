@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from lineal.app.session import Session
 from lineal.catalog.acts import Told, acts_beside, acts_on_stacks, acts_on_unseen, acts_on_watched, items_of_type
-from lineal.change.effects import creates, deletes
+from lineal.change.effects import creates, deletes, may_change
 from lineal.change.history import list_changes
 from lineal.change.judge_evidence import Candidate, current
 from lineal.core.api_event import read_event
@@ -82,7 +82,7 @@ class Looks:
 
 @dataclass(frozen=True, slots=True)
 class Passing:
-    """A resource that nobody ever saw: made and taken away by these `events`, and when looks at its type began."""
+    """A resource that nobody ever saw: made, changed and taken away by `events`; when looks at its type began."""
 
     resource: Resource
     events: Sequence[Candidate]
@@ -165,11 +165,12 @@ def read_passing(session: Session, resources: Sequence[str] | None) -> Iterator[
         events, of = _read(list(found)), read_arn(key)
         if of is None or of.type in _NAMED_ONLY or (wanted is not None and key not in wanted):
             continue
-        came = [each for each in events if creates(each.event, of.type, key)]
-        went = [each for each in events if deletes(each.event, of.type, key)]
+        came = any(creates(each.event, of.type, key) for each in events)
+        went = any(deletes(each.event, of.type, key) for each in events)
         began = [each.began for each in looks.at(of.account, of.region, of.type) if each.complete]
         if came and went and began:
-            yield Passing(of, [*came, *went], min(began), max(began))
+            mine = [each for each in events if may_change(each.event, of.type, key)]
+            yield Passing(of, mine, min(began), max(began))
 
 
 def read_stacks(session: Session) -> Stacks:
