@@ -41,6 +41,12 @@ def complete(session: Session) -> dict[str, bool]:
     return {look.type: look.complete for look in session.configuration.looks()}
 
 
+def save_pipeline(aws: FaultyAws) -> None:
+    """Save a pipeline as it is: that makes a new version of it, which is asked for."""
+    pipelines = aws.moto.client("codepipeline")
+    pipelines.update_pipeline(pipeline=pipelines.get_pipeline(name="release")["pipeline"])
+
+
 # Of each service what lists or describes, in each of the three protocols; and the types that are not seen whole then.
 REFUSED = (
     {
@@ -77,6 +83,7 @@ def test_what_is_refused_is_a_gap_of_its_type_and_of_no_other(
     estate.everything(aws.moto)
     with ledger_in(tmp_path) as session:
         there = collected(session).seen
+        save_pipeline(aws)
         for operation in refused:
             aws.refuse(operation, "AccessDeniedException")
         done = collected(session)
@@ -141,6 +148,7 @@ def test_what_goes_between_list_and_describe_is_simply_not_there(aws: FaultyAws,
     }
     with ledger_in(tmp_path) as session:
         collected(session)
+        save_pipeline(aws)
         for operation, (code, text) in gone.items():
             aws.on(operation, lambda call, code=code, text=text: refusal(call, code, 400, text))
         found = new(session)
@@ -150,6 +158,28 @@ def test_what_goes_between_list_and_describe_is_simply_not_there(aws: FaultyAws,
         left = {item.resource.type for item in session.configuration.estate().values()}
         asked = "asked for by name, CloudFormation and ECR say that they are there"
         assert {"AWS::CloudFormation::Stack", "AWS::ECR::Repository"} <= left, asked
+
+
+def test_a_pipeline_of_the_version_on_record_is_asked_for_its_tags_alone(aws: FaultyAws, tmp_path: Path) -> None:
+    estate.everything(aws.moto)
+    kind = "AWS::CodePipeline::Pipeline"
+    pipelines = aws.moto.client("codepipeline")
+    arn = f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:release"
+    with ledger_in(tmp_path) as session:
+        collected(session, only=[kind])
+        assert new(session, only=[kind]) == []
+        assert aws.counts()["GetPipeline"] == 1
+        pipelines.tag_resource(resourceArn=arn, tags=[{"key": "team", "value": "fraud"}])
+        assert new(session, only=[kind]) == [("ok", kind)]
+        assert aws.counts()["GetPipeline"] == 1
+        first, last = history(session, arn)
+        assert (last.tags["team"], last.configuration) == ("fraud", first.configuration)
+        pipelines.update_pipeline(pipeline=estate.pipeline_of("other"))
+        assert new(session, only=[kind]) == [("ok", kind)]
+        assert aws.counts()["GetPipeline"] == 2
+        pipelines.delete_pipeline(name="release")
+        pipelines.create_pipeline(pipeline=estate.pipeline_of("other"))
+        assert new(session, only=[kind]) == [("ok", kind)], "one made anew is another"
 
 
 def test_a_list_that_leaves_something_out_is_not_believed(aws: FaultyAws, tmp_path: Path) -> None:
@@ -247,11 +277,11 @@ def test_an_account_lost_on_the_way_is_status_12_and_the_rest_is_on_record(place
     estate.models(aws.moto, region="us-east-1")
     env = aws.environment()
     aws.refuse("*", "UnrecognizedClientException", 400, when=lambda call: call.region == "us-east-1")
-    done = place.lineal("collect", "aws", "--region", REGION, "--region", "us-east-1", "--json", env=env)
+    done = place.within("collect", "aws", "--region", REGION, "--region", "us-east-1", "--json", env=env)
     assert (done.status, "Traceback" in done.err) == (12, False)
     said = done.json()
     assert (said["recorded"], said["lost"]) == (3, [f"{ACCOUNT} us-east-1"])
-    assert place.lineal("verify").status == 0
+    assert place.within("verify").status == 0
 
 
 def test_ten_thousand_images_come_page_by_page(aws: FaultyAws, tmp_path: Path) -> None:
@@ -368,8 +398,8 @@ def test_a_collection_that_is_killed_keeps_what_it_had_and_the_next_goes_on(plac
     with contextlib.suppress(ProcessLookupError):
         os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    assert place.lineal("verify").status == 0
-    done = place.lineal("collect", "aws", "--only", MODEL, "--json", env=aws.environment())
+    assert place.within("verify").status == 0
+    done = place.within("collect", "aws", "--only", MODEL, "--json", env=aws.environment())
     assert done.status == 0, done.err
     said = done.json()
     assert said["seen"] == 450
@@ -385,7 +415,7 @@ def test_a_collection_that_is_interrupted_ends_soon(place: Place, aws: FaultyAws
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=30) == 130
     assert aws.counts()["ListTags"] < 120
-    assert place.lineal("verify").status == 0
+    assert place.within("verify").status == 0
 
 
 def test_what_cannot_change_is_described_once_and_its_tags_each_time(aws: FaultyAws, tmp_path: Path) -> None:
