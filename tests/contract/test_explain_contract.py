@@ -13,7 +13,7 @@ from lineal.app.config_record import observe_items
 from lineal.app.explain import explain
 from lineal.app.session import Session
 from lineal.catalog import project
-from lineal.catalog.acts import acts_beside, acts_on_stacks, acts_on_watched, items_of_type, watched_resources
+from lineal.catalog.acts import acts_beside, acts_on_stacks, acts_on_watched, items_of_type
 from lineal.change.semantic import with_semantic
 from lineal.core.api_event import ApiEvent
 from lineal.core.change import (
@@ -128,7 +128,6 @@ def test_acts_come_in_the_order_of_keys_and_only_about_what_is_watched(session: 
     assert [each.id for each in acts_on_stacks(database)] == ["s-2-UpdateStack"]
     assert [each.id for each in acts_beside(database, "AWS::ECR::Image")] == ["i-2-PutImage"]
     assert len(list(items_of_type(database, KIND))) == 20
-    assert watched_resources(database) == 10
 
 
 def looked(session: Session, *observations: object, hours: tuple[int, ...] = (1, 3)) -> None:

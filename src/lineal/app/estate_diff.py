@@ -151,7 +151,7 @@ def _resources(
     kept = [key for key in keys if wanted.has(items[key][-1])]
     verdicts = Verdicts(configuration.judgements(moment, resources=kept, every=True))
     for key in sorted(kept, key=lambda key: _place(items[key][-1])):
-        found = _resource(key, items[key], looks_at(items[key][-1], looks), since, moment, verdicts)
+        found = _resource(items[key], looks_at(items[key][-1], looks), since, moment, verdicts)
         if found is not None:
             yield found
 
@@ -162,7 +162,7 @@ def _place(item: ConfigItem) -> tuple[str, str, str, str]:
 
 
 def _resource(
-    key: str, items: list[ConfigItem], looks: list[Look], since: str, moment: Moment, verdicts: Verdicts
+    items: list[ConfigItem], looks: list[Look], since: str, moment: Moment, verdicts: Verdicts
 ) -> ResourceDifference | None:
     from lineal.change.history import list_changes
 

@@ -109,16 +109,6 @@ def last_judgements(database: Database, moment: Moment = NOW) -> dict[str, str]:
         return {row.about: row.document for row in rows}
 
 
-def watched_resources(database: Database, moment: Moment = NOW) -> int:
-    """Return how many resources have configuration items."""
-    table = tables.config.c
-    query = sa.select(sa.func.count(sa.distinct(table.resource))).where(
-        table.time <= moment.time, table.taken <= moment.known
-    )
-    with database.reading() as connection:
-        return int(connection.execute(query).scalar_one())
-
-
 def _acts(moment: Moment) -> sa.Select[Any]:
     api, target = tables.api.c, tables.api_target.c
     # What failed is not read, but for what takes back the success of another.

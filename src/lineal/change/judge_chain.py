@@ -12,7 +12,6 @@ from lineal.core.timestamp import shift
 _SERVICE: Final = "cloudformation"
 _CALLER: Final = "cloudformation.amazonaws.com"
 _ITSELF: Final = "AWSCloudFormation"  # how it calls its sessions of the role that it was given for a stack
-_STACK: Final = ":cloudformation:"
 # What sets a stack in motion, and for how long its calls may follow ("Updating stacks", CloudFormation user guide).
 _MOVES: Final = frozenset(
     {"CreateStack", "UpdateStack", "ExecuteChangeSet", "DeleteStack", "RollbackStack", "ContinueUpdateRollback"}

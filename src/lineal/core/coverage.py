@@ -1,11 +1,9 @@
 """What was looked at completely, and what was not: without it, silence proves nothing."""
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from lineal.core import timestamp
-from lineal.errors import Malformed
 
 PROOFS: Final = ("digest", "api", "none")
 
@@ -56,19 +54,3 @@ class TrailSpan:
         timestamp.check(self.since)
         timestamp.check(self.until)
         return asdict(self)
-
-
-def read_look(document: Mapping[str, Any]) -> Look:
-    """Return the look that `describe` gave; raise `Malformed` for any other document."""
-    try:
-        return Look(**document)
-    except TypeError as error:
-        raise Malformed(f"not a look: {error}") from error
-
-
-def read_span(document: Mapping[str, Any]) -> TrailSpan:
-    """Return the span that `describe` gave; raise `Malformed` for any other document."""
-    try:
-        return TrailSpan(**document)
-    except TypeError as error:
-        raise Malformed(f"not a span of a trail: {error}") from error

@@ -8,7 +8,7 @@ end of the hour, the place of the digest, its hash and the signature of the one 
 import base64
 import binascii
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -166,11 +166,6 @@ def read_digest(file: LogFile, content: bytes, sha256: str, signature: str | Non
     if str(told.get("awsAccountId")) != file.account:
         return Gap("cloudtrail.digest_forged", "it is that of another account", file.key)
     return found
-
-
-def fetch_names(digests: Iterable[Digest]) -> dict[str, Named]:
-    """Return every log file that `digests` name, by its last part."""
-    return {each.name: each for digest in digests for each in digest.logs}
 
 
 def _named(entry: Any) -> Named:
