@@ -1,15 +1,13 @@
 """Reading ``watch.yaml``: strict, so that a misspelled word is an error and not a source that nobody watches."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from lineal.app.watch_plan import EVERY, NEEDED, OPTIONS, SETTLE, Plan, WatchedSource, check_names, read_span
+from lineal.change.rule_yaml import read_yaml
 from lineal.errors import BadInput, TooLarge
-
-if TYPE_CHECKING:
-    import yaml
 
 _MOST_BYTES: Final = 1 << 20
 _TOP: Final = ("every", "settle", "rules", "notify", "sources")
@@ -40,8 +38,6 @@ def read_config(file: Path) -> Plan:
 
 
 def _load(file: Path) -> dict[str, Any]:
-    import yaml
-
     try:
         with file.open("rb") as stream:
             raw = stream.read(_MOST_BYTES + 1)
@@ -50,35 +46,13 @@ def _load(file: Path) -> dict[str, Any]:
     if len(raw) > _MOST_BYTES:
         raise TooLarge(f"{file} is over 1 MiB", fix="It says what to watch, not what is seen.")
     try:
-        document = yaml.load(raw, Loader=_loader())  # noqa: S506  # a SafeLoader
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        at = "" if mark is None else f", line {mark.line + 1}"
-        what = getattr(error, "problem", None) or type(error).__name__
-        raise BadInput(f"{file}{at} is not YAML: {what}") from error
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{file}: not UTF-8 text: {error.reason}") from error
+    document = read_yaml(text, str(file)).value
     if not isinstance(document, dict):
         raise BadInput(f"{file} is not a list of settings", fix="Write sources: and what to watch.")
     return document
-
-
-def _loader() -> "type[yaml.SafeLoader]":
-    import yaml
-
-    class Strict(yaml.SafeLoader):
-        """Refuses a key that is given twice: one of the two would be lost."""
-
-    def construct(loader: Strict, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(None, None, f"{key!r} is given twice", node.start_mark)
-        return yaml.SafeLoader.construct_mapping(loader, node, deep)
-
-    def make(loader: Strict, node: yaml.MappingNode) -> dict[Hashable, Any]:
-        return construct(loader, node, deep=True)
-
-    Strict.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, make)
-    return Strict
 
 
 def _source(said: object, every: int, where: str) -> WatchedSource:

@@ -1,4 +1,4 @@
-"""YAML of rules and packs, read with the line of every value, so that a mistake can be pointed at."""
+"""YAML of rules, packs and plans of watchers, read with the line of every value, so that a mistake can be pointed at."""
 
 from dataclasses import dataclass
 from decimal import Decimal
