@@ -1,4 +1,4 @@
-"""YAML of rules, packs and plans of watchers, read with the line of every value, so that a mistake can be pointed at."""
+"""YAML that people write (rules, packs, what to watch), read with the line of every value, to point at mistakes."""
 
 from dataclasses import dataclass
 from decimal import Decimal

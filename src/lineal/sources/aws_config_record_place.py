@@ -2,9 +2,8 @@
 
 import os
 import stat
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -14,6 +13,7 @@ from lineal.errors import BadInput, LinealError, SourceError
 from lineal.sources.aws_config_record_files import LARGEST, is_wanted, order_of
 from lineal.sources.bucket import Bucket, BucketUri, Listed
 from lineal.sources.bucket_open import is_address, open_bucket
+from lineal.sources.read_ahead import read_ahead
 
 _AT_ONCE: Final = 8
 
@@ -133,25 +133,15 @@ class BucketPlace:
 
 def read_each(place: Place, files: list[PlaceFile]) -> Iterator[tuple[PlaceFile, bytes | LinealError]]:
     """Yield each file with its bytes, or with why they cannot be had, in their order; some are read ahead."""
-    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="aws-config") as pool:
-        waiting: deque[tuple[PlaceFile, Future[bytes]]] = deque()
+
+    def read(file: PlaceFile) -> bytes | LinealError:
         try:
-            for file in files:
-                waiting.append((file, pool.submit(place.read, file)))
-                if len(waiting) > _AT_ONCE:
-                    yield _take(*waiting.popleft())
-            while waiting:
-                yield _take(*waiting.popleft())
-        finally:
-            for _, future in waiting:
-                future.cancel()
+            return place.read(file)
+        except LinealError as error:
+            return error
 
-
-def _take(file: PlaceFile, future: "Future[bytes]") -> tuple[PlaceFile, bytes | LinealError]:
-    try:
-        return file, future.result()
-    except LinealError as error:
-        return file, error
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="aws-config") as pool:
+        yield from read_ahead(pool, files, read, _AT_ONCE)
 
 
 def _tag(path: Path) -> str:

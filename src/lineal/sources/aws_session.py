@@ -7,9 +7,8 @@ credentials, no way to the endpoint) is a `SourceError`.
 
 import os
 import re
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from traceback import walk_tb
 from typing import IO, Any, Final, TypeVar
@@ -17,6 +16,7 @@ from typing import IO, Any, Final, TypeVar
 from lineal.core.observation import Gap
 from lineal.errors import BadInput, LinealError, SourceError
 from lineal.sources.client_errors import CREDENTIALS, LOGIN, PROFILES, is_foreign, shown, shown_text, unready
+from lineal.sources.read_ahead import read_ahead
 
 AT_ONCE: Final = 8
 _TRIES: Final = 10
@@ -240,19 +240,8 @@ def ask_each(
     At most ``2 * at_once`` answers wait to be taken. Raises what `ask` raises.
     """
     with ThreadPoolExecutor(at_once, thread_name_prefix="aws") as pool:
-        waiting: deque[tuple[T, Future[dict[str, Any] | Refusal]]] = deque()
-        try:
-            for item, parameters in each:
-                waiting.append((item, pool.submit(ask, client, operation, **parameters)))
-                if len(waiting) >= 2 * at_once:
-                    first, future = waiting.popleft()
-                    yield first, future.result()
-            while waiting:
-                first, future = waiting.popleft()
-                yield first, future.result()
-        finally:
-            for _, future in waiting:
-                future.cancel()
+        for (item, _), answer in read_ahead(pool, each, lambda of: ask(client, operation, **of[1]), 2 * at_once):
+            yield item, answer
 
 
 def _translate(error: Exception, operation: str) -> Refusal:

@@ -8,9 +8,8 @@ digest file structure"), whatever folder it was copied into:
 import os
 import re
 import stat
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -18,6 +17,7 @@ from typing import Final, Protocol
 from lineal.core.observation import Gap
 from lineal.errors import BadInput
 from lineal.sources.cloudtrail_file import MOST_PACKED
+from lineal.sources.read_ahead import read_ahead
 
 AT_ONCE: Final = 8
 _LOG: Final = re.compile(
@@ -101,19 +101,7 @@ def fetch_each(place: Place, wanted: Iterable[LogFile]) -> Iterator[tuple[LogFil
     At most `AT_ONCE` of them are in memory.
     """
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="cloudtrail") as pool:
-        waiting: deque[tuple[LogFile, Future[Fetched | Gap]]] = deque()
-        try:
-            for file in wanted:
-                waiting.append((file, pool.submit(place.fetch, file)))
-                if len(waiting) >= AT_ONCE:
-                    first, future = waiting.popleft()
-                    yield first, future.result()
-            while waiting:
-                first, future = waiting.popleft()
-                yield first, future.result()
-        finally:
-            for _, future in waiting:
-                future.cancel()
+        yield from read_ahead(pool, wanted, place.fetch, AT_ONCE)
 
 
 class Folder:

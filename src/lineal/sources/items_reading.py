@@ -5,9 +5,8 @@ A reader gives `ConfigItem`s; `Present` for what is there and has nothing to say
 
 import json
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, TypeVar
@@ -21,6 +20,7 @@ from lineal.core.resource import Resource, make_resource, read_arn
 from lineal.errors import BadInput, SourceError, UsageError
 from lineal.sources import aws_session
 from lineal.sources.aws_session import AT_ONCE, FAILED, MISSING, AwsAccess, Refusal, ask
+from lineal.sources.read_ahead import read_ahead
 
 SOURCE: Final = "aws"
 SHAPE: Final = "api"
@@ -162,17 +162,8 @@ class Asker:
 
     def ahead(self, given: Iterable[T], make: Callable[[T], R]) -> Iterator[R]:
         """Yield what `make` returns for each thing, in their order, some at the same time, few of them waiting."""
-        waiting: deque[Future[R]] = deque()
-        try:
-            for thing in given:
-                waiting.append(self._pool.submit(self._make, make, thing))
-                if len(waiting) >= 2 * AT_ONCE:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+        for _, found in read_ahead(self._pool, given, lambda thing: self._make(make, thing), 2 * AT_ONCE):
+            yield found
 
     def _make(self, make: Callable[[T], R], thing: T) -> R:
         if self.stopped.is_set():
