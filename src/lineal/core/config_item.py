@@ -32,10 +32,11 @@ class ConfigItem:
 
     `status` is one of `STATUSES`: ``unrecorded`` where a recorder says that it does not look at the resource. `source`
     says who looked (``aws``, ``aws-config``, ``files``), `shape` whose words the configuration is written in (``api``:
-    the service's own Describe call; ``config``: AWS Config's; ``kubernetes``, ``helm``, ``terraform``, ``file``): only
-    items of one shape are compared. `created` and `modified` are moments the resource itself states. `semantic` is the
-    digest of what counts in the configuration (see `change.semantic`), None where that was not asked. `extra` keeps
-    what the record says and no field has. Every document is canonical (see `core.plain`).
+    the service's own Describe call; ``config``: AWS Config's; ``config-base``: those that it has where its history is
+    refused, which say less; ``kubernetes``, ``helm``, ``terraform``, ``file``): only items of one shape are compared.
+    `created` and `modified` are moments the resource itself states. `semantic` is the digest of what counts in the
+    configuration (see `change.semantic`), None where that was not asked. `extra` keeps what the record says and no
+    field has. Every document is canonical (see `core.plain`).
     """
 
     resource: Resource

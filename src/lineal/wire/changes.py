@@ -4,6 +4,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from lineal.core.change import VERDICTS
+from lineal.wire.timeline import describe_change
 
 if TYPE_CHECKING:
     from lineal.app.approve_change import Allowed
@@ -19,7 +20,7 @@ def describe_explained(found: "Explained", judgements: "list[Judgement]") -> dic
     """
     counts = Counter(each.verdict for each in found.judgements)
     return {
-        "judgements": [describe_judgement(each, found.changes.get(each.about)) for each in judgements],
+        "judgements": [_describe_judged(each, found.changes.get(each.about)) for each in judgements],
         "counts": {verdict: counts.get(verdict, 0) for verdict in VERDICTS},
         "resources": found.resources,
         "changes": len(found.changes),
@@ -33,26 +34,12 @@ def describe_explained(found: "Explained", judgements: "list[Judgement]") -> dic
     }
 
 
-def describe_judgement(judgement: "Judgement", change: "Change | None") -> dict[str, Any]:
-    """Return a judgement as it stands in the ledger, with the ``change`` it is about (null where it is about none)."""
-    return {**judgement.describe(), "change": None if change is None else describe_change(change)}
-
-
-def describe_change(change: "Change") -> dict[str, Any]:
-    """Return a change: ``id resource type account region kind since until before after edits``."""
-    return {
-        "id": change.id,
-        "resource": change.resource,
-        "type": change.type,
-        "account": change.account,
-        "region": change.region,
-        "kind": change.kind,
-        "since": change.since,
-        "until": change.until,
-        "before": change.before,
-        "after": change.after,
-        "edits": [{"op": each.op, "path": list(each.path), "old": each.old, "new": each.new} for each in change.edits],
-    }
+def _describe_judged(judgement: "Judgement", change: "Change | None") -> dict[str, Any]:
+    """Return a judgement as it stands in the ledger, with the ``change`` it is about and where that was."""
+    if change is None:
+        return {**judgement.describe(), "change": None}
+    place = {name: getattr(change, name) for name in ("resource", "type", "account", "region")}
+    return {**judgement.describe(), "change": {**place, **describe_change(change)}}
 
 
 def describe_allowed(found: "Allowed") -> dict[str, Any]:
