@@ -1,5 +1,10 @@
-"""The command `lineal` as a stranger meets it: real processes in a real folder, with a HOME of their own."""
+"""The command `lineal` as a stranger meets it: real processes in a real folder, with a HOME of their own.
 
+Where the process is not the point, `Place.within` runs the same command line in this one, for a tenth of the price.
+"""
+
+import contextlib
+import io
 import json
 import os
 import signal
@@ -9,6 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
+
+from lineal.cli.main import run
 
 PYTHON = sys.executable
 LINEAL = (PYTHON, "-P", "-m", "lineal")  # -P: no module of the folder stands before those of Python
@@ -61,6 +69,23 @@ class Place:
     def lineal(self, *arguments: str | bytes, **more: Any) -> Done:
         return self.do(*LINEAL, *arguments, **more)
 
+    def within(self, *arguments: str, given: bytes = b"", env: Mapping[str, str] | None = None) -> Done:
+        """Run `lineal` in this process, with the folder, the variables and the streams that one of its own would have.
+
+        Variables of this process are not seen, what is patched in it is.
+        """
+        out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", "surrogateescape", write_through=True) for _ in range(2))
+        with (
+            patch.dict(os.environ, self.environment(env), clear=True),
+            patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(given), "utf-8")),
+            contextlib.chdir(self.folder),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            status = run(list(arguments))
+        said, complained = (stream.buffer.getvalue() for stream in (out, err))  # type: ignore[attr-defined]
+        return Done(status, said, complained.decode("utf-8", "surrogateescape"))
+
     def run(self, *command: str | bytes, options: Sequence[str] = (), **more: Any) -> Done:
         """Run a command with `lineal run --json`."""
         return self.lineal("run", "--json", *options, "--", *command, **more)
@@ -87,7 +112,7 @@ def make_place(folder: Path) -> Place:
     place = Place(folder / "work", folder / "home")
     place.folder.mkdir(parents=True)
     place.home.mkdir()
-    done = place.lineal("init", "-q")
+    done = place.within("init", "-q")
     assert done.status == 0, done.err
     return place
 

@@ -282,17 +282,17 @@ def test_the_command_prints_what_it_did(moto: Moto, place: Place) -> None:
     said = done.json()
     assert said["seen"] == said["recorded"] == 16
     assert (len(said["runs"]), said["lost"], said["gaps"]) == (2, [], [])
-    done = place.lineal("collect", "aws", "--only", "aws::sagemaker::*", env=env)
+    done = place.within("collect", "aws", "--only", "aws::sagemaker::*", env=env)
     assert done.status == 0, done.err
     assert b"collected: 7 seen, 0 new on record, 0 gaps" in done.out
-    assert place.lineal("verify").status == 0
-    assert place.lineal("rebuild").status == 0
+    assert place.within("verify").status == 0
+    assert place.within("rebuild").status == 0
 
 
 def test_the_types_are_listed(place: Place) -> None:
-    done = place.lineal("collect", "aws", "--list-types")
+    done = place.within("collect", "aws", "--list-types")
     assert done.out.decode().split() == list(TYPES)
-    assert place.lineal("collect", "aws", "--list-types", "--json").json() == list(TYPES)
+    assert place.within("collect", "aws", "--list-types", "--json").json() == list(TYPES)
 
 
 @pytest.mark.parametrize(
@@ -312,7 +312,7 @@ def test_the_types_are_listed(place: Place) -> None:
 def test_wrong_words_are_refused_with_a_way_out(
     place: Place, moto: Moto, more: list[str], status: int, word: str
 ) -> None:
-    done = place.lineal("collect", "aws", *more, env={**moto.environment(), "AWS_MAX_ATTEMPTS": "1"})
+    done = place.within("collect", "aws", *more, env={**moto.environment(), "AWS_MAX_ATTEMPTS": "1"})
     assert done.status == status, done.err
     assert word in done.err
     assert "Traceback" not in done.err
@@ -323,10 +323,10 @@ def test_without_credentials_or_a_network_it_says_so(place: Place) -> None:
         "AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
         "AWS_EC2_METADATA_DISABLED": "true", "AWS_REGION": REGION, "AWS_MAX_ATTEMPTS": "1",
     }  # fmt: skip
-    done = place.lineal("collect", "aws", env=env)
+    done = place.within("collect", "aws", env=env)
     assert (done.status, "no credentials" in done.err, "Traceback" in done.err) == (12, True, False)
     keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
-    done = place.lineal("collect", "aws", env={**env, **keys, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"})
+    done = place.within("collect", "aws", env={**env, **keys, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"})
     assert (done.status, "STS" in done.err, "Traceback" in done.err) == (12, True, False)
 
 

@@ -19,6 +19,7 @@ from lineal import wiring
 from lineal.app.collect_cloudtrail import CollectedTrail, TrailRequest, collect_trail
 from lineal.app.session import Session
 from lineal.app.trail_lookup import collect_lookup
+from lineal.change.watermark import Trail
 from lineal.core import timestamp
 from lineal.core.coverage import TrailSpan
 from lineal.core.resource import make_resource
@@ -202,6 +203,73 @@ def test_a_file_that_no_digest_names_is_no_evidence(here: World) -> None:
     done = here.look()
     assert codes(done) == {"cloudtrail.log_unnamed"}
     assert "planted" not in {each.id for each in here.session.configuration.events_between(reads=True)}
+
+
+def test_digests_that_stop_coming_leave_a_hole_until_they_come(here: World) -> None:
+    here.pass_hours(2)
+    here.look()
+    here.pass_hours(6)
+    delivery = here.trail.delivery()
+    for digest in delivery.digests[2:]:
+        remove(BUCKET, digest.key)
+    for file in delivery.files:
+        if at(10) < timestamp.spell(file.delivered) <= at(13):
+            remove(BUCKET, file.key)
+    done = here.look()
+    assert {(gap.code, gap.about) for gap in done.collected.gaps} == {
+        ("cloudtrail.digest_missing", f"{ACCOUNT}/{REGION}")
+    }
+    told = [(each.since, each.until, each.why) for each in here.spans(done) if each.missing]
+    assert told == [(at(10), at(13, 36), "digest_missing")], "up to two hours before the last file"
+    coverage = Trail(here.session.configuration.trail()).of(ACCOUNT, REGION)
+    assert not coverage.covers(at(11), at(12))
+    assert not here.look(digests=False).collected.gaps, "who leaves digests alone misses none"
+    for digest in delivery.digests[2:]:
+        put(BUCKET, digest.key, digest.content)
+    done = here.look()
+    assert codes(done) == {"cloudtrail.digest_unsigned", "cloudtrail.log_deleted"}
+
+
+def plant(here: World, stamp: str, time: str) -> None:
+    """Put a log file of this stamp into the bucket, with one event, ``planted``, of this time."""
+    files = here.trail.delivery().files
+    made = next(each for file in files for each in file.records if each["eventName"] == "CreateModel")
+    record = {**made, "eventID": "planted", "eventTime": time[:19] + "Z"}
+    name = f"{ACCOUNT}_CloudTrail_{REGION}_{stamp}_0123456789abcdef.json.gz"
+    put(BUCKET, f"{files[0].key.rpartition('/')[0]}/{name}", gzip.compress(json.dumps({"Records": [record]}).encode()))
+
+
+def planted(here: World) -> bool:
+    return "planted" in {each.id for each in here.session.configuration.events_between(reads=True)}
+
+
+@pytest.mark.parametrize("stamp", ["20261001T1131Z", "20261001T1045Z"])
+def test_a_file_that_was_planted_before_the_digest_of_its_time_is_noticed_by_it(here: World, stamp: str) -> None:
+    here.pass_hours(3)
+    here.look()
+    here.trail.advance(minutes=30)
+    plant(here, stamp, at(11, 29) if "1131" in stamp else at(10, 44))
+    assert not here.look().collected.gaps, "no digest can say anything of it yet"
+    here.pass_hours(2)
+    done = here.look()
+    assert [(each.code, (each.about or "").rpartition("_")[2]) for each in done.collected.gaps] == [
+        ("cloudtrail.log_unnamed", "0123456789abcdef.json.gz")
+    ]
+    assert not here.look().collected.gaps, "it is told once"
+
+
+def test_events_of_hours_before_are_not_taken_from_a_file_that_no_digest_names(here: World) -> None:
+    here.pass_hours(3)
+    here.look()
+    here.trail.advance(minutes=90)
+    plant(here, "20261001T1228Z", at(9, 20))
+    for _ in range(2):
+        done = here.look()
+        assert codes(done) == {"cloudtrail.event_misplaced"}
+        assert not planted(here)
+    here.pass_hours(2)
+    assert codes(here.look()) == {"cloudtrail.log_unnamed"}
+    assert not planted(here)
 
 
 def test_when_logging_was_off_is_a_hole(here: World) -> None:
@@ -444,12 +512,12 @@ def test_the_command_reads_a_bucket_and_asks_the_service(here: World, tmp_path: 
     said = done.json()
     assert (said["recorded"] > 2, said["gaps"]) == (True, [])
     assert {each["proof"] for each in said["trail"]} == {"digest"}
-    asked = place.lineal("collect", "cloudtrail", "--lookup", "--region", REGION, "--json", env=env)
+    asked = place.within("collect", "cloudtrail", "--lookup", "--region", REGION, "--json", env=env)
     assert asked.status == 0, asked.err
     counts = asked.json()["counts"]
     assert counts["recorded"] < counts["kept"], "most of them are known from the bucket; some are from before it"
     assert [each["proof"] for each in asked.json()["trail"]] == ["api"]
-    nobody = place.lineal(
+    nobody = place.within(
         "collect", "cloudtrail", f"s3://{BUCKET}", env={**env, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
     )
     assert (nobody.status, "Traceback" in nobody.err) == (12, False)
@@ -483,6 +551,6 @@ def test_the_command_says_what_it_did(tmp_path: Path) -> None:
         (("collect", "cloudtrail", "logs", "--public-keys", "none"), "list-public-keys"),
         (("collect", "cloudtrail", "logs", "--since", "whenever"), "2h ago"),
     ):
-        wrong = place.lineal(*words)
+        wrong = place.within(*words)
         assert (wrong.status, hint in wrong.err, "Traceback" in wrong.err) == (2, True, False), wrong.err
-    assert place.lineal("verify").status == 0
+    assert place.within("verify").status == 0

@@ -70,7 +70,7 @@ def test_files_of_every_shape_are_read_and_each_event_stands_once(place: Place) 
     (folder / "queue.json").write_text(json.dumps(wrapped, indent=1))
     (folder / "bare.json").write_text(json.dumps(RECORD))
     (folder / "broken.jsonl").write_text('{"half":\n' + json.dumps({**CALL, "detail": {**RECORD, "eventID": "e-9"}}))
-    done = place.lineal("collect", "eventbridge", "bus", "--json")
+    done = place.within("collect", "eventbridge", "bus", "--json")
     assert done.status == 0, done.err
     said = done.json()
     assert said["counts"]["recorded"] == 3
@@ -91,18 +91,18 @@ def test_what_is_no_event_is_said_and_what_cannot_be_read_ends_nothing(place: Pl
     # Whoever may put events on a bus can put one that looks like a call; only its source is out of their hands.
     fake = {**CALL, "source": "shop.orders", "detail": {**RECORD, "eventID": "planted"}}
     (place.folder / "fake.json").write_text(json.dumps([fake, {**fake, "source": None}]))
-    done = place.lineal("collect", "eventbridge", "fake.json", "--json")
+    done = place.within("collect", "eventbridge", "fake.json", "--json")
     assert [each["code"] for each in done.json()["gaps"]] == ["eventbridge.event_foreign"]
     assert done.json()["counts"]["unreadable"] == 2
     assert "planted" not in events(place)
     (place.folder / "latin.json").write_bytes(b'{"a": "\xe9"}')
-    done = place.lineal("collect", "eventbridge", "bad.json", "--json")
+    done = place.within("collect", "eventbridge", "bad.json", "--json")
     assert (done.status, done.json()["counts"]["unreadable"], done.json()["counts"]["recorded"]) == (0, 5, 1)
-    done = place.lineal("collect", "eventbridge", "latin.json", "--json")
+    done = place.within("collect", "eventbridge", "latin.json", "--json")
     assert [each["code"] for each in done.json()["gaps"]] == ["events.file_broken"]
     for words in (("collect", "eventbridge"), ("collect", "eventbridge", "x", "--listen", "127.0.0.1:1")):
-        assert place.lineal(*words).status == 2
-    assert place.lineal("collect", "eventbridge", "none").status == 2
+        assert place.within(*words).status == 2
+    assert place.within("collect", "eventbridge", "none").status == 2
 
 
 def post(url: str, data: bytes, **headers: str) -> tuple[int, dict[str, Any]]:
@@ -155,16 +155,16 @@ def test_events_come_over_http_and_are_durable_when_it_says_so(place: Place) -> 
     assert (process.returncode, b"Traceback" in err) == (0, False), err
     assert b"received: 3 events, 2 new on record" in out
     assert set(events(place)) == {"e-1", "eventbridge:b-2"}
-    assert place.lineal("verify").status == 0
+    assert place.within("verify").status == 0
 
 
 def test_a_receiver_for_everybody_needs_a_secret_and_a_free_port(place: Place) -> None:
     for address, hint in (("0.0.0.0:0", "secret"), ("nowhere", "127.0.0.1:8620"), ("127.0.0.1:99999", "127.0.0.1")):
-        done = place.lineal("collect", "eventbridge", "--listen", address)
+        done = place.within("collect", "eventbridge", "--listen", address)
         assert (done.status, hint in done.err, "Traceback" in done.err) == (2, True, False), done.err
     process, url = listen(place)
     try:
-        done = place.lineal("collect", "eventbridge", "--listen", url.removeprefix("http://"))
+        done = place.within("collect", "eventbridge", "--listen", url.removeprefix("http://"))
         assert (done.status, "cannot listen" in done.err) == (2, True)
     finally:
         process.send_signal(signal.SIGTERM)
@@ -201,7 +201,7 @@ def test_audit_events_of_a_cluster_are_recorded_under_the_keys_of_its_objects(pl
     ]  # fmt: skip
     (place.folder / "audit.log").write_text("\n".join(map(json.dumps, log)))
     (place.folder / "list.json").write_text(json.dumps({"kind": "EventList", "items": log[:1]}))
-    done = place.lineal("collect", "kubernetes-audit", "audit.log", "--cluster", "prod", "--json")
+    done = place.within("collect", "kubernetes-audit", "audit.log", "--cluster", "prod", "--json")
     assert done.status == 0, done.err
     counts = done.json()["counts"]
     assert (counts["recorded"], counts["stages"], counts["unreadable"]) == (5, 1, 2)
@@ -214,10 +214,10 @@ def test_audit_events_of_a_cluster_are_recorded_under_the_keys_of_its_objects(pl
     other = found["patch deployments Kubernetes::apps/Deployment/prod/serving/as"]
     assert (other.principal, other.session) == ("admin", "ci")
     assert "aHVudGVyMjI" not in json.dumps([each.record for each in found.values()])
-    again = place.lineal("collect", "kubernetes-audit", "list.json", "--cluster", "prod", "--json")
+    again = place.within("collect", "kubernetes-audit", "list.json", "--cluster", "prod", "--json")
     assert again.json()["counts"].get("recorded", 0) == 0
-    assert place.lineal("collect", "kubernetes-audit", "audit.log", "--cluster", "").status == 2
-    assert place.lineal("verify").status == 0
+    assert place.within("collect", "kubernetes-audit", "audit.log", "--cluster", "").status == 2
+    assert place.within("verify").status == 0
 
 
 def test_reads_are_kept_only_if_they_are_asked_for_and_name_what_is_known(place: Place) -> None:
@@ -230,7 +230,7 @@ def test_reads_are_kept_only_if_they_are_asked_for_and_name_what_is_known(place:
     (place.folder / "e.json").write_text(json.dumps([{**CALL, "detail": each} for each in (read, data)]))
 
     def kept(*options: str) -> int:
-        return int(place.lineal("collect", "eventbridge", "e.json", "--json", *options).json()["counts"]["kept"])
+        return int(place.within("collect", "eventbridge", "e.json", "--json", *options).json()["counts"]["kept"])
 
     assert (kept(), kept("--reads")) == (0, 0), "nothing is known of the endpoint"
     resource = make_resource("AWS::SageMaker::Endpoint", ACCOUNT, REGION, "Scorer")

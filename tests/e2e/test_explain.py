@@ -113,7 +113,7 @@ def test_a_day_is_explained_for_people_and_for_machines(place: Place) -> None:
     assert f"UpdateProject by {DEPLOY} (ana), and no approval allows it" in " ".join(text.split())
     assert "\x1b" not in text
     assert "5 judgements are new on record" in text
-    found = place.lineal("explain", "--json").json()
+    found = place.within("explain", "--json").json()
     verdicts = {(each["resource"].rpartition("/")[2], each["verdict"]) for each in found["judgements"]}
     assert verdicts == {
         ("asked", UNAPPROVED), ("silent", UNEXPLAINED), ("hidden", NOT_OBSERVABLE), ("back", WITHOUT_EFFECT),
@@ -129,29 +129,29 @@ def test_a_day_is_explained_for_people_and_for_machines(place: Place) -> None:
 
 def test_what_is_shown_and_what_is_judged_can_be_chosen(place: Place) -> None:
     play(place)
-    only = place.lineal("explain", f"{KIND}/silent", "--no-record", "--json").json()
+    only = place.within("explain", f"{KIND}/silent", "--no-record", "--json").json()
     assert [each["verdict"] for each in only["judgements"]] == [UNEXPLAINED]
     assert only["recorded"] == 0
-    shown = place.lineal("explain", "--verdict", "not-observable", "--verdict", "PENDING", "--json").json()
+    shown = place.within("explain", "--verdict", "not-observable", "--verdict", "PENDING", "--json").json()
     assert [each["verdict"] for each in shown["judgements"]] == [NOT_OBSERVABLE]
     assert sum(shown["counts"].values()) == 5
-    assert place.lineal("explain", "--since", at(3), "--json").json()["changes"] == 1
-    assert place.lineal("explain", "--until", at(3), "--json").json()["changes"] == 2
-    assert place.lineal("explain", "back", "--exit-code").status == 0
+    assert place.within("explain", "--since", at(3), "--json").json()["changes"] == 1
+    assert place.within("explain", "--until", at(3), "--json").json()["changes"] == 2
+    assert place.within("explain", "back", "--exit-code").status == 0
     for arguments, code in (
         (["nowhere"], "usage.unknown_ref"), (["--verdict", "GOOD"], "usage"), (["--settle", "soon"], "usage.bad_input"),
         (["--since", "whenever"], "usage.bad_time"),
     ):  # fmt: skip
-        done = place.lineal("explain", *arguments)
+        done = place.within("explain", *arguments)
         assert (done.status, f"[{code}]" in done.err) == (2, True), done.err
         assert "Traceback" not in done.err
 
 
 def test_without_configuration_or_a_trail_it_says_what_to_run(place: Place) -> None:
-    assert "lineal collect aws" in place.lineal("explain").err
+    assert "lineal collect aws" in place.within("explain").err
     with opened(place) as session:
         tell(session, items=[item("a", 1), item("a", 3, timeoutInMinutes=7)], looks=[1, 3])
-    done = place.lineal("explain")
+    done = place.within("explain")
     assert "lineal collect cloudtrail" in done.err
     assert "never collected" in done.out.decode()
     assert NOT_OBSERVABLE in done.out.decode()
@@ -164,28 +164,28 @@ def test_an_approval_by_hand_and_one_of_a_ticket_allow_what_they_are_about(place
     given = place.lineal("approve", "change", key, "--ticket", "CHG-1", *said, "--as", "bo", "--json")
     assert given.status == 0, given.err
     assert given.json()["approvals"][0]["approver"] == "bo"
-    verdict = place.lineal("explain", "asked", "--json").json()["judgements"][0]
+    verdict = place.within("explain", "asked", "--json").json()["judgements"][0]
     assert verdict["verdict"] == APPROVED
     assert "approved after the fact" in " ".join(verdict["notes"])
-    own = place.lineal("approve", "change", key, "--ticket", "CHG-2", *said, "--as", "ANA")
+    own = place.within("approve", "change", key, "--ticket", "CHG-2", *said, "--as", "ANA")
     assert (own.status, "[usage.refused]" in own.err) == (2, True)
     tickets = [
         {"ticket": "CHG-9", "resources": ["back"], "from": at(1), "to": at(4), "decided": at(0), "approver": "cab"}
     ]
     (place.folder / "tickets.json").write_text(json.dumps(tickets))
-    assert place.lineal("approve", "change", "--import", "tickets.json", "--json").json()["new"] == ["CHG-9"]
-    assert place.lineal("approve", "change", "--import", "tickets.json", "--json").json()["new"] == []
-    assert place.lineal("approve", "change", "--import", "tickets.json", "x").status == 2
-    back = place.lineal("explain", "back", "--json").json()["judgements"]
+    assert place.within("approve", "change", "--import", "tickets.json", "--json").json()["new"] == ["CHG-9"]
+    assert place.within("approve", "change", "--import", "tickets.json", "--json").json()["new"] == []
+    assert place.within("approve", "change", "--import", "tickets.json", "x").status == 2
+    back = place.within("explain", "back", "--json").json()["judgements"]
     assert {(each["verdict"], *each["approvals"]) for each in back} == {(WITHOUT_EFFECT, "CHG-9")}
 
 
 def test_approve_goes_on_to_mean_model_versions(place: Place) -> None:
-    missing = place.lineal("approve", "model:risk@1", "--reason", "fine")
+    missing = place.within("approve", "model:risk@1", "--reason", "fine")
     assert (missing.status, "[usage.unknown_ref]" in missing.err) == (2, True)
-    assert "Usage: lineal approve [OPTIONS]" in place.lineal("approve", "--help").out.decode()
-    assert "Usage: lineal approve change" in place.lineal("approve", "change", "--help").out.decode()
-    assert place.lineal("approve").status == 2
+    assert "Usage: lineal approve [OPTIONS]" in place.within("approve", "--help").out.decode()
+    assert "Usage: lineal approve change" in place.within("approve", "change", "--help").out.decode()
+    assert place.within("approve").status == 2
 
 
 def judged(session: Session, **more: Any) -> dict[tuple[str, str], str]:
@@ -266,7 +266,7 @@ def test_an_approval_that_was_used_late_is_not_called_unused_any_more(place: Pla
         tell(session, items=[item("a", 1), item("a", 3, timeoutInMinutes=7)], spans=[span(0, 12)], looks=[1, 3])
     tickets = [{"ticket": "CHG-9", "resources": ["a"], "from": at(1), "to": at(4), "decided": at(0), "approver": "cab"}]
     (place.folder / "t.json").write_text(json.dumps(tickets))
-    assert place.lineal("approve", "change", "--import", "t.json").status == 0
+    assert place.within("approve", "change", "--import", "t.json").status == 0
     with opened(place) as session:
         assert judged(session) == {("change", "a"): UNEXPLAINED, ("approval", "CHG-9"): "APPROVED_NOT_DONE"}
         tell(session, events=[update("a", at(2), timeoutInMinutes=7)])

@@ -40,7 +40,7 @@ class World:
 
 def _collect(place: Place, env: dict[str, str]) -> None:
     for source in ("aws", "sagemaker"):
-        done = place.lineal("collect", source, "--region", REGION, "--only", _ONLY[source], "-q", env=env)
+        done = place.within("collect", source, "--region", REGION, "--only", _ONLY[source], "-q", env=env)
         assert done.status == 0, done.err
 
 
@@ -49,7 +49,7 @@ _ONLY = {"aws": "AWS::SageMaker::*", "sagemaker": "endpoint"}
 
 def _moment(place: Place) -> str:
     """Return a moment after everything that is on record."""
-    return str(place.lineal("log", "-n", "1", "--json").json()["entries"][0]["recorded"])
+    return str(place.within("log", "-n", "1", "--json").json()["entries"][0]["recorded"])
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
         account.sagemaker.update_endpoint(EndpointName="Scorer", EndpointConfigName="second")
         account.sagemaker.delete_endpoint_config(EndpointConfigName="first")
         _collect(place, env)
-    assert place.lineal("explain", "-q").status == 0
+    assert place.within("explain", "-q").status == 0
     return World(place, env, before, between)
 
 
@@ -232,14 +232,14 @@ def test_files_of_a_folder_have_a_timeline_too(tmp_path: Path) -> None:
     (place.folder / "conf").mkdir()
     for replicas in (1, 2):
         (place.folder / "conf" / "app.yaml").write_text(f"replicas: {replicas}\n")
-        assert place.lineal("collect", "files", "conf", "--name", "prod").status == 0
+        assert place.within("collect", "files", "conf", "--name", "prod").status == 0
     (place.folder / "conf" / "app.yaml").unlink()
     (place.folder / "conf" / "other.yaml").write_text("a: 1\n")
-    assert place.lineal("collect", "files", "conf", "--name", "prod").status == 0
+    assert place.within("collect", "files", "conf", "--name", "prod").status == 0
     rows = place.lineal("timeline", "app.yaml", "--json").json()
     assert [row["what"] for row in rows["rows"] if row["kind"] == "change"] == ["replicas 1 -> 2", "deleted"]
     assert rows["things"][0]["state"]["state"] == "gone"
-    assert b"gone: last seen" in place.lineal("timeline", "app.yaml").out
+    assert b"gone: last seen" in place.within("timeline", "app.yaml").out
 
 
 def test_nothing_recorded_commands_the_terminal(tmp_path: Path) -> None:
@@ -249,18 +249,18 @@ def test_nothing_recorded_commands_the_terminal(tmp_path: Path) -> None:
     for value in ("one", "\x1b[31m[bold red]two[/]\u2028\x07"):
         document = {"a": value, "[link=http://x]k[/]": value}
         (place.folder / "conf" / name).write_text(json.dumps(document))
-        assert place.lineal("collect", "files", "conf", "--name", "prod").status == 0
+        assert place.within("collect", "files", "conf", "--name", "prod").status == 0
     for words in (
         ("timeline", name, "--diff"),
         ("show", name),
         ("show", "--at", "now"),
         ("diff", "--at", "1h ago", "--at", "now"),
     ):
-        done = place.lineal(*words)
+        done = place.within(*words)
         assert done.status == 0, done.err
         text = done.out.decode()
         assert all(char.isprintable() or char == "\n" for char in text)
         assert "app%20[bold]x[red].json" in text
-    assert "[bold red]two[/]" in place.lineal("timeline", name, "--diff").out.decode()
-    lines = place.lineal("diff", "--at", "1h ago", "--at", "now", "--patch").out.decode().splitlines()
+    assert "[bold red]two[/]" in place.within("timeline", name, "--diff").out.decode()
+    lines = place.within("diff", "--at", "1h ago", "--at", "now", "--patch").out.decode().splitlines()
     assert json.loads(lines[0])["patch"][0]["value"]["a"].startswith("\x1b[31m")

@@ -70,8 +70,8 @@ def watching(place: Place, *words: str, **more: Any) -> Iterator[Watcher]:
 
 def sound(place: Place) -> None:
     """Assert that the ledger verifies, and that the catalog is what it says."""
-    assert place.lineal("verify", "--json").json()["verified"]
-    assert place.lineal("rebuild", "--json").json()["same"]
+    assert place.within("verify", "--json").json()["verified"]
+    assert place.within("rebuild", "--json").json()["same"]
 
 
 def write(place: Place, text: str, name: str = "app.yaml") -> None:
@@ -94,7 +94,7 @@ def test_a_change_is_noticed_in_the_next_round_and_stopping_is_no_failure(place:
         assert seen["round"] <= 4
         assert watcher.end(number) == 0
         assert watcher.rest() == ""
-    shown = place.lineal("timeline", "app.yaml", "--json", "--kind", "change").json()
+    shown = place.within("timeline", "app.yaml", "--json", "--kind", "change").json()
     assert [row["edits"] for row in shown["rows"]] == [[{"op": "replace", "path": ["replicas"], "old": 1, "new": 2}]]
     sound(place)
 
@@ -109,7 +109,7 @@ def test_it_says_in_words_what_it_did(place: Place) -> None:
     assert "nobody has watched since 20" in place.lineal("watch", "files:conf", "--once").err
     again = place.lineal("watch", "files:conf", "--once", "--json").json()
     assert again["sources"][0]["recorded"] == 0
-    shown = place.lineal("show", again["run"], "--json").json()
+    shown = place.within("show", again["run"], "--json").json()
     assert shown["statements"][0]["detail"]["covered"]["sources"] == {"files:conf": "finished"}
 
 
@@ -119,7 +119,7 @@ def test_a_source_that_fails_stops_no_other_and_is_told_by_the_status_of_one_rou
     first, second = done.json()["sources"]
     assert first["error"]["code"] == "usage.bad_input"
     assert second["recorded"] == 1
-    assert place.lineal("show", done.json()["run"], "--json").json()["gaps"][0]["code"] == "watch.source_failed"
+    assert place.within("show", done.json()["run"], "--json").json()["gaps"][0]["code"] == "watch.source_failed"
     with watching(place, "files:nowhere", "files:conf", "--every", "1s", "--json") as watcher:
         rounds = [watcher.round() for _ in range(3)]
         assert watcher.end(signal.SIGTERM) == 0
@@ -134,7 +134,7 @@ def test_there_is_one_watcher(place: Place) -> None:
         error = second.json()["error"]
         assert error["code"] == "usage.refused"
         assert f"tester, process {watcher.process.pid} on " in error["message"]
-        place.lineal("collect", "files", "conf")  # others may work all the same
+        place.within("collect", "files", "conf")  # others may work all the same
         assert watcher.end(signal.SIGKILL) == -signal.SIGKILL
     assert place.lineal("watch", "files:conf", "--once", "--quiet").status == 0
 
@@ -149,9 +149,9 @@ def test_killed_at_any_moment_it_leaves_nothing_to_repair(place: Place) -> None:
     done = place.lineal("watch", "files:conf", "--once", "--json")
     assert done.status == 0, done.err
     sound(place)
-    resources = place.lineal("show", "--at", "now", "--json").json()["resources"]
+    resources = place.within("show", "--at", "now", "--json").json()["resources"]
     assert len(resources) == 151
-    assert place.lineal("diff", "--at", "1h ago", "--at", "now", "--json").json()["differs"]
+    assert place.within("diff", "--at", "1h ago", "--at", "now", "--json").json()["differs"]
 
 
 def test_what_is_new_is_told_to_whoever_listens(place: Place) -> None:
@@ -173,7 +173,7 @@ def test_what_is_new_is_told_to_whoever_listens(place: Place) -> None:
         words = ("files:conf", "--once", "--settle", "1s", "--notify", url)
         for replicas in (1, 9):
             write(place, f"replicas: {replicas}\n")
-            assert place.lineal("collect", "files", "conf").status == 0
+            assert place.within("collect", "files", "conf").status == 0
         time.sleep(1.2)  # until the change has settled
         done = place.lineal("watch", *words)
         assert done.status == 0, done.err
@@ -224,4 +224,4 @@ def test_a_file_says_what_to_watch(place: Place) -> None:
     done = place.lineal("watch", "--config", "watch.yaml", "--once", "--json")
     assert done.status == 0, done.out
     assert [(each["name"], each["error"]) for each in done.json()["sources"]] == [("files", None), ("code", None)]
-    assert len(place.lineal("ls", "code", "--json").json()["nodes"]) >= 1
+    assert len(place.within("ls", "code", "--json").json()["nodes"]) >= 1

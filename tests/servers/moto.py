@@ -9,8 +9,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+from botocore.loaders import JSONFileLoader
 from moto.core.responses import EmptyResult
 from moto.core.utils import utcnow
 from moto.moto_api._internal.models import moto_api_backend
@@ -20,6 +22,22 @@ from moto.sagemaker.exceptions import ValidationError
 from moto.sagemaker.models import sagemaker_backends
 from moto.sagemaker.responses import SageMakerResponse
 from werkzeug.serving import make_server
+
+_read_model = JSONFileLoader().load_file
+
+
+@cache
+def _load_file(path: str) -> Any:
+    """Read a file of botocore's models of the services: once, though every session would parse megabytes again."""
+    return _read_model(path)
+
+
+def _load_once(_loader: JSONFileLoader, path: str) -> Any:
+    """Take the place of `JSONFileLoader.load_file`."""
+    return _load_file(path)
+
+
+JSONFileLoader.load_file = _load_once
 
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
