@@ -1,14 +1,13 @@
 """Which event made a field what it is: by what the call asked for, else by what the operation is known to do."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from enum import IntEnum
 from typing import Any, Final
-from urllib.parse import unquote
 
 from lineal.change.difference import ORDER
 from lineal.change.effects import Effect, effect_of, fits, patterns_of, roots_of, updates_whole
+from lineal.change.semantic import read_text
 from lineal.core.api_event import ApiEvent
 from lineal.core.change import Change, Edit, Path
 from lineal.core.redaction import MARK
@@ -21,7 +20,6 @@ _NAMES: Final = (
 )  # fmt: skip
 _SPELLED: Final = frozenset(_NAMES) | {each[:1].upper() + each[1:] for each in _NAMES}
 _HIDDEN: Final = ("HIDDEN_DUE_TO_SECURITY_REASONS", "***", MARK)
-_SIGNS: Final = ("{", "[", "%7B", "%5B")
 # Members that say which resource is meant: calls with nothing else in their parameters say nothing of its fields.
 _IDENTITY: Final = ("name", "arn", "id", "identifier")
 _TOKENS: Final = ("token", "requestid")
@@ -103,11 +101,11 @@ def agrees(asked: Any, seen: Any) -> bool:
         pairs = _mapping(asked)
         return pairs is not None and agrees(pairs, seen)
     if isinstance(asked, str) and isinstance(seen, Mapping | list):
-        document = _document(asked)
-        return document is not None and agrees(document, seen)
+        document = read_text(asked)
+        return not isinstance(document, str) and agrees(document, seen)
     if isinstance(seen, str) and isinstance(asked, Mapping | list):
-        document = _document(seen)
-        return document is not None and agrees(asked, document)
+        document = read_text(seen)
+        return not isinstance(document, str) and agrees(asked, document)
     return _agree_scalars(asked, seen)
 
 
@@ -193,8 +191,8 @@ def _spellings(kind: str, path: Path, effect: Effect) -> Iterable[Path]:
 def _walk(value: Any, path: Path) -> Any:
     """Return what stands at `path` in a request, or what is said of its absence."""
     for depth, key in enumerate(path):
-        if isinstance(value, str) and value.startswith(_SIGNS):
-            value = _document(value)
+        if isinstance(value, str):
+            value = read_text(value)
         found = _member(value, key)
         if isinstance(found, _Unsaid):
             # Omitted only where the request names what the last key stands in.
@@ -295,14 +293,3 @@ def _number(text: str) -> Decimal | None:
         return Decimal(text)
     except InvalidOperation:
         return None
-
-
-def _document(text: str) -> Any:
-    """Return the JSON document in a text, plain or escaped as in URLs (policies of IAM); None where there is none."""
-    for spelled in (text, unquote(text)):
-        if spelled.lstrip().startswith(("{", "[")):
-            try:
-                return json.loads(spelled)
-            except (ValueError, RecursionError):
-                continue
-    return None

@@ -67,7 +67,7 @@ def _strip_object(value: dict[str, Any], node: Node, kind: Kind, ordered: bool) 
 
 def _strip_value(value: Any, node: Node, kind: Kind, ordered: bool) -> Any:
     if type(value) is str and node.text:
-        value = _read_text(value)
+        value = read_text(value)
     if type(value) is dict:
         return _strip_object(value, node, kind, ordered)
     if type(value) is not list or not value:
@@ -94,7 +94,7 @@ def _says_tags(configuration: dict[str, Any], node: Node) -> bool:
     return False
 
 
-def _read_text(text: str) -> Any:
+def read_text(text: str) -> Any:
     """Return the JSON document that `text` holds, plain or escaped as in URLs, else the text itself.
 
     Decimals become text, as everywhere; what has no canonical spelling, or a key twice, stays text.
