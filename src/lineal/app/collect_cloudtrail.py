@@ -27,6 +27,8 @@ from lineal.sources.cloudtrail_s3 import BucketPlace
 SOURCE: Final = "cloudtrail"
 DELIVERY_MINUTES: Final = 15
 """A log file is there so long after the call at the latest ("within an average of about 5 minutes")."""
+_OLDEST: Final = 3
+"""Where digests come: so many hours older than its file an event may be before one names that."""
 _GONE: Final = "aws.missing"
 
 
@@ -149,6 +151,18 @@ class _Look:
                 self.counts["files_seen"] += 1
                 if self._is_wanted(item):
                     yield item
+                elif self._state.is_doubted(item):
+                    gaps += self._doubt(item)
+
+    def _doubt(self, file: LogFile) -> Iterator[Gap]:
+        """Yield a gap for a file that was read before the digests of its time came, if they do not name it."""
+        known = self._state.known(file) or ""
+        if self._proofs.is_left_out(file):
+            why = "it was read before the digests of its time came, and they do not name it: its events are on record"
+            yield Gap("cloudtrail.log_unnamed", f"{why}, and may be forged", file.key)
+            self._state.note(file, known)
+        elif self._proofs.proves(file):
+            self._state.note(file, known)
 
     def _since(self, account: str, region: str) -> str:
         held = self._state.regions.get(f"{account}/{region}")
@@ -185,6 +199,7 @@ class _Look:
             if self._proofs.is_listed(file):
                 yield wrong
             return
+        held = self.counts["events_held"]
         try:
             yield from self._events(file, log)
         except BadInput as error:
@@ -193,10 +208,16 @@ class _Look:
             return
         if file.stamp:
             self._spans.read(place_of(file), file.stamp)
-        self._state.note(file, log.sha256)
+        if held < self.counts["events_held"]:  # to be read again when a digest names it
+            why = "events in it are older by hours, and no digest names it yet: they are not taken before one does"
+            yield Gap("cloudtrail.event_misplaced", why, file.key)
+            return
+        self._state.note(file, log.sha256, doubted=self._request.digests and not self._proofs.proves(file))
 
     def _events(self, file: LogFile, log: Log) -> Iterator[Observation | Gap]:
         told = {"sha256": log.sha256, "proof": "digest" if self._proofs.proves(file) else "none"}
+        doubted = self._request.digests and not self._proofs.proves(file) and self._proofs.is_watched(file)
+        oldest = shift(file.stamp, hours=-_OLDEST) if file.stamp else ""
         for record in log.records():
             event = read_record(record)
             if isinstance(event, Gap):
@@ -205,6 +226,9 @@ class _Look:
             if (odd := unknown_version(record)) is not None and odd not in self._odd:
                 self._odd.add(odd)
                 yield odd
+            if doubted and event.time < oldest:
+                self.counts["events_held"] += 1
+                continue
             self._logging.take(event)
             if not file.stamp:  # a file whose name says nothing: from its first to its last event
                 self._spans.read(f"{event.account}/{event.region}", event.time)

@@ -12,7 +12,7 @@ from lineal.core.coverage import TrailSpan
 from lineal.core.observation import Gap
 from lineal.core.span import Span, merge, without
 from lineal.core.timestamp import shift
-from lineal.sources.cloudtrail_chain import BACKFILL, FORGED, PROVEN, Chain, Hour, check_chain
+from lineal.sources.cloudtrail_chain import BACKFILL, FORGED, PROVEN, Chain, Hour, check_chain, good_spans
 from lineal.sources.cloudtrail_digest import Digest, Named, read_digest, same_hash
 from lineal.sources.cloudtrail_file import open_log
 from lineal.sources.cloudtrail_place import LogFile, Place, fetch_each, read_name
@@ -47,6 +47,8 @@ class Proofs:
     _chains: dict[str, Chain] = field(default_factory=dict)
     _unnamed: Counter[str] = field(default_factory=Counter)
     _proven: dict[str, list[Span]] = field(default_factory=dict)
+    _told: dict[str, list[Span]] = field(default_factory=dict)
+    _whole: bool = False
 
     def read(self) -> Iterator[Gap]:
         """Read the digests that are new and judge their chains; yield what is wrong with them."""
@@ -68,6 +70,7 @@ class Proofs:
             elif self._is_asked(digest):
                 found.setdefault(file.chain, []).append(digest)
         yield from gaps
+        self._whole = not gaps and not unread
         for name, stamp in unread.items():  # the next look goes on from the last digest before
             found[name] = [each for each in found.get(name, ()) if each.file.stamp < stamp]
         yield from self._check({name: digests for name, digests in found.items() if digests})
@@ -105,6 +108,17 @@ class Proofs:
                 why = "no digest of its time names it: none of its events are taken as evidence"
                 return Gap("cloudtrail.log_unnamed", why, file.key)
         return None
+
+    def is_left_out(self, file: LogFile) -> bool:
+        """Return whether digests of a file's time, of this look or the one before, are there, and none names it."""
+        if file.name in self.names:
+            return False
+        spans = self._told.get(place_of(file), ())
+        return any(began < file.stamp and shift(file.stamp, hours=1) <= ended for began, ended in spans)
+
+    def is_watched(self, file: LogFile) -> bool:
+        """Return whether digests come for the account and region of a file."""
+        return any(chain.startswith(f"{place_of(file)}/") for chain in (*self._chains, *self.state.chains))
 
     def is_settled(self, file: LogFile, known: str) -> bool:
         """Return whether a file that was read before, with the hash `known`, needs no reading on account of digests."""
@@ -152,8 +166,8 @@ class Proofs:
         for place in sorted({chain.rpartition("/")[0] for chain in self._chains}):
             account, _, region = place.partition("/")
             chains = self._of(place)
-            proven = merge(_good(chains, PROVEN))
-            for proof, spans in (("digest", proven), ("none", without(_good(chains), proven))):
+            proven = merge(good_spans(chains, PROVEN))
+            for proof, spans in (("digest", proven), ("none", without(good_spans(chains), proven))):
                 for began, ended in spans:
                     if began < (end := min(ended, self.settled)):
                         yield TrailSpan(account=account, region=region, since=began, until=end, proof=proof)
@@ -177,11 +191,19 @@ class Proofs:
         """Return the spans of a region that digests tell of, for better or worse."""
         chains = self._of(place)
         bad = [span for spans in _holes(chains).values() for span in spans]
-        return merge([*_good(chains), *bad])
+        return merge([*good_spans(chains), *bad])
 
     def proven(self, place: str) -> list[Span]:
         """Return the spans of a region that are proven."""
-        return merge(_good(self._of(place), PROVEN))
+        return merge(good_spans(self._of(place), PROVEN))
+
+    def last(self, place: str) -> str:
+        """Return the end of the last digest of a region, '' where there is none, or not all could be read."""
+        if not self._whole or self.until:
+            return ""
+        ends = [hour.digest.end for chain in self._of(place) for hour in chain.hours]
+        ends += [each["end"] for name, each in self.state.chains.items() if name.rpartition("/")[0] == place]
+        return max(ends, default="")
 
     def remember(self) -> None:
         """Let the state know the last digest of each chain before the first whose log files could not all be read.
@@ -235,6 +257,8 @@ class Proofs:
                 yield Gap("cloudtrail.digest_unsigned", why, name)
         for place in {chain.rpartition("/")[0] for chain in self._chains}:
             self._proven[place] = self.proven(place)
+            joined = [(self.state.chains[name]["start"], chain.joins) for name, chain in self._joined(place)]
+            self._told[place] = merge([*self._proven[place], *joined])
 
     def _explain_breaks(self, chain: Chain, stopped: dict[str, list[Span]]) -> Iterator[Gap]:
         for each in chain.breaks:
@@ -248,20 +272,13 @@ class Proofs:
                 why = f"the digest before this one is not there: nothing is proven from {each.since} to {each.until}"
                 yield Gap("cloudtrail.digest_missing", why, each.about)
 
+    def _joined(self, place: str) -> list[tuple[str, Chain]]:
+        """Return the chains of a region that go on from the digests of the look before."""
+        known = self._chains.items()
+        return [(name, chain) for name, chain in known if chain.joins and name.rpartition("/")[0] == place]
+
     def _of(self, place: str) -> list[Chain]:
         return [chain for name, chain in self._chains.items() if name.rpartition("/")[0] == place]
-
-
-def _good(chains: list[Chain], state: str | None = None) -> list[Span]:
-    found: list[Span] = []
-    for chain in chains:
-        for number, hour in enumerate(chain.hours):
-            digest = hour.digest
-            if hour.faults or hour.state == FORGED or state not in (None, hour.state) or BACKFILL in digest.file.trail:
-                continue
-            start = min(chain.joins, digest.start) if number == 0 and chain.joins else digest.start
-            found.append(Span(start, digest.end))
-    return found
 
 
 def _holes(chains: list[Chain]) -> dict[str, list[Span]]:

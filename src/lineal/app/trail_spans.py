@@ -4,7 +4,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from lineal.app.trail_digests import Proofs
+from lineal.app.trail_digests import MISSING, Proofs
 from lineal.app.trail_state import State, place_of
 from lineal.core.coverage import TrailSpan
 from lineal.core.observation import Gap
@@ -15,6 +15,8 @@ from lineal.sources.cloudtrail_place import LogFile
 
 _SLOT: Final = 5
 _BEFORE: Final = 15
+_OVERDUE: Final = 3
+"""After so many hours a digest is not just late."""
 
 
 @dataclass(slots=True)
@@ -58,6 +60,7 @@ class Spans:
                 yield item
             else:
                 self.spans.append(item)
+        yield from self._explain_silence(proofs, stopped)
         for place, moments in sorted(self._read.items()):
             before = self._before.get(place, "")
             began = shift(min(moments), minutes=-_SLOT)
@@ -67,6 +70,20 @@ class Spans:
                 self._add(place, span)
             if place in self.state.regions:
                 self.state.regions[place].covered = max(before, ended)
+
+    def _explain_silence(self, proofs: Proofs, stopped: dict[str, list[Span]]) -> Iterator[Gap]:
+        """Yield the regions whose digests have ended while log files went on coming: one comes each hour."""
+        for place in proofs.places():
+            last, region = proofs.last(place), self.state.regions.get(place)
+            newest = "" if region is None else min(region.until, self.settled)
+            if not last or shift(last, hours=_OVERDUE) > newest:
+                continue
+            holes = without([(last, shift(newest, hours=1 - _OVERDUE))], stopped.get(place, ()))
+            if holes:
+                why = f"no digest has come since {last}: nothing is proven of what is later"
+                yield Gap("cloudtrail.digest_missing", why, place)
+            for hole in holes:
+                self._add(place, hole, MISSING)
 
     def _explain_stops(self, proofs: Proofs, logging: Logging) -> Generator[Gap, None, dict[str, list[Span]]]:
         """Yield what is to be recorded of switches; return the spans in which nothing was delivered, by place.

@@ -11,6 +11,7 @@ LATE: Final = 6
 """For how many hours after another a file may come and still be found: AWS says 15 minutes, usually 5."""
 _UNPROVEN: Final = 48
 _MOST_RETRIES: Final = 1000
+_DOUBTED: Final = "?"
 _MOST_FILES: Final = 50_000
 """What was covered stands in one event, whose size is bounded: in very large organisations, late files are fewer."""
 
@@ -91,16 +92,24 @@ class State:
 
     def known(self, file: LogFile) -> str | None:
         """Return the hash of a file that was read before, None of one that was not."""
-        region = self.regions.get(place_of(file))
-        return None if region is None else region.files.get(_short(file))
+        found = self._held(file)
+        return None if found is None else found.removeprefix(_DOUBTED)
 
-    def note(self, file: LogFile, sha256: str) -> None:
-        """Note that a file was read whole."""
+    def is_doubted(self, file: LogFile) -> bool:
+        """Return whether a file was read before a digest of its time could say that it is one of the trail."""
+        return (self._held(file) or "").startswith(_DOUBTED)
+
+    def note(self, file: LogFile, sha256: str, *, doubted: bool = False) -> None:
+        """Note that a file was read whole; it is `doubted` as long as a digest may still come that names it, or not."""
         self.retry.pop(file.name, None)
         if file.stamp:
             region = self.region(file)
             region.until = max(region.until, file.stamp)
-            region.files[_short(file)] = sha256
+            region.files[_short(file)] = f"{_DOUBTED if doubted else ''}{sha256}"
+
+    def _held(self, file: LogFile) -> str | None:
+        region = self.regions.get(place_of(file))
+        return None if region is None else region.files.get(_short(file))
 
     def again(self) -> list[LogFile]:
         """Return the files that could not be read last time."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from lineal.core.observation import Gap
+from lineal.core.span import Span
 from lineal.sources.cloudtrail_digest import Digest, PublicKeys, same_hash
 
 PROVEN, UNSIGNED, FORGED = "proven", "unsigned", "forged"
@@ -72,6 +73,19 @@ def check_chain(digests: Sequence[Digest], before: Mapping[str, Any] | None, key
             chain.gaps.append(Gap("cloudtrail.digest_forged", why, hour.digest.file.key))
     _find_breaks(chain, before)
     return chain
+
+
+def good_spans(chains: Sequence[Chain], state: str | None = None) -> list[Span]:
+    """Return the hours of digests that are whole, those of `state` alone if one is named."""
+    found: list[Span] = []
+    for chain in chains:
+        for number, hour in enumerate(chain.hours):
+            digest = hour.digest
+            if hour.faults or hour.state == FORGED or state not in (None, hour.state) or BACKFILL in digest.file.trail:
+                continue
+            start = min(chain.joins, digest.start) if number == 0 and chain.joins else digest.start
+            found.append(Span(start, digest.end))
+    return found
 
 
 def _judge(digest: Digest, follower: Digest | None, follower_state: str, keys: PublicKeys) -> str:
