@@ -1,11 +1,10 @@
 """Whether a service itself made a change, in a field that it manages: never so for the same call by a person."""
 
-import re
-from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Iterable
 
 from lineal.change.effects import verb_of
 from lineal.change.kinds import Manager, managers_of
+from lineal.change.pattern import fits
 from lineal.core.api_event import ApiEvent
 from lineal.core.change import Path
 
@@ -23,10 +22,10 @@ def _is_by(manager: Manager, event: ApiEvent) -> bool:
     """
     if not manager.principals and not manager.via:
         return False
-    if not _fits(manager.actions, (event.name, verb_of(event))) or not _fits(manager.principals, _callers(event)):
+    if not fits(manager.actions, (event.name, verb_of(event))) or not fits(manager.principals, _callers(event)):
         return False
     via = event.via or ("" if manager.principals else event.principal)
-    return _fits(manager.via, (via,)) if via or not manager.principals else True
+    return fits(manager.via, (via,)) if via or not manager.principals else True
 
 
 def _callers(event: ApiEvent) -> Iterable[str]:
@@ -38,13 +37,3 @@ def _callers(event: ApiEvent) -> Iterable[str]:
     arn = issuer.get("arn") if isinstance(issuer, dict) else None
     if isinstance(arn, str):
         yield arn
-
-
-def _fits(patterns: Sequence[str], names: Iterable[str]) -> bool:
-    return not patterns or any(_compiled(pattern).fullmatch(name) for name in names for pattern in patterns)
-
-
-@lru_cache(maxsize=1024)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    words = {"*": ".*", "?": "."}
-    return re.compile("".join(words.get(each) or re.escape(each) for each in pattern), re.DOTALL)

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Final
 
 from lineal.change.effects import service_word
+from lineal.change.pattern import fits
 from lineal.core.api_event import ApiEvent
 from lineal.core.change import ChangeApproval, Path
 from lineal.core.resource import key_of, read_arn
@@ -109,7 +110,7 @@ def permit(approval: ChangeApproval, act: Act, target: Target) -> Answer:
     """
     if not is_about(approval, target.key, target.type) or not _fits_call(approval, act):
         return _NOT
-    if not _fits_field(approval, target.path) or not _fits_any(_principals(approval), act.names):
+    if not _fits_field(approval, target.path) or not fits(_principals(approval), act.names):
         return _NOT
     name, moment = approval.ticket or approval.id, act.first.time
     if moment > approval.not_after:
@@ -125,7 +126,7 @@ def permit(approval: ChangeApproval, act: Act, target: Target) -> Answer:
         if not approval.retroactive:
             return Answer(False, f"{name} was decided only at {approval.decided}, after the act", met=True)
         return Answer(True, f"{name}: approved after the fact, at {approval.decided}", met=True)
-    if not _fits_any(_principals(approval), act.sure):
+    if not fits(_principals(approval), act.sure):
         return Answer(True, f"{name} knows {act.describe()} only by what the session calls itself", met=True)
     return _YES
 
@@ -149,7 +150,7 @@ def find_permission(
 
 def is_about(approval: ChangeApproval, key: str, kind: str) -> bool:
     """Return whether an approval is about a resource, by its resources and types."""
-    if not _fits_any(approval.types, (kind,)):
+    if not fits(approval.types, (kind,)):
         return False
     if not approval.resources:
         return True
@@ -157,7 +158,7 @@ def is_about(approval: ChangeApproval, key: str, kind: str) -> bool:
     patterns = tuple(spell_pattern(each) for each in approval.resources)
     if _CASELESS in key:
         names, patterns = tuple(map(str.lower, names)), tuple(map(str.lower, patterns))
-    return _fits_any(patterns, names)
+    return fits(patterns, names)
 
 
 @lru_cache(maxsize=65536)
@@ -209,7 +210,7 @@ def _fits_call(approval: ChangeApproval, act: Act) -> bool:
     if not approval.actions:
         return True
     names = [name for each in (act.event, act.behind) if each is not None for name in _calls(each)]
-    return _fits_any(approval.actions, names)
+    return fits(approval.actions, names)
 
 
 def _calls(event: ApiEvent) -> tuple[str, ...]:
@@ -220,18 +221,7 @@ def _fits_field(approval: ChangeApproval, path: Path | None) -> bool:
     if not approval.fields or path is None:
         return True
     dotted = [".".join(path[:end]) for end in range(len(path), 0, -1)] or [""]
-    return _fits_any(approval.fields, dotted)
-
-
-def _fits_any(patterns: Sequence[str], names: Sequence[str]) -> bool:
-    return not patterns or any(_compiled(pattern).fullmatch(name) is not None for pattern in patterns for name in names)
-
-
-@lru_cache(maxsize=65536)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    """Return a pattern as a regular expression: ``*`` is any text, ``?`` any one character, all else itself."""
-    words = {"*": ".*", "?": "."}
-    return re.compile("".join(words.get(each) or re.escape(each) for each in pattern), re.DOTALL)
+    return fits(approval.fields, dotted)
 
 
 @dataclass(slots=True)
