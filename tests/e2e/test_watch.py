@@ -9,13 +9,17 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from commandline import LINEAL, Place, make_place
 
+from lineal import wiring
 from lineal.cli import main
+from lineal.core import timestamp
 from lineal.errors import Refused, SourceError, UsageError
 
 
@@ -25,6 +29,14 @@ def place(tmp_path: Path) -> Place:
     (made.folder / "conf").mkdir()
     (made.folder / "conf" / "app.yaml").write_text("replicas: 1\n")
     return made
+
+
+@contextmanager
+def later(**span: float) -> Iterator[None]:
+    """Let it be later than it is, for what runs in this process."""
+    moment = timestamp.spell(datetime.now(UTC) + timedelta(**span))
+    with patch.object(wiring, "now", lambda: moment):
+        yield
 
 
 class Watcher:
@@ -104,17 +116,19 @@ def test_it_says_in_words_what_it_did(place: Place) -> None:
     assert done.status == 0
     assert b"files:conf: 1 seen, 1 new on record, 0 gaps" in done.out
     assert "nobody has watched" not in done.err
-    assert place.lineal("watch", "files:conf", "--once", "--every", "1s").status == 0
-    time.sleep(3.1)  # more than three times as long as there should be between two rounds
-    assert "nobody has watched since 20" in place.lineal("watch", "files:conf", "--once").err
-    again = place.lineal("watch", "files:conf", "--once", "--json").json()
+    assert place.within("watch", "files:conf", "--once", "--every", "1m").status == 0
+    with later(minutes=2):
+        assert "nobody has watched" not in place.within("watch", "files:conf", "--once", "--every", "1m").err
+    with later(minutes=6):  # more than three times as long as there should be between two rounds
+        assert "nobody has watched since 20" in place.within("watch", "files:conf", "--once").err
+        again = place.within("watch", "files:conf", "--once", "--json").json()
     assert again["sources"][0]["recorded"] == 0
     shown = place.within("show", again["run"], "--json").json()
     assert shown["statements"][0]["detail"]["covered"]["sources"] == {"files:conf": "finished"}
 
 
 def test_a_source_that_fails_stops_no_other_and_is_told_by_the_status_of_one_round(place: Place) -> None:
-    done = place.lineal("watch", "files:nowhere", "files:conf", "--once", "--json")
+    done = place.within("watch", "files:nowhere", "files:conf", "--once", "--json")
     assert done.status == SourceError.exit_status
     first, second = done.json()["sources"]
     assert first["error"]["code"] == "usage.bad_input"
@@ -129,14 +143,14 @@ def test_a_source_that_fails_stops_no_other_and_is_told_by_the_status_of_one_rou
 def test_there_is_one_watcher(place: Place) -> None:
     with watching(place, "files:conf", "--every", "1h", "--json") as watcher:
         watcher.round()
-        second = place.lineal("watch", "files:conf", "--once", "--json", "--as", "other")
+        second = place.within("watch", "files:conf", "--once", "--json", "--as", "other")
         assert second.status == Refused.exit_status
         error = second.json()["error"]
         assert error["code"] == "usage.refused"
         assert f"tester, process {watcher.process.pid} on " in error["message"]
         place.within("collect", "files", "conf")  # others may work all the same
         assert watcher.end(signal.SIGKILL) == -signal.SIGKILL
-    assert place.lineal("watch", "files:conf", "--once", "--quiet").status == 0
+    assert place.within("watch", "files:conf", "--once", "--quiet").status == 0
 
 
 def test_killed_at_any_moment_it_leaves_nothing_to_repair(place: Place) -> None:
@@ -146,7 +160,7 @@ def test_killed_at_any_moment_it_leaves_nothing_to_repair(place: Place) -> None:
         with watching(place, "files:conf", "--every", "1s", "--json") as watcher:
             time.sleep(pause)
             watcher.end(signal.SIGKILL)
-    done = place.lineal("watch", "files:conf", "--once", "--json")
+    done = place.within("watch", "files:conf", "--once", "--json")
     assert done.status == 0, done.err
     sound(place)
     resources = place.within("show", "--at", "now", "--json").json()["resources"]
@@ -174,8 +188,8 @@ def test_what_is_new_is_told_to_whoever_listens(place: Place) -> None:
         for replicas in (1, 9):
             write(place, f"replicas: {replicas}\n")
             assert place.within("collect", "files", "conf").status == 0
-        time.sleep(1.2)  # until the change has settled
-        done = place.lineal("watch", *words)
+        with later(minutes=1):  # until the change has settled
+            done = place.within("watch", *words)
         assert done.status == 0, done.err
         assert b"NOT_OBSERVABLE" in done.out  # no trail says who changes files
         said = [each["message"] for each in told if "NOT_OBSERVABLE" in each["message"]]
@@ -184,7 +198,8 @@ def test_what_is_new_is_told_to_whoever_listens(place: Place) -> None:
     finally:
         server.shutdown()
         server.server_close()
-    away = place.lineal("watch", *words, "--json")
+    with later(minutes=2):
+        away = place.within("watch", *words, "--json")
     assert away.json()["news"] == []  # it was told
     assert b"hunter2" not in away.out + away.err.encode()
     for file in (place.folder / ".lineal").glob("*.db*"):
@@ -221,7 +236,7 @@ def test_a_file_says_what_to_watch(place: Place) -> None:
         "  - source: git\n    name: code\n    repository: .\n"
     )
     place.repository()
-    done = place.lineal("watch", "--config", "watch.yaml", "--once", "--json")
+    done = place.within("watch", "--config", "watch.yaml", "--once", "--json")
     assert done.status == 0, done.out
     assert [(each["name"], each["error"]) for each in done.json()["sources"]] == [("files", None), ("code", None)]
     assert len(place.within("ls", "code", "--json").json()["nodes"]) >= 1
