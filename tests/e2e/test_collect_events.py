@@ -85,6 +85,26 @@ def test_files_of_every_shape_are_read_and_each_event_stands_once(place: Place) 
     assert (again.json()["counts"]["events"], again.json()["counts"].get("recorded", 0)) == (1, 0)
 
 
+def test_nobody_hides_a_call_behind_another_of_its_identifier(place: Place) -> None:
+    forged = {**RECORD, "userIdentity": {"type": "IAMUser", "arn": f"arn:aws:iam::{ACCOUNT}:user/bo", "userName": "bo"}}
+    elsewhere = {**RECORD, "sharedEventID": "s", "tlsDetails": {"tlsVersion": "TLSv1.3"}}  # the same call, told apart
+    (place.folder / "first.json").write_text(json.dumps([CALL, elsewhere]))
+    assert not place.lineal("collect", "eventbridge", "first.json", "--json").json()["gaps"]
+    for again in (1, 0):  # it is told once
+        (place.folder / "second.json").write_text(json.dumps([elsewhere, forged, CALL, forged]))
+        done = place.within("collect", "eventbridge", "second.json", "--json").json()
+        assert [(each["code"], each["about"][:4]) for each in done["gaps"]] == [
+            ("events.contradictory", "e-1+")
+        ] * again
+        assert done["counts"].get("recorded", 0) == again
+    who = {each.id[:4]: each.principal.rpartition("/")[2] for each in events(place).values()}
+    assert who == {"e-1": "ana", "e-1+": "bo"}
+    both = make_place(place.folder / "other")
+    (both.folder / "both.json").write_text(json.dumps([forged, CALL]))
+    done = both.within("collect", "eventbridge", "both.json", "--json").json()
+    assert (len(done["gaps"]), done["counts"]["recorded"]) == (1, 2)
+
+
 def test_what_is_no_event_is_said_and_what_cannot_be_read_ends_nothing(place: Place) -> None:
     bad = [7, {"detail-type": "X"}, {"detail-type": "X", "detail": {}}, {**STATE, "id": ""}, {**STATE, "time": "soon"}]
     (place.folder / "bad.json").write_text(json.dumps([*bad, STATE]))

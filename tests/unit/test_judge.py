@@ -365,6 +365,9 @@ def test_creation_and_deletion() -> None:
     )
     assert made.verdict == UNAPPROVED
     assert [each.verdict for each in made.fields] == [APPROVED, UNAPPROVED]
+    at_once = replace(fix, time=create.time)  # trails count seconds
+    allowed = approval(principals=(DEPLOYER,))
+    assert verdict(change(kind="created", before=None), create, at_once, approvals=(allowed,)) == UNAPPROVED
 
 
 # Approvals.

@@ -63,8 +63,8 @@ def record_message(session: Session, text: str, *, reads: bool = False) -> dict[
             raise BadInput(f"{event.explanation} ({event.about})" if event.about else event.explanation)
         events.append(event)
     batch = Batch(session, Keeper(session, reads), {"source": "eventbridge", "place": "HTTP"})
-    said = [observation for event in events for observation in batch.add(event)]
-    said += batch.release()
+    told = [each for event in events for each in batch.add(event)]
+    said = [each for each in (*told, *batch.release()) if isinstance(each, Observation)]
     if said:
         session.say_all(said)
     return {name: batch.counts[name] for name in ("events", "kept", "recorded")}

@@ -21,6 +21,7 @@ from lineal.ledger.database import Database, chunks, select_in
 
 _MOST_SPLITS: Final = 8
 _KNOWN_EVENTS: Final = "SELECT id FROM catalog_api WHERE id IN ({})"
+_EVENTS_BY_ID: Final = "SELECT document FROM catalog_api WHERE id IN ({})"
 
 
 class Configuration:
@@ -139,6 +140,11 @@ class Configuration:
         """Return those of the event identifiers `ids` that are on record."""
         with self.database.reading() as connection:
             return {row[0] for row in select_in(connection, _KNOWN_EVENTS, list(ids))}
+
+    def events_by_id(self, ids: Sequence[str]) -> list[ApiEvent]:
+        """Return the events of the identifiers `ids` that are on record, in no order."""
+        with self.database.reading() as connection:
+            return [read_event(json.loads(row[0])) for row in select_in(connection, _EVENTS_BY_ID, list(ids))]
 
     def looks(self, moment: Moment = NOW, *, kind: str | None = None) -> list[Look]:
         """Return what was looked at, in the order of `began`; those at all types (``*``) count for each type."""
