@@ -18,37 +18,44 @@ if TYPE_CHECKING:
 _SCOPE: Final = ("resources", "types", "fields", "actions", "principals")
 
 
+_Resources = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[RESOURCE]...",
+        help="Keys (ARNs), names or TYPE/NAME of resources; * and ? as in a shell.",
+        show_default=False,
+    ),
+]
+_Kind = Annotated[
+    list[str] | None,
+    typer.Option("--type", metavar="TYPE", help="Only resources of this type (repeatable), 'AWS::SageMaker::*'."),
+]
+_Fields = Annotated[
+    list[str] | None,
+    typer.Option("--field", metavar="PATH", help="Only this field and what is below it (repeatable)."),
+]
+_Actions = Annotated[
+    list[str] | None,
+    typer.Option("--action", metavar="CALL", help="Only by this call (repeatable): UpdateEndpoint, 'sagemaker:*'."),
+]
+_Principals = Annotated[
+    list[str] | None,
+    typer.Option("--principal", metavar="WHO", help="Only by this role, user or session (repeatable)."),
+]
+
+
 def approve_change(
-    resources: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[RESOURCE]...",
-            help="Keys (ARNs), names or TYPE/NAME of resources; * and ? as in a shell.",
-            show_default=False,
-        ),
-    ] = None,
+    resources: _Resources = None,
     ticket: Annotated[str | None, typer.Option("--ticket", metavar="T", help="The ticket or pull request.")] = None,
     reason: Annotated[str | None, typer.Option("--reason", help="Why it is allowed.")] = None,
     begin: Annotated[
         str, typer.Option("--from", metavar="TIME", help="From then on: 2026-03-03T22:00:00Z, 'now'.")
     ] = "now",
     end: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Until then.")] = None,
-    kind: Annotated[
-        list[str] | None,
-        typer.Option("--type", metavar="TYPE", help="Only resources of this type (repeatable), 'AWS::SageMaker::*'."),
-    ] = None,
-    fields: Annotated[
-        list[str] | None,
-        typer.Option("--field", metavar="PATH", help="Only this field and what is below it (repeatable)."),
-    ] = None,
-    actions: Annotated[
-        list[str] | None,
-        typer.Option("--action", metavar="CALL", help="Only by this call (repeatable): UpdateEndpoint, 'sagemaker:*'."),
-    ] = None,
-    principals: Annotated[
-        list[str] | None,
-        typer.Option("--principal", metavar="WHO", help="Only by this role, user or session (repeatable)."),
-    ] = None,
+    kind: _Kind = None,
+    fields: _Fields = None,
+    actions: _Actions = None,
+    principals: _Principals = None,
     requester: Annotated[
         str | None, typer.Option("--requested-by", metavar="WHO", help="Who asked; not who approves.")
     ] = None,

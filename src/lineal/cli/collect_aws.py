@@ -12,27 +12,31 @@ if TYPE_CHECKING:
     from lineal.app.aws_scopes import AwsScope
 
 
+_Region = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--region",
+        metavar="REGION",
+        help="The region (repeatable), `all`: those the account has enabled. [default: that of the credentials]",
+    ),
+]
+_Role = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--assume-role",
+        metavar="ARN",
+        help="A role, of another account perhaps, in whose name to look (repeatable).",
+    ),
+]
+
+
 def collect_aws(
-    region: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--region",
-            metavar="REGION",
-            help="The region (repeatable), `all`: those the account has enabled. [default: that of the credentials]",
-        ),
-    ] = None,
+    region: _Region = None,
     profile: Annotated[
         list[str] | None,
         typer.Option("--profile", metavar="NAME", help="A profile of the AWS configuration (repeatable)."),
     ] = None,
-    role: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--assume-role",
-            metavar="ARN",
-            help="A role, of another account perhaps, in whose name to look (repeatable).",
-        ),
-    ] = None,
+    role: _Role = None,
     external_id: Annotated[
         str | None, typer.Option("--external-id", metavar="TEXT", help="What those roles want to be told.")
     ] = None,

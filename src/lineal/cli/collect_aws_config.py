@@ -12,15 +12,18 @@ if TYPE_CHECKING:
     from lineal.app.collect import Collected
 
 
+_Places = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="PLACE…",
+        help="Where AWS Config delivers to (s3://BUCKET/PREFIX), a copy of it (a folder), or a file.",
+        show_default=False,
+    ),
+]
+
+
 def collect_aws_config(
-    places: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="PLACE…",
-            help="Where AWS Config delivers to (s3://BUCKET/PREFIX), a copy of it (a folder), or a file.",
-            show_default=False,
-        ),
-    ] = None,
+    places: _Places = None,
     api: Annotated[bool, typer.Option("--api", help="Ask AWS Config itself for the history of resources.")] = False,
     types: Annotated[
         list[str] | None,
@@ -33,9 +36,7 @@ def collect_aws_config(
         list[str] | None,
         typer.Option("--region", metavar="REGION", help="With --api, the region (repeatable). [default: yours]"),
     ] = None,
-    profile: Annotated[
-        str | None, typer.Option("--profile", metavar="NAME", help="The profile of the AWS configuration.")
-    ] = None,
+    profile: options.Profile = None,
     again: Annotated[bool, typer.Option("--again", help="Read what was read before, too.")] = False,
     ledger: options.Ledger = None,
     actor: options.Actor = None,

@@ -13,55 +13,62 @@ if TYPE_CHECKING:
     from lineal.app.collect_cloudtrail import CollectedTrail
 
 
+_Place = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="PLACE",
+        help="s3://BUCKET[/PREFIX], a folder of log files, or one file.",
+        show_default=False,
+    ),
+]
+_Lookup = Annotated[
+    bool, typer.Option("--lookup", help="Ask the service for the last 90 days in the place of log files.")
+]
+_Region = Annotated[
+    list[str] | None,
+    typer.Option("--region", metavar="REGION", help="Only this region (repeatable); of --lookup, the one to ask."),
+]
+_Account = Annotated[
+    list[str] | None, typer.Option("--account", metavar="NUMBER", help="Only this account (repeatable).")
+]
+_Source = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--source",
+        metavar="SERVICE",
+        help="With --lookup: only calls of this service (repeatable): sagemaker.amazonaws.com.",
+    ),
+]
+_Since = Annotated[
+    str | None,
+    typer.Option("--since", metavar="TIME", help="From then on, read before or not: 2026-03-03, '2d ago'."),
+]
+_PublicKeys = Annotated[
+    Path | None,
+    typer.Option(
+        "--public-keys", metavar="FILE", help="Keys for digests, as `aws cloudtrail list-public-keys` prints them."
+    ),
+]
+
+
 def collect_cloudtrail(
-    place: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="PLACE",
-            help="s3://BUCKET[/PREFIX], a folder of log files, or one file.",
-            show_default=False,
-        ),
-    ] = None,
-    lookup: Annotated[
-        bool, typer.Option("--lookup", help="Ask the service for the last 90 days in the place of log files.")
-    ] = False,
-    region: Annotated[
-        list[str] | None,
-        typer.Option("--region", metavar="REGION", help="Only this region (repeatable); of --lookup, the one to ask."),
-    ] = None,
-    account: Annotated[
-        list[str] | None, typer.Option("--account", metavar="NUMBER", help="Only this account (repeatable).")
-    ] = None,
-    source: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--source",
-            metavar="SERVICE",
-            help="With --lookup: only calls of this service (repeatable): sagemaker.amazonaws.com.",
-        ),
-    ] = None,
-    since: Annotated[
-        str | None,
-        typer.Option("--since", metavar="TIME", help="From then on, read before or not: 2026-03-03, '2d ago'."),
-    ] = None,
+    place: _Place = None,
+    lookup: _Lookup = False,
+    region: _Region = None,
+    account: _Account = None,
+    source: _Source = None,
+    since: _Since = None,
     until: Annotated[
         str | None, typer.Option("--until", metavar="TIME", help="What was delivered before then.")
     ] = None,
     digests: Annotated[
         bool, typer.Option("--digests/--no-digests", help="Check log files against signed digests where there are any.")
     ] = True,
-    public_keys: Annotated[
-        Path | None,
-        typer.Option(
-            "--public-keys", metavar="FILE", help="Keys for digests, as `aws cloudtrail list-public-keys` prints them."
-        ),
-    ] = None,
+    public_keys: _PublicKeys = None,
     reads: Annotated[
         bool, typer.Option("--reads", help="Keep calls that only read a resource whose configuration is on record.")
     ] = False,
-    profile: Annotated[
-        str | None, typer.Option("--profile", metavar="NAME", help="The profile of the AWS configuration.")
-    ] = None,
+    profile: options.Profile = None,
     ledger: options.Ledger = None,
     actor: options.Actor = None,
     as_json: options.Json = False,

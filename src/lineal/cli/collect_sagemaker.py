@@ -18,9 +18,7 @@ def collect_sagemaker(
         list[str] | None,
         typer.Option("--region", metavar="REGION", help="The region (repeatable). [default: that of the credentials]"),
     ] = None,
-    profile: Annotated[
-        str | None, typer.Option("--profile", metavar="NAME", help="The profile of the AWS configuration.")
-    ] = None,
+    profile: options.Profile = None,
     since: Annotated[
         str | None,
         typer.Option(

@@ -19,24 +19,29 @@ _ALARMING: Final = (UNEXPLAINED, UNAPPROVED)
 _NO_TRAIL: Final = "No trail is on record of any of it: lineal collect cloudtrail s3://BUCKET/PREFIX reads one."
 
 
+_Ref = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[REF]",
+        help="An ARN, the key or name of a resource, TYPE/NAME. [default: everything that is watched]",
+        show_default=False,
+    ),
+]
+_Since = Annotated[
+    str | None,
+    typer.Option("--since", metavar="TIME", help="Only what was seen after that: 2026-03-03, '2d ago'."),
+]
+_Settle = Annotated[
+    str,
+    typer.Option("--settle", metavar="SPAN", help="How long events may take to arrive; nothing is judged before."),
+]
+
+
 def explain(
-    ref: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[REF]",
-            help="An ARN, the key or name of a resource, TYPE/NAME. [default: everything that is watched]",
-            show_default=False,
-        ),
-    ] = None,
-    since: Annotated[
-        str | None,
-        typer.Option("--since", metavar="TIME", help="Only what was seen after that: 2026-03-03, '2d ago'."),
-    ] = None,
+    ref: _Ref = None,
+    since: _Since = None,
     until: Annotated[str | None, typer.Option("--until", metavar="TIME", help="Only what was seen by then.")] = None,
-    settle: Annotated[
-        str,
-        typer.Option("--settle", metavar="SPAN", help="How long events may take to arrive; nothing is judged before."),
-    ] = "15m",
+    settle: _Settle = "15m",
     skew: Annotated[
         str, typer.Option("--skew", metavar="SPAN", help="How much the clocks of trail and watcher may differ.")
     ] = "2m",

@@ -46,6 +46,7 @@ Known = Annotated[
     str | None,
     typer.Option("--known", metavar="TIME", help="With only what the ledger had recorded by then."),
 ]
+Profile = Annotated[str | None, typer.Option("--profile", metavar="NAME", help="The profile of the AWS configuration.")]
 Depth = Annotated[int | None, typer.Option("--depth", min=0, metavar="N", help="At most N edges away.")]
 Kinds = Annotated[
     list[str] | None,
