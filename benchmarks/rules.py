@@ -1,4 +1,4 @@
-"""One rule asked of 10,000 items of some 1.7 KB: a rule of Lineal, the same as a plain function, filters of Custodian.
+"""One rule asked of 10,000 items of some 2 KB: a rule of Lineal, the same as a plain function, filters of Custodian.
 
 The rule: a KMS key, data captured, two instances or more of every variant; 4,000 items comply. CPU seconds of one
 process; items are in memory. A verdict is the state alone; a conclusion also has what decides it and the digest of the
