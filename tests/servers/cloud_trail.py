@@ -64,19 +64,9 @@ class CloudTrail:
 
     def client(self, service: str, identity: Identity | None = None, region: str = REGION) -> Any:
         """Return a boto3 client with which `identity` calls."""
-        import boto3
-        from botocore.config import Config
-
         who = identity or self.default
         self._people[who.key] = who
-        return boto3.client(
-            service,
-            region_name=region,
-            endpoint_url=self.moto.url,
-            aws_access_key_id=who.key,
-            aws_secret_access_key="synthetic",
-            config=Config(retries={"mode": "standard", "max_attempts": 1}, s3={"addressing_style": "path"}),
-        )
+        return moto.client_of(self.moto.url, service, region, who.key)
 
     @contextmanager
     def acting_as(self, identity: Identity) -> Iterator[None]:

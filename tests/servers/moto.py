@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from botocore.loaders import JSONFileLoader
@@ -33,14 +34,30 @@ def _load_file(path: str) -> Any:
 
 
 def _load_once(_loader: JSONFileLoader, path: str) -> Any:
-    """Take the place of `JSONFileLoader.load_file`."""
-    return _load_file(path)
+    """Take the place of `JSONFileLoader.load_file`; botocore changes the model of S3 itself, so each has its own."""
+    return _read_model(path) if "s3" in Path(path).parts else _load_file(path)
 
 
 JSONFileLoader.load_file = _load_once
 
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
+
+
+@cache
+def client_of(url: str, service: str, region: str, key: str) -> Any:
+    """Return the boto3 client of the server at `url` that signs with the access key `key`: one for all who ask."""
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client(
+        service,
+        region_name=region,
+        endpoint_url=url,
+        aws_access_key_id=key,
+        aws_secret_access_key="synthetic",
+        config=Config(retries={"mode": "standard", "max_attempts": 1}, s3={"addressing_style": "path"}),
+    )
 
 
 @dataclass(frozen=True)
@@ -64,17 +81,7 @@ class Moto:
 
     def client(self, service: str, region: str = REGION) -> Any:
         """Return a boto3 client of this server."""
-        import boto3
-        from botocore.config import Config
-
-        return boto3.client(
-            service,
-            region_name=region,
-            endpoint_url=self.url,
-            aws_access_key_id="testing",
-            aws_secret_access_key="testing",
-            config=Config(retries={"mode": "standard", "max_attempts": 1}, s3={"addressing_style": "path"}),
-        )
+        return client_of(self.url, service, region, "testing")
 
     def sagemaker(self, region: str = REGION) -> Any:
         """Return what moto keeps of SageMaker, to change what no request can change: times, states, digests."""
