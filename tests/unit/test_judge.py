@@ -122,6 +122,10 @@ def test_managed_by_the_service_and_the_same_call_by_a_person() -> None:
     who = {"userIdentity": {"sessionContext": {"sessionIssuer": {"arn": SCALING_ARN}}}}
     by_service = scaling(at(9, 30), principal=SCALING, via="application-autoscaling.amazonaws.com", record=who)
     assert verdict(change(COUNT), by_service) == MANAGED
+    assert (
+        verdict(change(COUNT), replace(by_service, via="")) == MANAGED
+    )  # of a service-linked role it need not be said
+    assert verdict(change(COUNT), replace(by_service, via="lambda.amazonaws.com")) == UNAPPROVED
     assert verdict(change(COUNT), scaling(at(9, 30))) == UNAPPROVED
     assert verdict(change(COUNT), scaling(at(9, 30)), approvals=(approval(),)) == APPROVED
     # The name of a role of a service, anywhere else in a path, is no such role.
@@ -440,7 +444,8 @@ def test_the_worst_field_is_the_verdict_of_the_change() -> None:
 
 def stack_move(time: str, **more: Any) -> ApiEvent:
     said = {"principal": "arn:aws:iam::1:role/Engineer", "session": "ana", "targets": (STACK,), **more}
-    return event(time, "ExecuteChangeSet", {"stackName": "serving"}, service="cloudformation.amazonaws.com", **said)
+    name = said.pop("name", "ExecuteChangeSet")
+    return event(time, name, {"stackName": "serving"}, service="cloudformation.amazonaws.com", **said)
 
 
 def test_a_stack_acts_for_whoever_changed_it() -> None:
@@ -473,6 +478,21 @@ def test_a_stack_acts_for_whoever_changed_it() -> None:
         at(9, 30), via="cloudformation.amazonaws.com", principal="arn:aws:iam::1:role/Engineer", session="ana"
     )
     assert judge_change(change(SWAP), evidence(session, stack_events=moves)).events == ("move", session.id)
+
+
+def test_of_the_moves_of_a_stack_the_last_that_succeeded_before_the_call_counts_at_its_own_time() -> None:
+    inner = event(at(9, 30), via="cloudformation.amazonaws.com", session="AWSCloudFormation", principal="x")
+    allowed = approval(principals=("ana",), resources=(STACK,), not_after=at(9, 10))
+    first = stack_move(at(9, 5), id="first")
+    others = (
+        stack_move(at(9, 20), id="failed", session="eve", error="ValidationError"),
+        stack_move(at(9, 25), id="no-move", session="eve", name="SetStackPolicy"),
+        stack_move(at(9, 31), id="later", session="eve"),
+    )
+    moves = [make_candidate(each) for each in (first, *others)]
+    known = {"stack_events": moves, "stacks": frozenset({STACK}), "approvals": (allowed,)}
+    made = judge_change(change(SWAP), evidence(inner, **known))
+    assert (made.verdict, made.events) == (APPROVED, ("first", inner.id))
 
 
 # The same evidence, the same judgement.
