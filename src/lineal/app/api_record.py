@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
+from lineal.app.batches import batches
 from lineal.app.session import Session
 from lineal.core import canonical
 from lineal.core.api_event import RECORDED, ApiEvent
 from lineal.core.digest import Digest
 from lineal.core.observation import Observation
 
-_MOST_EVENTS: Final = 500
-_MOST_BYTES: Final = 4 * 1024 * 1024
+_MOST: Final = 500
 
 
 def new_events(session: Session, events: Iterable[ApiEvent]) -> list[ApiEvent]:
@@ -31,25 +31,7 @@ def substance(event: ApiEvent) -> str:
 
 def observe_events(events: Sequence[ApiEvent], actor: str, origin: dict[str, Any]) -> Iterator[Observation]:
     """Yield observations that say `events`, some in each; `origin` says where they were read (file, digest, call)."""
-    batch: list[dict[str, Any]] = []
-    size = 0
-    for event in events:
-        document = event.describe()
-        weight = len(canonical.encode(document))
-        if batch and (len(batch) >= _MOST_EVENTS or size + weight > _MOST_BYTES):
-            yield _observe(batch, actor, origin)
-            batch, size = [], 0
-        batch.append(document)
-        size += weight
-    if batch:
-        yield _observe(batch, actor, origin)
-
-
-def _observe(batch: list[dict[str, Any]], actor: str, origin: dict[str, Any]) -> Observation:
-    return Observation(
-        type=RECORDED,
-        time=max(each["time"] for each in batch),
-        actor=actor,
-        basis="observed",
-        data={"events": batch, "origin": origin},
-    )
+    for batch in batches((each.describe() for each in events), _MOST):
+        time = max(each["time"] for each in batch)
+        data = {"events": batch, "origin": origin}
+        yield Observation(type=RECORDED, time=time, actor=actor, basis="observed", data=data)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from lineal.app.batches import batches
 from lineal.app.change_ticket import MOST_BYTES, read_tickets
 from lineal.app.session import Session
 from lineal.change.permission import is_wide, spell_pattern, spellings
@@ -17,7 +18,6 @@ from lineal.core.timestamp import shift
 from lineal.errors import BadInput, Refused
 
 _MOST: Final = 500
-_MOST_BYTES: Final = 4 * 1024 * 1024
 _LONGEST: Final = 1024
 _SLOW: Final = 60  # seconds that may pass from saying "now" to recording it
 
@@ -149,29 +149,14 @@ def _odd(session: Session, approval: ChangeApproval, now: str) -> Iterator[str]:
 
 
 def _say(session: Session, approvals: Sequence[ChangeApproval], data: dict[str, Any]) -> None:
-    batch: list[dict[str, Any]] = []
-    size = 0
-    observations = []
-
-    def close() -> None:
-        observations.append(
-            Observation(
-                type=ALLOWED,
-                time=session.clock(),
-                actor=session.actor,
-                basis="claimed",
-                data={"approvals": list(batch), **data},
-            )
+    observations = [
+        Observation(
+            type=ALLOWED,
+            time=session.clock(),
+            actor=session.actor,
+            basis="claimed",
+            data={"approvals": batch, **data},
         )
-        batch.clear()
-
-    for each in approvals:
-        document = each.describe()
-        weight = len(canonical.encode(document))
-        if batch and (len(batch) >= _MOST or size + weight > _MOST_BYTES):
-            close()
-            size = 0
-        batch.append(document)
-        size += weight
-    close()
+        for batch in batches((each.describe() for each in approvals), _MOST)
+    ]
     session.say_all(observations)

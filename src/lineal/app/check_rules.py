@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from lineal.app.batches import batches
 from lineal.app.rule_answers import LedgerAnswers
 from lineal.app.rule_sets import RuleSet, load_rules
 from lineal.app.session import Session
@@ -12,13 +13,11 @@ from lineal.change.graph_rules import evaluate_estate_rule
 from lineal.change.pack import AnyRule
 from lineal.change.rule import Rule
 from lineal.change.rule_evaluation import NOBODY, Estate, evaluate_rules, inputs_of
-from lineal.core import canonical
 from lineal.core.conclusion import CONCLUDED, INSUFFICIENT, NON_COMPLIANT, NOT_APPLICABLE, SEVERITIES, Conclusion
 from lineal.core.observation import Observation
 from lineal.errors import BadInput, ReadOnlyStore
 
-_MOST_CONCLUSIONS: Final = 1000
-_MOST_BYTES: Final = 4 * 1024 * 1024
+_MOST: Final = 1000
 Progress = Callable[[int, int], None]
 
 
@@ -194,24 +193,5 @@ def _gone(
 
 def observe_conclusions(conclusions: Sequence[Conclusion], time: str, actor: str) -> Iterator[Observation]:
     """Yield observations that say `conclusions`, some in each."""
-    batch: list[Conclusion] = []
-    size = 0
-    for each in conclusions:
-        weight = len(canonical.encode(each.describe()))
-        if batch and (len(batch) >= _MOST_CONCLUSIONS or size + weight > _MOST_BYTES):
-            yield _observe(batch, time, actor)
-            batch, size = [], 0
-        batch.append(each)
-        size += weight
-    if batch:
-        yield _observe(batch, time, actor)
-
-
-def _observe(batch: Sequence[Conclusion], time: str, actor: str) -> Observation:
-    return Observation(
-        type=CONCLUDED,
-        time=time,
-        actor=actor,
-        basis="observed",
-        data={"conclusions": [each.describe() for each in batch]},
-    )
+    for batch in batches((each.describe() for each in conclusions), _MOST):
+        yield Observation(type=CONCLUDED, time=time, actor=actor, basis="observed", data={"conclusions": batch})

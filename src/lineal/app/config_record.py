@@ -4,13 +4,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
+from lineal.app.batches import batches
 from lineal.app.session import Session
-from lineal.core import canonical
 from lineal.core.config_item import OBSERVED, ConfigItem
 from lineal.core.observation import Observation
 
-_MOST_ITEMS: Final = 200
-_MOST_BYTES: Final = 4 * 1024 * 1024
+_MOST: Final = 200
 
 
 def new_items(session: Session, items: Iterable[ConfigItem]) -> list[ConfigItem]:
@@ -37,17 +36,9 @@ def new_items(session: Session, items: Iterable[ConfigItem]) -> list[ConfigItem]
 
 def observe_items(items: Sequence[ConfigItem], actor: str) -> Iterator[Observation]:
     """Yield observations that say `items`, some in each, at the time of the last of them."""
-    batch: list[ConfigItem] = []
-    size = 0
-    for item in sorted(items, key=lambda each: each.time):
-        weight = len(canonical.encode(item.describe()))
-        if batch and (len(batch) >= _MOST_ITEMS or size + weight > _MOST_BYTES):
-            yield _observe(batch, actor)
-            batch, size = [], 0
-        batch.append(item)
-        size += weight
-    if batch:
-        yield _observe(batch, actor)
+    told = sorted(items, key=lambda each: each.time)
+    for batch in batches((each.describe() for each in told), _MOST):
+        yield Observation(type=OBSERVED, time=batch[-1]["time"], actor=actor, basis="observed", data={"items": batch})
 
 
 def missing(
@@ -68,13 +59,3 @@ def missing(
         for key, item in there.items()
         if key not in there_still and item.source == source and item.time <= at
     ]  # fmt: skip
-
-
-def _observe(batch: list[ConfigItem], actor: str) -> Observation:
-    return Observation(
-        type=OBSERVED,
-        time=batch[-1].time,
-        actor=actor,
-        basis="observed",
-        data={"items": [each.describe() for each in batch]},
-    )

@@ -158,7 +158,7 @@ def configuration_of(session: Session, text: str, moment: Moment) -> Configured 
         )
     from lineal.change.history import list_changes
 
-    looks = looks_at(items[0], configuration.looks(moment))
+    looks = looks_at(items[0].resource, configuration.looks(moment))
     changes = list_changes(items, looks)
     last = changes[-1] if changes else None
     verdicts = Verdicts(configuration.judgements(moment, resources=found, every=True))

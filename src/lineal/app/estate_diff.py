@@ -151,7 +151,7 @@ def _resources(
     kept = [key for key in keys if wanted.has(items[key][-1])]
     verdicts = Verdicts(configuration.judgements(moment, resources=kept, every=True))
     for key in sorted(kept, key=lambda key: _place(items[key][-1])):
-        found = _resource(items[key], looks_at(items[key][-1], looks), since, moment, verdicts)
+        found = _resource(items[key], looks_at(items[key][-1].resource, looks), since, moment, verdicts)
         if found is not None:
             yield found
 

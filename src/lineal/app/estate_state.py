@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from lineal.core.config_item import ConfigItem
 from lineal.core.coverage import Look
+from lineal.core.resource import Resource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,9 +25,8 @@ class State:
     last_looked: str | None = None
 
 
-def looks_at(item: ConfigItem, looks: Sequence[Look]) -> list[Look]:
-    """Return those of `looks` that would have seen the resource of `item`."""
-    of = item.resource
+def looks_at(of: Resource, looks: Sequence[Look]) -> list[Look]:
+    """Return those of `looks` that would have seen the resource `of`."""
     return [
         look
         for look in looks
@@ -54,7 +54,7 @@ def state_of(items: Sequence[ConfigItem], looks: Sequence[Look], until: str) -> 
     holds = standing(items)
     if holds is None:
         return State(state="unseen")
-    complete = sorted(look.ended for look in looks_at(holds, looks) if look.complete and look.ended <= until)
+    complete = sorted(look.ended for look in looks_at(holds.resource, looks) if look.complete and look.ended <= until)
     seen = [item for item in items if item.status == "ok"]
     first, last = (seen[0].time, seen[-1].time) if seen else (None, None)
     looked = complete[-1] if complete else None

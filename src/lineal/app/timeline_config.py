@@ -52,7 +52,7 @@ def _changes(
         held = items.get(thing.key, [])
         if not held:
             continue
-        changes = list_changes(held, looks_at(held[0], looks))
+        changes = list_changes(held, looks_at(held[0].resource, looks))
         if thing.only is None and all(change.until > held[0].time for change in changes):
             yield _first(thing, held[0])
         for change in changes:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from lineal.app.estate_state import looks_at
 from lineal.app.pointers import Thing
 from lineal.app.session import Session
 from lineal.app.timeline_row import GAP, Row
@@ -59,8 +60,7 @@ def _together(places: Collection[tuple[Thing, Resource]], looks: Sequence[Look],
 
 
 def _unseen(of: Resource, looks: Sequence[Look], whole: Span) -> Iterator[tuple[Span, str]]:
-    there = [each for each in looks if each.account == of.account and each.region in (of.region, "")]
-    there = [each for each in there if each.type in (of.type, "*")]
+    there = looks_at(of, looks)
     seen = sorted((each.began, each.ended) for each in there if each.complete)
     if not seen:
         if there:
