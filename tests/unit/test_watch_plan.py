@@ -20,12 +20,13 @@ from lineal.app.session import Session
 from lineal.app.watch import Means, last_round, watch
 from lineal.app.watch_config import read_config
 from lineal.app.watch_lock import only_watcher
-from lineal.app.watch_plan import OPTIONS, Plan, WatchedSource, read_span, read_words
+from lineal.app.watch_plan import OPTIONS, Plan, WatchedSource, read_words
 from lineal.app.watch_round import Round, Stopping
 from lineal.app.watch_schedule import Schedule
 from lineal.app.watch_source import _COLLECTORS
 from lineal.core.conclusion import CONCLUDED, Conclusion
 from lineal.core.observation import Observation
+from lineal.core.timestamp import read_length
 from lineal.errors import BadInput, DigestMismatch, Refused, SourceDenied, SourceError, StoreUnavailable, TooLarge
 from lineal.wiring import Settings, create, open_session
 
@@ -427,7 +428,7 @@ def test_a_lock_file_that_holds_anything_is_no_matter(folder: Path) -> None:
     ("text", "seconds"), [("15m", 900), ("90s", 90), ("1h30m", 5400), ("1d", 86400), (" 2h ", 7200), ("1m1s", 61)]
 )
 def test_spans(text: str, seconds: int) -> None:
-    assert read_span(text, "it") == seconds
+    assert read_length(text, "it") == seconds
 
 
 @pytest.mark.parametrize(
@@ -435,7 +436,7 @@ def test_spans(text: str, seconds: int) -> None:
 )
 def test_what_is_no_span_is_refused(text: object) -> None:
     with pytest.raises(BadInput):
-        read_span(text, "it")
+        read_length(text, "it")
 
 
 def test_words_name_sources() -> None:

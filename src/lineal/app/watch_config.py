@@ -5,8 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from lineal.app.watch_plan import EVERY, NEEDED, OPTIONS, SETTLE, Plan, WatchedSource, check_names, read_span
+from lineal.app.watch_plan import EVERY, NEEDED, OPTIONS, SETTLE, Plan, WatchedSource, check_names
 from lineal.change.rule_yaml import read_yaml
+from lineal.core.timestamp import read_length
 from lineal.errors import BadInput, TooLarge
 
 _MOST_BYTES: Final = 1 << 20
@@ -23,8 +24,8 @@ def read_config(file: Path) -> Plan:
     document = _load(file)
     where = str(file)
     _known(document, _TOP, where)
-    every = read_span(document["every"], f"{where}: every") if "every" in document else EVERY
-    settle = read_span(document["settle"], f"{where}: settle") if "settle" in document else SETTLE
+    every = read_length(document["every"], f"{where}: every") if "every" in document else EVERY
+    settle = read_length(document["settle"], f"{where}: settle") if "settle" in document else SETTLE
     sources = document.get("sources")
     if not isinstance(sources, list) or not sources:
         raise BadInput(f"{where} names no sources", fix="Write sources: and a list of `- source: files` and the like.")
@@ -72,7 +73,7 @@ def _source(said: object, every: int, where: str) -> WatchedSource:
     name = said.get("name", kind)
     if not isinstance(name, str) or not name or not name.isprintable():
         raise BadInput(f"{where} ({kind}): not a name: {name!r}")
-    own = read_span(said["every"], f"{where} ({kind}): every") if "every" in said else every
+    own = read_length(said["every"], f"{where} ({kind}): every") if "every" in said else every
     return WatchedSource(kind=kind, name=name, options=options, every=own)
 
 

@@ -1,6 +1,5 @@
 """What a watcher does: which sources it collects, how often, and what it tells whom."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -9,9 +8,6 @@ from lineal.errors import BadInput
 
 EVERY: Final = 900
 SETTLE: Final = 900
-_SHORTEST: Final = 1
-_LONGEST: Final = 7 * 86400
-_SPAN: Final = re.compile(r"(?:([0-9]{1,6})d)?(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,6})s)?")
 
 # What can be said of each source in a plan: the option, and whether it is a list of texts.
 OPTIONS: Final[dict[str, dict[str, type]]] = {
@@ -50,18 +46,6 @@ class Plan:
     rules: tuple[str, ...] = ()
     notify: tuple[str, ...] = ()
     settle: int = SETTLE
-
-
-def read_span(text: object, what: str) -> int:
-    """Return the seconds of a span such as ``15m``, ``1h30m``, ``90s``; raise `BadInput`, which names `what`."""
-    match = _SPAN.fullmatch(text.strip()) if isinstance(text, str) else None
-    if match is None or not any(match.groups()):
-        raise BadInput(f"{what} is not a span of time: {text!r}", fix="Write 90s, 15m, 6h, 1d or 1h30m.")
-    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    found = days * 86400 + hours * 3600 + minutes * 60 + seconds
-    if not _SHORTEST <= found <= _LONGEST:
-        raise BadInput(f"{what} is out of bounds: {text}", fix="Between 1s and 7d.")
-    return found
 
 
 def read_words(words: tuple[str, ...], every: int) -> tuple[WatchedSource, ...]:

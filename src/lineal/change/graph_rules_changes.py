@@ -15,7 +15,6 @@ from lineal.core.change import NOT_DONE, NOT_OBSERVABLE, PENDING, UNAPPROVED, UN
 from lineal.core.conclusion import COMPLIANT, INSUFFICIENT, NON_COMPLIANT
 from lineal.core.resource import read_arn
 
-_WORDS: Final = {UNEXPLAINED: "nobody explains", UNAPPROVED: "nobody approved", NOT_OBSERVABLE: "could not be observed"}
 _BROKEN: Final = (UNEXPLAINED, UNAPPROVED)
 _OPEN: Final = (PENDING, NOT_OBSERVABLE)
 _NUMBER: Final = re.compile(r"\d+")

@@ -85,8 +85,8 @@ def explain(
                 resources=resources,
                 since=None if since is None else timestamp.read(since, now),
                 until=None if until is None else timestamp.read(until, now),
-                settle_seconds=_read_span(settle, "--settle"),
-                skew_seconds=_read_span(skew, "--skew"),
+                settle_seconds=timestamp.read_length(settle, "--settle", least=0),
+                skew_seconds=timestamp.read_length(skew, "--skew", least=0),
                 record=record,
                 on_progress=move,
             )
@@ -103,12 +103,6 @@ def _read_verdicts(verdict: list[str] | None) -> frozenset[str]:
     if unknown:
         raise UsageError(f"no such verdict: {', '.join(unknown)}", fix=f"One of {', '.join(VERDICTS)}.")
     return wanted
-
-
-def _read_span(text: str, option: str) -> int:
-    from lineal.app.watch_plan import read_span
-
-    return 0 if text.strip() in {"0", "0s"} else read_span(text, option)
 
 
 def _find(session: "Session", ref: str) -> list[str]:

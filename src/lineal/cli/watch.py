@@ -116,7 +116,8 @@ def _plan(
     from dataclasses import replace
 
     from lineal.app.watch_config import read_config
-    from lineal.app.watch_plan import EVERY, SETTLE, Plan, read_span, read_words
+    from lineal.app.watch_plan import EVERY, SETTLE, Plan, read_words
+    from lineal.core.timestamp import read_length
 
     if config is not None and (words or every):
         raise UsageError("sources and --every are told by the file of --config", fix="Write them into the file.")
@@ -125,10 +126,10 @@ def _plan(
     if config is not None:
         plan = read_config(config)
     else:
-        span = EVERY if every is None else read_span(every, "--every")
+        span = EVERY if every is None else read_length(every, "--every")
         plan = Plan(sources=read_words(words, span), settle=SETTLE)
     plan = replace(plan, rules=(*plan.rules, *rules), notify=(*plan.notify, *notify))
-    return plan if settle is None else replace(plan, settle=read_span(settle, "--settle"))
+    return plan if settle is None else replace(plan, settle=read_length(settle, "--settle"))
 
 
 def _check(plan: "Plan") -> None:

@@ -5,10 +5,12 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
-from lineal.errors import BadTime
+from lineal.errors import BadInput, BadTime
 
 _CANONICAL: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
 _SPAN: Final = re.compile(r"([0-9]+)\s*(s|m|h|d|w|seconds?|minutes?|hours?|days?|weeks?)\s+ago")
+_LENGTH: Final = re.compile(r"(?:([0-9]{1,6})d)?(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,6})s)?")
+_LONGEST: Final = 7 * 86400
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
@@ -63,3 +65,19 @@ def read(text: str, now: datetime) -> str:
         return spell(moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC))
     except (ValueError, OverflowError) as error:
         raise BadTime(f"not a moment in time: {text!r}") from error
+
+
+def read_length(text: object, what: str, least: int = 1) -> int:
+    """Return the seconds of a length of time such as ``15m``, ``1h30m``, ``90s``, at least `least` and at most 7 days.
+
+    Raises `BadInput`, which names `what`, for anything else.
+    """
+    words = text.strip() if isinstance(text, str) else ""
+    match = _LENGTH.fullmatch("0s" if words == "0" else words)
+    if match is None or not any(match.groups()):
+        raise BadInput(f"{what} is not a span of time: {text!r}", fix="Write 90s, 15m, 6h, 1d or 1h30m.")
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    found = days * 86400 + hours * 3600 + minutes * 60 + seconds
+    if not least <= found <= _LONGEST:
+        raise BadInput(f"{what} is out of bounds: {text}", fix=f"Between {least}s and 7d.")
+    return found
