@@ -18,9 +18,10 @@ from lineal.core.plain import plain
 from lineal.core.resource import make_resource
 from lineal.errors import BadInput
 from lineal.sources.aws_config_record import read_moment, read_record
-from lineal.sources.aws_config_record_files import is_wanted, order_of, read_file, read_name, unpack
+from lineal.sources.aws_config_record_files import is_wanted, order_of, read_file, read_name
 from lineal.sources.aws_config_record_place import PlaceFile
 from lineal.sources.aws_config_record_shape import as_api
+from lineal.sources.packed import unpack
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/service-role/deployer"
@@ -401,22 +402,21 @@ def test_a_good_record_beside_a_bad_one_is_read() -> None:
 
 def test_empty_files_and_several_streams_are_files() -> None:
     assert not read_file(_file(), "f").broken
-    assert unpack(gzip.compress(b"ab") + gzip.compress(b"cd")) == b"abcd"
+    assert list(unpack(gzip.compress(b"ab") + gzip.compress(b"cd"), 3)) == [b"ab", b"cd"]
 
 
 def test_what_has_no_end_is_not_unpacked() -> None:
     whole = gzip.compress(b"[]" * 1000)
     for cut in (1, 8, 9, len(whole) // 2):
         with pytest.raises(BadInput, match=r"no end|damaged"):
-            unpack(whole[:-cut])
+            list(unpack(whole[:-cut], 100))
 
 
 def test_a_file_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lineal.sources.aws_config_record_files.LARGEST", 1000)
-    with pytest.raises(BadInput, match="more than 1000 bytes"):
-        unpack(gzip.compress(b"x" * 5000))
-    with pytest.raises(BadInput, match="more than 1000 bytes"):
-        unpack(b"x" * 1001)
+    for data in (gzip.compress(b"x" * 5000), b"x" * 1001):
+        (gap,) = read_file(data, "f").gaps
+        assert (gap.code, "more than 1000 bytes" in gap.explanation) == ("config.damaged", True)
 
 
 def test_names_of_files() -> None:

@@ -7,7 +7,6 @@ Items" and "Notifications that AWS Config sends"; the envelopes are those of SNS
 
 import json
 import re
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -19,11 +18,12 @@ from lineal.core.redaction import clean
 from lineal.errors import BadInput, BadTime
 from lineal.sources.aws_config_record import read_record
 from lineal.sources.aws_config_record_shape import as_api
+from lineal.sources.packed import unpack
 
 LARGEST: Final = 256 << 20
 """As many bytes of JSON are read from one file; a file that unpacks to more is a gap."""
 
-_GZIP: Final = b"\x1f\x8b"
+_STEP: Final = 1 << 20
 _NAME: Final = re.compile(
     r"(?P<account>[0-9]{12})_Config_(?P<region>[a-z0-9-]+)_(?P<kind>ConfigHistory|ConfigSnapshot|ChangeNotification)_"
     r"(?P<rest>.+)\.json(?:\.gz)?"
@@ -87,7 +87,7 @@ def read_file(data: bytes, about: str) -> Parsed:
     """Return what the bytes of one file hold; nothing is raised for what is wrong with them."""
     found = Parsed()
     try:
-        document = json.loads(unpack(data))
+        document = json.loads(_unpack(data))
     except BadInput as error:
         return _broken(found, Gap("config.damaged", error.message, about))
     except (ValueError, RecursionError) as error:
@@ -102,27 +102,14 @@ def read_file(data: bytes, about: str) -> Parsed:
     return found
 
 
-def unpack(data: bytes) -> bytes:
-    """Return the bytes in `data`, if they are gzip; raise `BadInput` for what is cut off, damaged or too large."""
-    if not data.startswith(_GZIP):
-        if len(data) > LARGEST:
-            raise BadInput(f"it has more than {LARGEST} bytes")
-        return data
+def _unpack(data: bytes) -> bytes:
     pieces: list[bytes] = []
     size = 0
-    while data:  # gzip files may follow each other in one
-        inflate = zlib.decompressobj(wbits=31)
-        try:
-            piece = inflate.decompress(data, LARGEST - size + 1)
-        except zlib.error as error:
-            raise BadInput(f"its compression is damaged: {clean(str(error))[:100]}") from error
+    for piece in unpack(data, _STEP):
         size += len(piece)
-        pieces.append(piece)
         if size > LARGEST:
-            raise BadInput(f"it unpacks to more than {LARGEST} bytes")
-        if not inflate.eof:
-            raise BadInput("it is cut off: the compressed data have no end")
-        data = inflate.unused_data.lstrip(b"\0")
+            raise BadInput(f"it has more than {LARGEST} bytes")
+        pieces.append(piece)
     return b"".join(pieces)
 
 

@@ -8,13 +8,13 @@ import codecs
 import hashlib
 import json
 import re
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 from lineal.core.observation import Gap
 from lineal.errors import BadInput
+from lineal.sources.packed import MAGIC, unpack
 
 MOST_PACKED: Final = 64 * 1024 * 1024
 """CloudTrail ends a file at 50 MB, compressed."""
@@ -22,7 +22,6 @@ MOST_UNPACKED: Final = 2 * 1024 * 1024 * 1024
 _AT_ONCE: Final = 64 * 1024 * 1024
 _STEP: Final = 1 << 20
 _LONGEST_RECORD: Final = 4 * 1024 * 1024
-_MAGIC: Final = b"\x1f\x8b"
 _AFTER: Final = re.compile(r"\s*[,\]]")
 _RECORDS: Final = re.compile(r'\s*\{\s*"Records"\s*:\s*\[')
 
@@ -41,7 +40,7 @@ class Log:
 
     def whole(self) -> bytes:
         """Return all of the content, however large."""
-        return self.content or b"".join(_unpack(self._packed))
+        return self.content or b"".join(unpack(self._packed, _STEP))
 
     def records(self) -> Iterator[Any]:
         """Yield what stands under ``Records``; raise `BadInput` for what is no log, before the first if it is small."""
@@ -53,13 +52,13 @@ class Log:
 
 def open_log(data: bytes, about: str, most: int = MOST_UNPACKED) -> Log | Gap:
     """Return the log that `data` hold, packed or not; a gap where they have no end or are too much."""
-    if len(data) > MOST_PACKED and data.startswith(_MAGIC):
+    if len(data) > MOST_PACKED and data.startswith(MAGIC):
         return Gap("cloudtrail.file_too_large", f"a log file of {len(data):,} bytes is none of CloudTrail", about)
     seen = hashlib.sha256()
     kept: list[bytes] = []
     size = 0
     try:
-        for piece in _unpack(data):
+        for piece in unpack(data, _STEP):
             seen.update(piece)
             size += len(piece)
             if size > most:
@@ -81,28 +80,6 @@ def parse_document(data: bytes) -> Any:
         return json.loads(data.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise BadInput(f"not a JSON document: {str(error)[:120]}") from error
-
-
-def _unpack(data: bytes) -> Iterator[bytes]:
-    """Yield the content of `data`, every member of it, a little at a time."""
-    if not data.startswith(_MAGIC):
-        for start in range(0, len(data), _STEP):
-            yield data[start : start + _STEP]
-        return
-    rest = data
-    while rest:
-        member = zlib.decompressobj(wbits=31)
-        try:
-            while not member.eof:
-                piece = member.decompress(rest, _STEP)
-                rest = member.unconsumed_tail
-                if piece:
-                    yield piece
-                elif not rest and not member.eof:
-                    raise BadInput("it ends in the middle")
-        except zlib.error as error:
-            raise BadInput(str(error)) from error
-        rest = member.unused_data.lstrip(b"\0")
 
 
 def _all_records(data: bytes) -> list[Any]:
@@ -164,7 +141,7 @@ def _stream_records(packed: bytes) -> Iterator[Any]:
 def _decode(packed: bytes) -> Iterator[str]:
     decoder = codecs.getincrementaldecoder("utf-8-sig")()
     try:
-        for piece in _unpack(packed):
+        for piece in unpack(packed, _STEP):
             yield decoder.decode(piece)
         yield decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
