@@ -60,7 +60,11 @@ class Account:
             text=True,
             env={**clean_environment(), "PYTHONPATH": os.pathsep.join(places)},
         )
-        self.variables: dict[str, str] = json.loads(self._read())
+        told = self._read()
+        if not told:
+            self.close()
+            raise RefusedEnvironmentError("the server did not start; it needs the test dependencies (make setup)")
+        self.variables: dict[str, str] = json.loads(told)
 
     def _read(self) -> str:
         assert self._process.stdout is not None
@@ -88,7 +92,11 @@ def measure(count: int, repeats: int) -> dict[str, Any]:
         except RefusedEnvironmentError as error:
             for row in (each for each in rows if each["name"] in names):
                 row["refused"] = str(error)
-    account = Account(count)
+    settings = {"resources": len(TYPES) * count, "repeats": repeats}
+    try:
+        account = Account(count)
+    except RefusedEnvironmentError as error:
+        return {"settings": settings, "rows": [{**row, "refused": str(error)} for row in rows]}
     try:
         with tempfile.TemporaryDirectory() as held:
             folder = Path(held)
@@ -103,7 +111,6 @@ def measure(count: int, repeats: int) -> dict[str, Any]:
             _compare(rows, len(TYPES) * count)
     finally:
         account.close()
-    settings = {"resources": len(TYPES) * count, "repeats": repeats, "load": load()}
     return {"settings": settings, "rows": rows}
 
 
