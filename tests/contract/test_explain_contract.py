@@ -5,21 +5,24 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from places import Place
 
 from lineal.app.api_record import observe_events
 from lineal.app.collect import Collection, collect
 from lineal.app.config_record import observe_items
+from lineal.app.erase import erase
 from lineal.app.explain import explain
 from lineal.app.session import Session
-from lineal.catalog import project
+from lineal.catalog import project, tables
 from lineal.catalog.acts import acts_beside, acts_on_stacks, acts_on_watched, items_of_type
 from lineal.change.semantic import with_semantic
-from lineal.core.api_event import ApiEvent
+from lineal.core.api_event import RECORDED, ApiEvent
 from lineal.core.change import (
     ALLOWED,
     APPROVED,
     NOT_DONE,
+    NOT_OBSERVABLE,
     PENDING,
     UNAPPROVED,
     UNEXPLAINED,
@@ -114,6 +117,20 @@ def test_a_call_that_turned_out_to_have_failed_explains_nothing(session: Session
     collect(session, Collection("test", "more"), observe_events(told, "t", {}))
     found = explain(session, now=at(20), resources=[key("a")])
     assert [(each.verdict, each.events) for each in found.judgements] == [(UNEXPLAINED, ())]
+
+
+def test_where_events_were_erased_the_trail_is_not_whole_until_it_is_read_again(session: Session) -> None:
+    tell(session)
+    told = [event(name, 2) for name in NAMES[::2]]
+    session.catch_up()
+    with session.catalog_database.reading() as connection:
+        rows = connection.execute(sa.select(tables.event.c.idx).where(tables.event.c.type == RECORDED)).all()
+    erase(session, [row.idx for row in rows], "asked for")
+    found = {each.resource: each.verdict for each in explain(session, now=at(20)).judgements}
+    assert found == dict.fromkeys(map(key, NAMES), NOT_OBSERVABLE)
+    looked(session, *observe_events(told, "t", {}))
+    found = {each.resource: each.verdict for each in explain(session, now=at(20)).judgements}
+    assert found == {key(name): UNAPPROVED if name in NAMES[::2] else UNEXPLAINED for name in NAMES}
 
 
 def test_acts_come_in_the_order_of_keys_and_only_about_what_is_watched(session: Session) -> None:

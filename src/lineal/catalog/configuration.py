@@ -5,23 +5,48 @@ ledger had recorded. Rows come in the order of their time, then of their place i
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from lineal.catalog import tables
 from lineal.catalog.graph import NOW, Moment
-from lineal.core.api_event import ApiEvent, read_event
+from lineal.core.api_event import RECORDED, ApiEvent, read_event
 from lineal.core.change import ChangeApproval, Judgement, read_approval, read_judgement
 from lineal.core.conclusion import Conclusion, read_conclusion
 from lineal.core.config_item import ConfigItem, read_text
 from lineal.core.coverage import Look, TrailSpan
+from lineal.core.span import without
 from lineal.ledger.database import Database, chunks, select_in
 
 _MOST_SPLITS: Final = 8
 _KNOWN_EVENTS: Final = "SELECT id FROM catalog_api WHERE id IN ({})"
 _EVENTS_BY_ID: Final = "SELECT document FROM catalog_api WHERE id IN ({})"
+
+
+def _look_of(idx: int, time: str, spans: Sequence[tuple[int, TrailSpan]]) -> int | None:
+    """Return the entry that tells of the look which recorded events at `idx`: the next one whose spans hold `time`."""
+    later = sorted((at, not each.since <= time < each.until) for at, each in spans if at > idx)
+    return min(later, key=lambda each: (each[1], each[0]))[0] if later else None
+
+
+def _without_erased(spans: Sequence[tuple[int, TrailSpan]], lost: Collection[int | None]) -> Iterator[TrailSpan]:
+    for at, each in spans:
+        if at not in lost or each.missing:
+            yield each
+            continue
+        later = [
+            (other.since, other.until)
+            for when, other in spans
+            if when > at
+            and when not in lost
+            and not other.missing
+            and (other.account, other.region) == (each.account, each.region)
+        ]
+        for since, until in without([(each.since, each.until)], later):
+            yield replace(each, since=since, until=until, missing=True, why="erased", proof="none")
 
 
 class Configuration:
@@ -158,12 +183,20 @@ class Configuration:
             return [Look(**{name: getattr(row, name) for name in names}) for row in rows]
 
     def trail(self, moment: Moment = NOW) -> list[TrailSpan]:
-        """Return the spans of trails that were covered or found missing, in the order of `since`."""
-        table = tables.trail.c
+        """Return the spans of trails that were covered or found missing, in the order of `since`.
+
+        Where events of a look were erased since, its spans are missing, but for what a later look found: they say
+        nothing any more.
+        """
+        table, event = tables.trail.c, tables.event.c
         query = sa.select(tables.trail).where(table.since <= moment.time, table.taken <= moment.known)
+        gone = sa.select(event.idx, event.time).where(event.erased, event.type == RECORDED)
         with self.database.reading() as connection:
-            rows = connection.execute(query.order_by(table.since, table.idx, table.n))
-            return [TrailSpan(**{name: getattr(row, name) for name in TrailSpan.__slots__}) for row in rows]
+            rows = connection.execute(query.order_by(table.since, table.idx, table.n)).all()
+            erased = connection.execute(gone).all() if rows else ()
+        spans = [(row.idx, TrailSpan(**{name: getattr(row, name) for name in TrailSpan.__slots__})) for row in rows]
+        lost = {_look_of(each.idx, each.time, spans) for each in erased}
+        return list(_without_erased(spans, lost)) if lost else [each for _, each in spans]
 
     def approvals(self, moment: Moment = NOW) -> list[ChangeApproval]:
         """Return the approvals of changes on record: of each identifier the last statement."""
