@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from lineal.app.check_rules import check_rules, examine
+from lineal.app.check_rules import check_rules
 from lineal.app.rule_sets import load_rules
 from lineal.catalog.graph import Moment
 from lineal.cli.main import run
@@ -118,28 +118,28 @@ def test_only_what_differs_goes_on_record(world: World) -> None:
     world.see(repository("MUTABLE"), repository(name="other"))
     world.cover([look(REPOSITORY)])
     chosen = load_rules(["ecr"])
-    first = examine(world.session, chosen)
+    first = check_rules(world.session, chosen)
     assert (first.recorded, len(first.changed), entries(world)) == (6, 6, 1)
-    again = examine(world.session, chosen)
+    again = check_rules(world.session, chosen)
     assert (again.recorded, again.changed, entries(world)) == (0, (), 1)
     assert again.conclusions == first.conclusions
     world.see(repository("IMMUTABLE", time=day(2)))
-    third = examine(world.session, chosen)
+    third = check_rules(world.session, chosen)
     assert [(each.rule, each.state, before) for each, before in third.changed] == [(TAGS, COMPLIANT, NON_COMPLIANT)]
     assert third.recorded == 3  # the other two hold by another item now
     assert states(world.session.configuration.conclusions()) == states(third.conclusions)
     world.see(replace(repository(name="other", time=day(3)), status="deleted", configuration={}))
-    fourth = examine(world.session, chosen)
+    fourth = check_rules(world.session, chosen)
     assert {(each.state, before) for each, before in fourth.changed} == {(NOT_APPLICABLE, COMPLIANT)}
     assert len(fourth.conclusions) == 3
-    assert examine(world.session, chosen).recorded == 0
+    assert check_rules(world.session, chosen).recorded == 0
 
 
 def test_a_dry_look_and_a_look_back_leave_no_trace(world: World) -> None:
     world.see(repository("MUTABLE", time=day(1)), repository("IMMUTABLE", time=day(5)))
     world.cover([look(REPOSITORY)])
-    assert states(check_rules(world.session, record=False))[TAGS, "scorer"] == COMPLIANT
-    then = check_rules(world.session, moment=Moment(time=day(3)))
+    assert states(check_rules(world.session, record=False).conclusions)[TAGS, "scorer"] == COMPLIANT
+    then = check_rules(world.session, moment=Moment(time=day(3))).conclusions
     assert states(then)[TAGS, "scorer"] == NON_COMPLIANT
     assert entries(world) == 0
     status, document = ask("--at", day(3), "--rules", "ecr")
@@ -154,7 +154,7 @@ def test_a_type_that_was_not_seen_whole_is_not_known_to_comply(world: World) -> 
 
     def whole() -> str | None:
         found = [
-            each for each in examine(world.session, chosen).conclusions if (each.rule, each.resource) == (TAGS, "*")
+            each for each in check_rules(world.session, chosen).conclusions if (each.rule, each.resource) == (TAGS, "*")
         ]
         return None if not found else f"{found[0].state}: {found[0].explanation}"
 

@@ -8,7 +8,7 @@ import pytest
 from aws_estate import PREFIX, collected
 from sagemaker_life import ledger_in, use
 
-from lineal.app.check_rules import check_rules, examine
+from lineal.app.check_rules import check_rules
 from lineal.app.rule_lineage import LedgerLineage
 from lineal.app.rule_sets import load_rules
 from lineal.catalog.graph import NOW
@@ -35,7 +35,7 @@ def test_managed_rules_read_what_the_collector_records(moto: Moto, tmp_path: Pat
     estate.everything(moto)
     with ledger_in(tmp_path) as session:
         collected(session)
-        found = check_rules(session)
+        found = check_rules(session).conclusions
         told = states(found)
         wanted = {
             ("SAGEMAKER_ENDPOINT_CONFIG_PROD_INSTANCE_COUNT", "config-0"): NON_COMPLIANT,
@@ -65,7 +65,7 @@ def test_managed_rules_read_what_the_collector_records(moto: Moto, tmp_path: Pat
             if each.state == INSUFFICIENT and each.type in kinds and each.resource != "*" and each.rule.isupper()
         ]
         assert [each for each in unknown if each[0].startswith(("SAGEMAKER", "CODE", "ECR", "CLOUD"))] == []
-        assert examine(session, load_rules()).recorded == 0
+        assert check_rules(session, load_rules()).recorded == 0
 
 
 def test_a_look_that_failed_leaves_its_types_unknown(
@@ -73,7 +73,7 @@ def test_a_look_that_failed_leaves_its_types_unknown(
 ) -> None:
     with ledger_in(tmp_path) as session:
         collected(session)
-        told = states(check_rules(session))
+        told = states(check_rules(session).conclusions)
         assert told["ECR_PRIVATE_TAG_IMMUTABILITY_ENABLED", "*"] == NOT_APPLICABLE
         last = session.configuration.looks(kind="AWS::ECR::Repository")[-1]
         failed = Look(
@@ -81,7 +81,7 @@ def test_a_look_that_failed_leaves_its_types_unknown(
             ended="2030-01-01T00:00:00.000000Z", complete=False,
         )  # fmt: skip
         World(tmp_path, session).cover([failed])
-        assert states(check_rules(session))["ECR_PRIVATE_TAG_IMMUTABILITY_ENABLED", "*"] == INSUFFICIENT
+        assert states(check_rules(session).conclusions)["ECR_PRIVATE_TAG_IMMUTABILITY_ENABLED", "*"] == INSUFFICIENT
 
 
 def test_a_deep_check_looks_at_the_bucket(store: Store) -> None:

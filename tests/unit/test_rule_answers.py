@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lifecycle import Team, team_in
-from lineal.app.check_rules import examine
+from lineal.app.check_rules import check_rules
 from lineal.app.image_origin import STATED
 from lineal.app.rule_lineage import LedgerLineage
 from lineal.app.rule_sets import load_rules
@@ -119,12 +119,12 @@ def test_rules_about_origin_are_asked_of_the_whole(team: Team) -> None:
         item("AWS::SageMaker::EndpointConfig", "prod-1", {"ProductionVariants": variants}),
         item("AWS::SageMaker::Model", "scorer", {"ModelName": "scorer", "PrimaryContainer": parts}),
     )
-    found = states(examine(team.session, load_rules(["lineal"])).conclusions)
+    found = states(check_rules(team.session, load_rules(["lineal"])).conclusions)
     assert found["IMAGE_FROM_RECORDED_PIPELINE", "scorer"] == COMPLIANT
     assert found["TAG_NOT_MOVED_AFTER_DEPLOYMENT", "scorer"] == COMPLIANT
     assert found["TRAINING_DATA_UNCHANGED", "scorer"] == INSUFFICIENT
     assert found["ENDPOINT_MODEL_APPROVED", "prod"] == NON_COMPLIANT
     bucket_version(team, b"two", 2)
-    found = states(examine(team.session, load_rules(["lineal"])).conclusions)
+    found = states(check_rules(team.session, load_rules(["lineal"])).conclusions)
     assert found["TRAINING_DATA_UNCHANGED", "scorer"] == NON_COMPLIANT
-    assert examine(team.session, load_rules(["lineal"])).recorded == 0
+    assert check_rules(team.session, load_rules(["lineal"])).recorded == 0

@@ -10,7 +10,6 @@ from lineal.app.rule_sets import RuleSet, load_rules
 from lineal.app.session import Session
 from lineal.catalog.graph import FOREVER, NOW, Moment
 from lineal.change.graph_rules import evaluate_estate_rule
-from lineal.change.pack import AnyRule
 from lineal.change.rule import Rule
 from lineal.change.rule_evaluation import NOBODY, Estate, evaluate_rules, inputs_of
 from lineal.core.conclusion import CONCLUDED, INSUFFICIENT, NON_COMPLIANT, NOT_APPLICABLE, SEVERITIES, Conclusion
@@ -45,24 +44,7 @@ class Checked:
 
 def check_rules(
     session: Session,
-    *,
-    rules: Sequence[AnyRule] = (),
-    moment: Moment = NOW,
-    record: bool = True,
-    on_progress: Progress | None = None,
-) -> list[Conclusion]:
-    """Return what `rules` (the default ones if there are none) conclude of the estate, as of `moment`.
-
-    Of the present, what differs from the last conclusion on record is recorded, unless `record` is false. Raises what
-    `Session.say_all` raises.
-    """
-    chosen = RuleSet(tuple(rules)) if rules else load_rules()
-    return list(examine(session, chosen, moment=moment, record=record, on_progress=on_progress).conclusions)
-
-
-def examine(
-    session: Session,
-    rules: RuleSet,
+    rules: RuleSet | None = None,
     *,
     moment: Moment = NOW,
     only: Collection[str] | None = None,
@@ -71,11 +53,13 @@ def examine(
     deep: bool = False,
     on_progress: Progress | None = None,
 ) -> Checked:
-    """Ask `rules` of the estate as of `moment`, or `only` of some resources (keys); see `check_rules`.
+    """Ask `rules` (by default those of `load_rules`) of the estate as of `moment`, or `only` of some resources (keys).
 
-    What is less severe than `severity` is recorded, and left out of what is returned. Conclusions about the past are
-    never recorded. With `deep`, rules about data look at the buckets where it lies.
+    Of the present, what differs from the last conclusion on record is recorded, unless `record` is false; what is less
+    severe than `severity` as well, but it is left out of what is returned. With `deep`, rules about data look at the
+    buckets where it lies. Raises what `Session.say_all` raises.
     """
+    rules = load_rules() if rules is None else rules
     answers = LedgerAnswers(session, moment, look=deep)
     move = on_progress or (lambda _done, _all: None)
     found = sorted(_ask(answers, rules, only, lambda done: move(done, 0)), key=lambda each: (each.rule, each.resource))

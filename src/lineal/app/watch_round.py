@@ -141,10 +141,10 @@ def _explain(session: Session, plan: Plan) -> int:
 
 
 def _check(session: Session, plan: Plan) -> int:
-    from lineal.app.check_rules import examine
+    from lineal.app.check_rules import check_rules
     from lineal.app.rule_sets import load_rules
 
-    return examine(session, load_rules(plan.rules)).recorded
+    return check_rules(session, load_rules(plan.rules)).recorded
 
 
 def _tell(tell: Tell, urls: Sequence[str], title: str, lines: Sequence[str]) -> int:

@@ -145,7 +145,7 @@ def _list_rules(rules: "RuleSet", terminal: Terminal) -> None:
 def _ask(session: "Session", asked: _Asked, move: Any) -> "tuple[list[Card] | None, Checked | None]":
     from lineal.app.check import check as ask
     from lineal.app.check import check_all
-    from lineal.app.check_rules import examine, has_configuration, resources_of
+    from lineal.app.check_rules import check_rules, has_configuration, resources_of
     from lineal.app.rule_sets import load_rules
 
     cards: list[Card] | None = None
@@ -166,7 +166,7 @@ def _ask(session: "Session", asked: _Asked, move: Any) -> "tuple[list[Card] | No
                 return cards, None
             only = resources_of(session, asked.ref, asked.moment)
     rules = load_rules() if asked.rules is None else asked.rules
-    checked = examine(
+    checked = check_rules(
         session,
         rules,
         moment=asked.moment,
