@@ -117,7 +117,8 @@ def _explain(say: Callable[..., None], work: Path, aws: CloudTrail) -> None:
     manifests.mkdir()
     (manifests / "app.yaml").write_text("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: risk}\n")
     say("collect", "files", str(manifests), "--json")
-    event = {"detail-type": "AWS API Call via CloudTrail", "detail": aws.events("CreateEndpoint")[0]}
+    call = aws.events("CreateEndpoint")[0]
+    event = {"detail-type": "AWS API Call via CloudTrail", "source": "aws.sagemaker", "detail": call}
     (work / "event.json").write_text(json.dumps(event))
     say("collect", "eventbridge", "event.json", "--json")
     audit = {
@@ -162,7 +163,7 @@ def documents(tmp_path_factory: pytest.TempPathFactory, aws: CloudTrail) -> dict
             patch.chdir(work)
             patch.setenv("LINEAL_ACTOR", "ana@bank.example")
             patch.delenv("LINEAL_LEDGER", raising=False)
-            for variable, value in (aws.moto.environment() | {"HOME": str(work)}).items():
+            for variable, value in (aws.moto.environment() | {"HOME": str(work), "AWS_MAX_ATTEMPTS": "1"}).items():
                 patch.setenv(variable, value)
             if words[0] in {"run", "deploy"}:
                 command = [sys.executable, "-m", "lineal", *words]
