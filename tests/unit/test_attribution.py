@@ -222,6 +222,15 @@ POLICY = '{"Version":"2012-10-17","Statement":[{"Sid":"a","Effect":"Allow","Acti
             CONTRADICTS,
         ),
         (RELEASE, replaced("pipeline/stages/#order", ["Source", "Test"]), PIPES, "UpdatePipeline", PIPELINE, TOUCHES),
+        # Leaving out what something stands in says nothing of it.
+        (
+            PROJECT,
+            removed("environment/registryCredential/credential"),
+            BUILD,
+            "UpdateProject",
+            {"name": "x", "environment": {"type": "LINUX"}},
+            NONE,
+        ),
         # What a call says beside whom it is about is what it changes: a role that it gives is nobody's name.
         (
             "AWS::SageMaker::ModelCard",

@@ -137,6 +137,14 @@ def test_what_lies_between_two_digests_that_do_not_join_is_a_break() -> None:
     assert [(each.since[11:16], each.until[11:16], each.restarted) for each in chain.breaks] == [
         ("01:00", "02:00", False)
     ]
+    late = Maker(last=dict(maker.last))
+    late.hour(
+        4, digestStartTime="2026-10-01T03:20:00Z"
+    )  # it names the one before it, and does not go on where it ended
+    chain = check_chain([*maker.made, *late.made], None, keys())
+    assert [(each.since[11:16], each.until[11:16], each.restarted) for each in chain.breaks] == [
+        ("03:00", "03:20", False)
+    ]
     maker.hour(6, restart=True)
     chain = check_chain(maker.made, None, keys())
     assert [(each.since[11:16], each.until[11:16], each.restarted) for each in chain.breaks] == [

@@ -9,6 +9,7 @@ import pytest
 from lineal.change.judge import judge_change, worst
 from lineal.change.judge_events import Watched, judge_approval, judge_event
 from lineal.change.judge_evidence import Evidence, make_candidate
+from lineal.change.permission import Approvals
 from lineal.change.watermark import Trail, read_coverage
 from lineal.core.api_event import ApiEvent
 from lineal.core.change import (
@@ -352,6 +353,42 @@ def test_failed_read_only_and_amended_events_explain_nothing() -> None:
         (replace(right, id="first", amends=""), replace(wrong, id="x", amends="first"))
     ):
         assert verdict(change(SWAP), *order) == UNEXPLAINED
+
+
+def test_of_several_amendments_of_one_event_the_last_holds() -> None:
+    first = event(at(9, 30))
+    other = {"endpointName": "scorer", "endpointConfigName": "scorer-3"}
+    agrees = event(at(9, 30, 1), id="a", amends=first.id)
+    denies = event(at(9, 30, 2), id="b", amends=first.id, asked=other)
+    for order in itertools.permutations((first, agrees, denies)):
+        assert verdict(change(SWAP), *order) == UNEXPLAINED
+    later = replace(agrees, time=at(9, 30, 3))
+    for order in itertools.permutations((first, later, denies)):
+        assert verdict(change(SWAP), *order) == UNAPPROVED
+
+
+def test_an_approval_may_name_the_call_of_the_stack_or_the_call_that_the_stack_made() -> None:
+    inner = event(at(9, 30), via="cloudformation.amazonaws.com", session="AWSCloudFormation", principal="x")
+    known = {"stack_events": [make_candidate(stack_move(at(9, 20)))], "stacks": frozenset({STACK})}
+    for actions, expected in {
+        ("ExecuteChangeSet",): APPROVED, ("sagemaker:UpdateEndpoint",): APPROVED, ("CreateStack",): UNAPPROVED,
+    }.items():  # fmt: skip
+        assert verdict(change(SWAP), inner, approvals=(approval(actions=actions),), **known) == expected
+
+
+def test_approvals_are_found_by_name_pattern_and_time_and_those_of_the_week_are_told_of() -> None:
+    exact, pattern = approval(), approval(id="a-2", resources=("*:endpoint/sc*",))
+    held = Approvals([exact, pattern, approval(id="a-3", resources=(f"{ENDPOINT}2",))])
+
+    def found(since: str | None, until: str) -> list[str]:
+        return [each.id for each in held.about(ENDPOINT, "AWS::SageMaker::Endpoint", since, until)]
+
+    week = 7 * 86400
+    assert found(at(9), at(10)) == found(None, at(10)) == ["a-1", "a-2"]
+    assert found(shift(exact.not_after, week), shift(exact.not_after, 2 * week)) == ["a-1", "a-2"]
+    assert found(shift(exact.not_after, week + 1), shift(exact.not_after, 2 * week)) == []
+    assert found("2026-02-01T00:00:00.000000Z", shift(exact.not_before, -week)) == ["a-1", "a-2"]
+    assert found("2026-02-01T00:00:00.000000Z", shift(exact.not_before, -week - 1)) == []
 
 
 def test_creation_and_deletion() -> None:
