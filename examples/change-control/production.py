@@ -110,6 +110,7 @@ class Production:
 
         kept = Backends().codepipeline.pipelines[PIPELINE].pipeline
         kept["stages"][0]["actions"][0]["configuration"]["S3Bucket"] = "somebody-elses-code"
+        kept["version"] += 1
 
     def scale(self) -> None:
         """Let Application Auto Scaling ask for more instances."""
