@@ -10,7 +10,7 @@ from places import Place
 
 from lineal.app.api_record import observe_events
 from lineal.app.collect import Collection, collect
-from lineal.app.config_record import observe_items
+from lineal.app.config_record import missing, observe_items
 from lineal.app.erase import erase
 from lineal.app.explain import explain
 from lineal.app.session import Session
@@ -201,3 +201,16 @@ def test_an_approval_of_what_came_and_went_is_used(session: Session) -> None:
     session.say(Observation(type=ALLOWED, time=at(0), actor="bo", basis="claimed", data={"approvals": said}))
     found = explain(session, now=at(20)).judgements
     assert sorted(each.about for each in found if each.verdict == NOT_DONE) == ["idle"]
+
+
+def test_only_what_its_own_source_saw_before_a_look_is_gone_when_the_look_misses_it(session: Session) -> None:
+    def seen(name: str, hour: int, source: str = "aws") -> ConfigItem:
+        of = make_resource(KIND, ACCOUNT, REGION, name)
+        return with_semantic(ConfigItem(resource=of, time=at(hour), source=source, shape="api", configuration={"n": 1}))
+
+    items = [seen("gone", 1), seen("kept", 1), seen("made", 5), seen("other", 1, "aws-config")]
+    collect(session, Collection("test", "test"), observe_items(items, "t"))
+    where = {"source": "aws", "kind": KIND, "account": ACCOUNT, "region": REGION}
+    found = missing(session, [key("kept")], at=at(3), **where)
+    assert [(each.resource.key, each.status, each.time) for each in found] == [(key("gone"), "deleted", at(3))]
+    assert not missing(session, [], at=at(3), **{**where, "region": "eu-north-1"})
