@@ -230,6 +230,22 @@ def test_digests_that_stop_coming_leave_a_hole_until_they_come(here: World) -> N
     assert codes(done) == {"cloudtrail.digest_unsigned", "cloudtrail.log_deleted"}
 
 
+@pytest.mark.parametrize("trail", ["aaa", "zzz"])
+def test_a_digest_that_nobody_signed_takes_no_file_from_one_that_is_proven(here: World, trail: str) -> None:
+    made = here.pass_hours(3)
+    real = here.trail.delivery().digests[1]
+    told = json.loads(real.content)
+    key = real.key.replace("_main_", f"_{trail}_")
+    told |= {"digestS3Object": key, "logFiles": [{**each, "hashValue": "00"} for each in told["logFiles"]]}
+    put(BUCKET, key, gzip.compress(json.dumps(told).encode()))
+    done = here.look()
+    assert codes(done) == {"cloudtrail.digest_unsigned"}
+    assert here.recorded() == made
+    assert (at(8), at(10, 46), "digest", "") in [
+        (each.since, each.until, each.proof, each.why) for each in here.spans(done)
+    ]
+
+
 def plant(here: World, stamp: str, time: str) -> None:
     """Put a log file of this stamp into the bucket, with one event, ``planted``, of this time."""
     files = here.trail.delivery().files

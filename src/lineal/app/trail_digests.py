@@ -249,8 +249,9 @@ class Proofs:
             yield from chain.gaps
             self._chains[name] = chain
             for hour in chain.hours:
-                if hour.state != FORGED:
-                    self.names.update((each.name, (each, hour)) for each in hour.digest.logs)
+                for each in hour.digest.logs if hour.state != FORGED else ():
+                    if hour.state == PROVEN or self.names.setdefault(each.name, (each, hour))[1].state != PROVEN:
+                        self.names[each.name] = each, hour  # what nobody signed takes nothing from what is proven
             unsigned = [hour for hour in chain.hours if hour.state not in (PROVEN, FORGED)]
             if unsigned:
                 why = f"{len(unsigned)} digests carry no signature that can be checked here: they prove nothing yet"
