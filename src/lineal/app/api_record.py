@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from lineal.app.batches import batches
+from lineal.app.batches import cut_batches
 from lineal.app.session import Session
 from lineal.core import canonical
 from lineal.core.api_event import RECORDED, ApiEvent
@@ -31,7 +31,7 @@ def substance(event: ApiEvent) -> str:
 
 def observe_events(events: Sequence[ApiEvent], actor: str, origin: dict[str, Any]) -> Iterator[Observation]:
     """Yield observations that say `events`, some in each; `origin` says where they were read (file, digest, call)."""
-    for batch in batches((each.describe() for each in events), _MOST):
+    for batch in cut_batches((each.describe() for each in events), _MOST):
         time = max(each["time"] for each in batch)
         data = {"events": batch, "origin": origin}
         yield Observation(type=RECORDED, time=time, actor=actor, basis="observed", data=data)

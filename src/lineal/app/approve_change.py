@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from lineal.app.batches import batches
+from lineal.app.batches import cut_batches
 from lineal.app.change_ticket import MOST_BYTES, read_tickets
 from lineal.app.session import Session
 from lineal.change.permission import is_wide, spell_pattern, spellings
@@ -157,6 +157,6 @@ def _say(session: Session, approvals: Sequence[ChangeApproval], data: dict[str, 
             basis="claimed",
             data={"approvals": batch, **data},
         )
-        for batch in batches((each.describe() for each in approvals), _MOST)
+        for batch in cut_batches((each.describe() for each in approvals), _MOST)
     ]
     session.say_all(observations)

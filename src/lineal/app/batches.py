@@ -8,7 +8,7 @@ from lineal.core import canonical
 _MOST_BYTES: Final = 4 * 1024 * 1024  # an event holds 16 MiB
 
 
-def batches(documents: Iterable[dict[str, Any]], most: int) -> Iterator[list[dict[str, Any]]]:
+def cut_batches(documents: Iterable[dict[str, Any]], most: int) -> Iterator[list[dict[str, Any]]]:
     """Yield `documents` in their order, at most `most` and some MiB of them at a time; raise `NotCanonical`."""
     batch: list[dict[str, Any]] = []
     size = 0

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from lineal.app.batches import batches
+from lineal.app.batches import cut_batches
 from lineal.app.rule_answers import LedgerAnswers
 from lineal.app.rule_sets import RuleSet, load_rules
 from lineal.app.session import Session
@@ -177,5 +177,5 @@ def _gone(
 
 def observe_conclusions(conclusions: Sequence[Conclusion], time: str, actor: str) -> Iterator[Observation]:
     """Yield observations that say `conclusions`, some in each."""
-    for batch in batches((each.describe() for each in conclusions), _MOST):
+    for batch in cut_batches((each.describe() for each in conclusions), _MOST):
         yield Observation(type=CONCLUDED, time=time, actor=actor, basis="observed", data={"conclusions": batch})

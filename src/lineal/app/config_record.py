@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from lineal.app.batches import batches
+from lineal.app.batches import cut_batches
 from lineal.app.session import Session
 from lineal.core.config_item import OBSERVED, ConfigItem
 from lineal.core.observation import Observation
@@ -37,7 +37,7 @@ def new_items(session: Session, items: Iterable[ConfigItem]) -> list[ConfigItem]
 def observe_items(items: Sequence[ConfigItem], actor: str) -> Iterator[Observation]:
     """Yield observations that say `items`, some in each, at the time of the last of them."""
     told = sorted(items, key=lambda each: each.time)
-    for batch in batches((each.describe() for each in told), _MOST):
+    for batch in cut_batches((each.describe() for each in told), _MOST):
         yield Observation(type=OBSERVED, time=batch[-1]["time"], actor=actor, basis="observed", data={"items": batch})
 
 

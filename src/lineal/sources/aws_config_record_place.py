@@ -13,7 +13,7 @@ from lineal.errors import BadInput, LinealError, SourceError
 from lineal.sources.aws_config_record_files import LARGEST, is_wanted, order_of
 from lineal.sources.bucket import Bucket, BucketUri, Listed
 from lineal.sources.bucket_open import is_address, open_bucket
-from lineal.sources.read_ahead import read_ahead
+from lineal.sources.reading_ahead import read_ahead
 
 _AT_ONCE: Final = 8
 

@@ -16,7 +16,7 @@ from typing import IO, Any, Final, TypeVar
 from lineal.core.observation import Gap
 from lineal.errors import BadInput, LinealError, SourceError
 from lineal.sources.client_errors import CREDENTIALS, LOGIN, PROFILES, is_foreign, shown, shown_text, unready
-from lineal.sources.read_ahead import read_ahead
+from lineal.sources.reading_ahead import read_ahead
 
 AT_ONCE: Final = 8
 _TRIES: Final = 10

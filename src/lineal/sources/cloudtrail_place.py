@@ -17,7 +17,7 @@ from typing import Final, Protocol
 from lineal.core.observation import Gap
 from lineal.errors import BadInput
 from lineal.sources.cloudtrail_file import MOST_PACKED
-from lineal.sources.read_ahead import read_ahead
+from lineal.sources.reading_ahead import read_ahead
 
 AT_ONCE: Final = 8
 _LOG: Final = re.compile(

@@ -20,7 +20,7 @@ from lineal.core.resource import Resource, make_resource, read_arn
 from lineal.errors import BadInput, SourceError, UsageError
 from lineal.sources import aws_session
 from lineal.sources.aws_session import AT_ONCE, FAILED, MISSING, AwsAccess, Refusal, ask
-from lineal.sources.read_ahead import read_ahead
+from lineal.sources.reading_ahead import read_ahead
 
 SOURCE: Final = "aws"
 SHAPE: Final = "api"
