@@ -123,7 +123,8 @@ def _explain(say: Callable[..., None], work: Path, aws: CloudTrail) -> None:
     say("collect", "eventbridge", "event.json", "--json")
     audit = {
         "kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "Metadata", "auditID": "a1",
-        "stage": "ResponseComplete", "verb": "delete", "user": {"username": "eve"}, "requestReceivedTimestamp": "2026-03-01T00:00:00.000000Z",
+        "stage": "ResponseComplete", "verb": "delete", "user": {"username": "eve"},
+        "requestReceivedTimestamp": "2026-03-01T00:00:00.000000Z",
         "objectRef": {"resource": "deployments", "apiGroup": "apps", "namespace": "default", "name": "risk"},
     }  # fmt: skip
     (work / "audit.log").write_text(json.dumps(audit) + "\n")
