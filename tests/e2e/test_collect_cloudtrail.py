@@ -246,6 +246,24 @@ def test_a_digest_that_nobody_signed_takes_no_file_from_one_that_is_proven(here:
     ]
 
 
+@pytest.mark.parametrize("digests", [True, False])
+def test_files_of_the_future_hide_nothing_that_comes_after_them(here: World, digests: bool) -> None:
+    made = here.pass_hours(2)
+    real = here.trail.delivery().digests[-1]
+    told = json.loads(real.content)
+    key = real.key.replace("20261001T100000Z", "20991231T100000Z")
+    assert key != real.key
+    told |= {"digestS3Object": key, "digestStartTime": "2099-12-31T09:00:00Z", "digestEndTime": "2099-12-31T10:00:00Z"}
+    put(BUCKET, key, gzip.compress(json.dumps(told | {"logFiles": []}).encode()))
+    plant(here, "20991231T1000Z", at(8, 1))
+    here.look(digests=digests)
+    made += here.pass_hours(60)
+    done = here.look(digests=digests)
+    assert set(here.recorded()) == set(made)
+    proof = "digest" if digests else "none"
+    assert any(each.proof == proof and not each.missing and each.until > at(12, day=3) for each in here.spans(done))
+
+
 def plant(here: World, stamp: str, time: str) -> None:
     """Put a log file of this stamp into the bucket, with one event, ``planted``, of this time."""
     files = here.trail.delivery().files

@@ -98,7 +98,7 @@ class _Look:
         self._place, self._request, self._collection, self._progress = place, request, collection, progress
         self._state = State.read(last_covered(session, collection.source, collection.scope))
         self._logging = Logging(self._state.stopped)
-        began = session.clock()
+        began = self._state.now = session.clock()
         settled = shift(began, minutes=-DELIVERY_MINUTES)
         self._spans = Spans(self._state, began, settled, request.since)
         keys = find_keys(request.keys, ask=isinstance(place, BucketPlace), profile=request.profile)

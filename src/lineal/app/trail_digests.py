@@ -201,7 +201,8 @@ class Proofs:
         """Return the end of the last digest of a region, '' where there is none, or not all could be read."""
         if not self._whole or self.until:
             return ""
-        ends = [hour.digest.end for chain in self._of(place) for hour in chain.hours]
+        hours = [hour.digest.end for chain in self._of(place) for hour in chain.hours]
+        ends = [end for end in hours if end <= self.state.now]
         ends += [each["end"] for name, each in self.state.chains.items() if name.rpartition("/")[0] == place]
         return max(ends, default="")
 
@@ -213,8 +214,9 @@ class Proofs:
         patience = shift(self.settled, days=-_PATIENCE)
         for name, chain in self._chains.items():
             done = list(takewhile(lambda hour: UNREAD not in hour.faults or hour.digest.end < patience, chain.hours))
-            if done:
-                last = done[-1].remember(self.settled)
+            sound = [hour for hour in done if hour.state != FORGED and hour.digest.end <= self.state.now]
+            if sound:
+                last = sound[-1].remember(self.settled)
                 if last["end"] >= self.state.chains.get(name, last)["end"]:
                     self.state.chains[name] = last
 
@@ -258,8 +260,7 @@ class Proofs:
                 yield Gap("cloudtrail.digest_unsigned", why, name)
         for place in {chain.rpartition("/")[0] for chain in self._chains}:
             self._proven[place] = self.proven(place)
-            joined = [(self.state.chains[name]["start"], chain.joins) for name, chain in self._joined(place)]
-            self._told[place] = merge([*self._proven[place], *joined])
+            self._told[place] = merge([*self._proven[place], *self._joined(place)])
 
     def _explain_breaks(self, chain: Chain, stopped: dict[str, list[Span]]) -> Iterator[Gap]:
         for each in chain.breaks:
@@ -273,10 +274,10 @@ class Proofs:
                 why = f"the digest before this one is not there: nothing is proven from {each.since} to {each.until}"
                 yield Gap("cloudtrail.digest_missing", why, each.about)
 
-    def _joined(self, place: str) -> list[tuple[str, Chain]]:
-        """Return the chains of a region that go on from the digests of the look before."""
-        known = self._chains.items()
-        return [(name, chain) for name, chain in known if chain.joins and name.rpartition("/")[0] == place]
+    def _joined(self, place: str) -> list[tuple[str, str]]:
+        """Return the spans of the last digests of the look before, of the chains of a region that go on from them."""
+        known = [(name, chain.joins) for name, chain in self._chains.items() if name.rpartition("/")[0] == place]
+        return [(self.state.chains[name]["start"], joins) for name, joins in known if joins]
 
     def _of(self, place: str) -> list[Chain]:
         return [chain for name, chain in self._chains.items() if name.rpartition("/")[0] == place]

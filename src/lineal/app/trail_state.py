@@ -32,12 +32,16 @@ class Region:
 
 @dataclass(slots=True)
 class State:
-    """How far a place was read. It stands in what the collection covered."""
+    """How far a place was read. It stands in what the collection covered.
+
+    Anybody who can write to a place can put a file of the year 2099 there: nothing is taken as read beyond `now`.
+    """
 
     regions: dict[str, Region] = field(default_factory=dict)
     chains: dict[str, dict[str, Any]] = field(default_factory=dict)
     stopped: dict[str, dict[str, str]] = field(default_factory=dict)
     retry: dict[str, str] = field(default_factory=dict)
+    now: str = "~"
 
     @classmethod
     def read(cls, covered: Mapping[str, Any]) -> "State":
@@ -104,7 +108,7 @@ class State:
         self.retry.pop(file.name, None)
         if file.stamp:
             region = self.region(file)
-            region.until = max(region.until, file.stamp)
+            region.until = max(region.until, min(file.stamp, self.now))
             region.files[_short(file)] = f"{_DOUBTED if doubted else ''}{sha256}"
 
     def _held(self, file: LogFile) -> str | None:
