@@ -326,6 +326,15 @@ def test_the_last_word_counts_and_who_repeats_it_changes_nothing() -> None:
     assert verdict(change(SWAP), event(at(9, 30)), same) == UNAPPROVED
 
 
+def test_another_value_asked_for_in_the_second_of_the_look_may_have_come_after_it() -> None:
+    made, other = scaling(at(9, 30)), scaling(at(10), count=4)
+    seen = change(COUNT, until=at(10, micro=300_000))
+    assert verdict(seen, made, other) == verdict(seen, made) == UNAPPROVED
+    assert verdict(seen, other) == UNEXPLAINED
+    before = scaling(at(9, 59, 58), count=4)
+    assert verdict(seen, made, before) == UNEXPLAINED
+
+
 def test_of_several_that_may_have_done_it_the_worst_counts() -> None:
     edit = Edit("replace", ("ProductionVariants", "all", "CurrentWeight"), "1.0", "2.0")
     first, second = event(at(9, 30), principal="eve", session=""), event(at(9, 40))

@@ -166,17 +166,19 @@ def _explain(change: Change, edit: Edit, evidence: Evidence, candidates: list[Ca
 
     That is the first that asked for the value that it ended with, if none after it asked for another one: whoever asks
     for what is there already changes nothing. Where none asked for it, all that can have changed it since another value
-    was asked for: which of them it was, nobody can tell.
+    was asked for: which of them it was, nobody can tell. What asked for another value in the second of the look may
+    have come after it: a trail tells whole seconds.
     """
+    certain = shift(change.until, -1)
     setting: Candidate | None = None
     touching: list[Candidate] = []
-    for _, together in groupby(candidates, key=lambda each: each.event.time):
+    for time, together in groupby(candidates, key=lambda each: each.event.time):
         at_once = [(each, _relation(each, change, edit, evidence)) for each in together]
         sets = [each for each, relation in at_once if relation is Relation.SETS]
         setting = sets[-1] if sets else setting
         if setting is None:
             touching += [each for each, relation in at_once if relation is Relation.TOUCHES]
-        if not sets and any(relation is Relation.CONTRADICTS for _, relation in at_once):
+        if not sets and time <= certain and any(relation is Relation.CONTRADICTS for _, relation in at_once):
             break
     return [setting] if setting is not None else touching
 
