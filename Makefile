@@ -5,8 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Certificates as the system trusts them: also behind an inspecting proxy.
 UV := $(VENV)/bin/python -m uv --system-certs
-# Tests run side by side; `make test JOBS=1` runs them one by one.
-JOBS ?= 2
+# Tests run side by side, those of a file in one process, which makes what they share once. They wait for processes more
+# than they compute: three for two cores. `make test JOBS=1` runs them one by one.
+JOBS ?= 3
 
 .PHONY: help setup demo example example-change test lint fix docs bench torture lock clean
 
@@ -41,7 +42,7 @@ example-change: $(VENV)/dev.stamp  ## changes in production explained: API event
 	$(BIN)/python examples/change-control/story.py
 
 test: $(VENV)/dev.stamp  ## all tests but the long ones
-	$(BIN)/python -m pytest -q -n $(JOBS) -m "not torture"
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile -m "not torture"
 
 torture: $(VENV)/dev.stamp  ## the long crash and load tests
 	$(BIN)/python -m pytest -q -m torture
