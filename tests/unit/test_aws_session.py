@@ -129,13 +129,14 @@ def test_a_mistake_of_ours_is_not_hidden() -> None:
         ask(Client(), "DescribeModel")
 
 
-def test_an_answer_over_which_botocore_stumbles_is_a_refusal(client: Any) -> None:
+def test_an_answer_over_which_botocore_stumbles_is_a_refusal(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     class Parser:
         def parse(self, *_: Any) -> None:
             raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
 
     client.meta.events.register("before-send.sagemaker", lambda **_: AWSResponse("https://x", 200, {}, BytesIO(b"{}")))
-    client._endpoint._response_parser_factory.create_parser = lambda *_: Parser()
+    # The factory is that of all clients of the session.
+    monkeypatch.setattr(client._endpoint._response_parser_factory, "create_parser", lambda *_: Parser())
     refused = ask(client, "ListModels")
     assert isinstance(refused, Refusal)
     assert (refused.kind, "cannot be read" in refused.text) == (FAILED, True)
