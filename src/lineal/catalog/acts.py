@@ -11,7 +11,6 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from lineal.catalog import tables
-from lineal.catalog.graph import NOW, Moment
 from lineal.ledger.database import Database, chunks
 
 _PARTITIONS: Final = ("aws", "aws-cn", "aws-us-gov")
@@ -32,7 +31,7 @@ class Told:
     document: str
 
 
-def acts_on_watched(database: Database, resources: Sequence[str] | None = None, moment: Moment = NOW) -> Iterator[Told]:
+def acts_on_watched(database: Database, resources: Sequence[str] | None = None) -> Iterator[Told]:
     """Yield every mutating event about a watched resource, resource by resource in the order of keys, oldest first.
 
     `resources` (keys) narrow it down. Of an event that is about several, one for each; of one that is on record twice,
@@ -40,13 +39,13 @@ def acts_on_watched(database: Database, resources: Sequence[str] | None = None, 
     """
     if resources is None:
         watched = sa.exists().where(tables.config.c.resource == tables.api_target.c.resource)
-        yield from _stream(database, _acts(moment).where(watched))
+        yield from _stream(database, _acts().where(watched))
         return
     for part in chunks(sorted(set(resources))):
-        yield from _stream(database, _acts(moment).where(tables.api_target.c.resource.in_(part)))
+        yield from _stream(database, _acts().where(tables.api_target.c.resource.in_(part)))
 
 
-def acts_on_unseen(database: Database, moment: Moment = NOW) -> Iterator[Told]:
+def acts_on_unseen(database: Database) -> Iterator[Told]:
     """Yield the mutating events about resources that came and went, and of which nobody ever saw a configuration.
 
     Resource by resource, as `acts_on_watched`; of each there is a call ``Create…`` and a call ``Delete…`` at least.
@@ -61,19 +60,19 @@ def acts_on_unseen(database: Database, moment: Moment = NOW) -> Iterator[Told]:
 
     watched = sa.exists().where(tables.config.c.resource == resource)
     yield from _stream(
-        database, _acts(moment).where(resource.in_(called("Create")), resource.in_(called("Delete")), ~watched)
+        database, _acts().where(resource.in_(called("Create")), resource.in_(called("Delete")), ~watched)
     )
 
 
-def acts_on_stacks(database: Database, moment: Moment = NOW) -> Iterator[Told]:
+def acts_on_stacks(database: Database) -> Iterator[Told]:
     """Yield every mutating event about a stack of CloudFormation, whether it is watched or not."""
     target = tables.api_target.c.resource
     for partition in _PARTITIONS:
         first, last = f"arn:{partition}:cloudformation:", f"arn:{partition}:cloudformation;"
-        yield from _stream(database, _acts(moment).where(target >= first, target < last))
+        yield from _stream(database, _acts().where(target >= first, target < last))
 
 
-def acts_beside(database: Database, kind: str, moment: Moment = NOW) -> Iterator[Told]:
+def acts_beside(database: Database, kind: str) -> Iterator[Told]:
     """Yield every event about something else that may change resources of the type `kind`.
 
     A tag that is given to one image of a repository of ECR is taken from another; a policy of IAM is part of the roles
@@ -86,38 +85,35 @@ def acts_beside(database: Database, kind: str, moment: Moment = NOW) -> Iterator
     for partition in _PARTITIONS:
         first, last = f"arn:{partition}:{service}:", f"arn:{partition}:{service};"
         about = (target >= first, target < last, target.like(f"%:{words}/%"), tables.api.c.name.in_(names))
-        yield from _stream(database, _acts(moment).where(*about))
+        yield from _stream(database, _acts().where(*about))
 
 
-def items_of_type(database: Database, kind: str, moment: Moment = NOW) -> Iterator[tuple[str, str]]:
+def items_of_type(database: Database, kind: str) -> Iterator[tuple[str, str]]:
     """Yield the key of each resource of a type with the document of each of its items, in no order."""
     table = tables.config.c
-    query = sa.select(table.resource, table.document).where(
-        table.type == kind, table.time <= moment.time, table.taken <= moment.known
-    )
+    query = sa.select(table.resource, table.document).where(table.type == kind)
     with database.reading() as connection:
         for row in connection.execution_options(yield_per=1000).execute(query):
             yield row.resource, row.document
 
 
-def last_judgements(database: Database, moment: Moment = NOW) -> dict[str, str]:
+def last_judgements(database: Database) -> dict[str, str]:
     """Return the last judgement on record of each thing, by its identifier, as its document has it."""
     table = tables.judgement.c
-    query = sa.select(table.about, table.document).where(table.taken <= moment.known).order_by(table.idx, table.n)
+    query = sa.select(table.about, table.document).order_by(table.idx, table.n)
     with database.reading() as connection:
         rows = connection.execution_options(yield_per=1000).execute(query)
         return {row.about: row.document for row in rows}
 
 
-def _acts(moment: Moment) -> sa.Select[Any]:
+def _acts() -> sa.Select[Any]:
     api, target = tables.api.c, tables.api_target.c
     # What failed is not read, but for what takes back the success of another.
     counts = sa.or_(~api.failed, api.document.like('%"amends":"%'))
     document = sa.case((counts, api.document), else_="").label("document")
     return (
         sa.select(target.resource, api.id, api.failed, document)
-        .where(target.time <= moment.time, api.idx == target.idx, api.n == target.n)
-        .where(~api.read_only, api.taken <= moment.known)
+        .where(api.idx == target.idx, api.n == target.n, ~api.read_only)
         .order_by(target.resource, target.time, target.idx, target.n)
     )
 
