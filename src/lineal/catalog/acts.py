@@ -109,7 +109,7 @@ def last_judgements(database: Database) -> dict[str, str]:
 def _acts() -> sa.Select[Any]:
     api, target = tables.api.c, tables.api_target.c
     # What failed is not read, but for what takes back the success of another.
-    counts = sa.or_(~api.failed, api.document.like('%"amends":"%'))
+    counts = sa.or_(~api.failed, api.amends != "")
     document = sa.case((counts, api.document), else_="").label("document")
     return (
         sa.select(target.resource, api.id, api.failed, document)
