@@ -135,9 +135,11 @@ def test_a_source_that_fails_stops_no_other_and_is_told_by_the_status_of_one_rou
     assert second["recorded"] == 1
     assert place.within("show", done.json()["run"], "--json").json()["gaps"][0]["code"] == "watch.source_failed"
     with watching(place, "files:nowhere", "files:conf", "--every", "1s", "--json") as watcher:
-        rounds = [watcher.round() for _ in range(3)]
+        watcher.round()
+        # The one that fails comes back by chance, the other at its ticks: on a slow machine in rounds of their own.
+        while not any(source["name"] == "files:conf" for source in watcher.round()["sources"]):
+            pass
         assert watcher.end(signal.SIGTERM) == 0
-    assert any(source["name"] == "files:conf" for source in rounds[1]["sources"])
 
 
 def test_there_is_one_watcher(place: Place) -> None:
