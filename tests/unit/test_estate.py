@@ -226,6 +226,21 @@ def test_what_was_seen_first_may_have_been_there_before(world: World) -> None:
     assert found == {"old": "appeared", "new": "created", "unsaid": "appeared", "certain": "created"}
 
 
+def test_what_changed_after_it_was_seen_first_may_still_have_been_there_before(world: World) -> None:
+    for name, on in (("scorer", 5), ("scorer", 6)):
+        world.seen("Endpoint", name, day(on), configuration={"Count": on})
+    found = by_name(changed(world, day(3), day(8)))["scorer"]
+    assert (found.what, [(step.change.kind, step.certain) for step in found.steps]) == ("appeared", [("updated", True)])
+
+
+def test_what_was_seen_first_on_the_way_and_is_gone_was_there(world: World) -> None:
+    for name, made in (("old", day(1)), ("unsaid", None), ("brief", day(4))):
+        world.seen("Endpoint", name, day(5), created=made)
+        world.seen("Endpoint", name, day(6), status="deleted", configuration={})
+    found = {name: each.what for name, each in by_name(changed(world, day(3), day(8))).items()}
+    assert found == {"old": "deleted", "unsaid": "deleted", "brief": "reverted"}
+
+
 def test_a_change_that_may_lie_before_the_first_moment_is_doubtful(world: World) -> None:
     world.seen("Endpoint", "scorer", day(1), ("EndpointConfig", "c1"))
     world.seen("Endpoint", "scorer", day(5), ("EndpointConfig", "c2"))

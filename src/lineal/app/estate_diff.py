@@ -182,7 +182,7 @@ def _resource(
     edits = _edits(before, after)
     return ResourceDifference(
         resource=items[-1].resource,
-        what=_what(before, after, edits, steps, since),
+        what=_what(items, (before, after), edits, steps, since),
         before=before,
         after=after,
         edits=edits,
@@ -198,10 +198,19 @@ def _there(items: Sequence[ConfigItem]) -> ConfigItem | None:
 
 
 def _what(
-    before: ConfigItem | None, after: ConfigItem | None, edits: tuple[Edit, ...], steps: Sequence[Step], since: str
+    items: Sequence[ConfigItem],
+    ends: tuple[ConfigItem | None, ConfigItem | None],
+    edits: tuple[Edit, ...],
+    steps: Sequence[Step],
+    since: str,
 ) -> str:
+    before, after = ends
+    if after is None and before is None:
+        # What came and went is as it was; of what was seen first on the way and is gone, nobody knows that it came.
+        first = next((item for item in items if item.time > since and item.status == "ok"), None)
+        return REVERTED if first is not None and _came(first, steps, since) else DELETED
     if after is None:
-        return REVERTED if before is None else DELETED
+        return DELETED
     if before is None:
         return CREATED if _came(after, steps, since) else APPEARED
     return CHANGED if edits or before.shape != after.shape else REVERTED
@@ -219,10 +228,13 @@ def _patch(place: str, before: dict[str, Any] | None, after: dict[str, Any] | No
 
 
 def _came(after: ConfigItem, steps: Sequence[Step], since: str) -> bool:
-    """Return whether what was first seen between the moments came to be then: it says so, or somebody had looked."""
+    """Return whether what was first seen between the moments came to be then: it says so, or somebody had looked.
+
+    That it changed after it was seen first says nothing of when it came to be.
+    """
     if after.created is not None:
         return after.created > since
-    return any(step.certain for step in steps)
+    return any(step.certain and step.change.kind == "created" for step in steps)
 
 
 def _edits(before: ConfigItem | None, after: ConfigItem | None) -> tuple[Edit, ...]:
