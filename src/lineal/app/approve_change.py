@@ -20,6 +20,7 @@ from lineal.errors import BadInput, Refused
 _MOST: Final = 500
 _LONGEST: Final = 1024
 _SLOW: Final = 60  # seconds that may pass from saying "now" to recording it
+_REFUSED: Final = frozenset({"rejected", "denied", "declined", "refused", "not approved", "disapproved"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,8 +104,9 @@ def import_approvals(session: Session, file: Path, *, ignore: Sequence[str] = ()
     """Record the approvals in an export of tickets (`file`, CSV or JSON) that are not on record yet.
 
     The file is kept as an object; its digest stands in each approval. One that says something else than the ticket of
-    the same identifier on record is a new word on it: the last holds. Raises `BadInput` if any row cannot be taken;
-    nothing is recorded then.
+    the same identifier on record is a new word on it: the last holds. An approval on record whose ticket is not an
+    approved one any more is withdrawn: from now on, or, where the ticket was refused, as if it had never been given.
+    Raises `BadInput` if any row cannot be taken; nothing is recorded then.
     """
     try:
         with file.open("rb") as opened:
@@ -113,14 +115,29 @@ def import_approvals(session: Session, file: Path, *, ignore: Sequence[str] = ()
         raise BadInput(f"cannot read {file}: {error.strerror}") from error
     tickets = read_tickets(data, file.name, ignore=ignore)
     known = {each.id: replace(each, digest="") for each in session.configuration.approvals()}
-    new = tuple(each for each in tickets.approvals if known.get(each.id) != replace(each, digest=""))
+    told = tuple(each for each in tickets.approvals if known.get(each.id) != replace(each, digest=""))
+    now = session.clock()
+    back = tuple(
+        replace(held, withdrawn=_as_of(held, status, now), digest=tickets.digest)
+        for name, status in tickets.denied.items()
+        if (held := known.get(name)) is not None
+        and _as_of(held, status, now) <= held.not_after  # when its window is over, nothing is left to take back
+        and _as_of(held, status, now) < (held.withdrawn or "~")
+    )
+    new = (*told, *back)
     if new:
         session.objects.put_bytes(data)
         origin = {"file": file.name, "digest": tickets.digest}
         _say(session, new, {"origin": origin, **({"os_user": os_user} if os_user else {})})
-    changed = sum(each.id in known for each in new)
-    notes = (f"{changed} of them are known by their identifier and say something else now: the last holds",)
-    return Allowed(tickets.approvals, new, notes if changed else (), tickets.passed)
+    changed = sum(each.id in known for each in told)
+    notes = [f"{changed} of them are known by their identifier and say something else now: the last holds"][:changed]
+    notes += [f"{each.id} is {tickets.denied[each.id]}: withdrawn as of {each.withdrawn}" for each in back]
+    return Allowed(tickets.approvals, new, tuple(notes), tickets.passed)
+
+
+def _as_of(held: ChangeApproval, status: str, now: str) -> str:
+    """Return from which moment on an approval holds no more whose ticket says `status`: it ended, or never was."""
+    return held.not_before if status in _REFUSED else now
 
 
 def _check(scope: Scope, ticket: str, reason: str, not_before: str, not_after: str) -> None:

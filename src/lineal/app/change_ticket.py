@@ -8,7 +8,7 @@ import io
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, NoReturn
 
@@ -41,11 +41,15 @@ _YES, _NO = frozenset({"true", "yes", "1"}), frozenset({"false", "no", "0", ""})
 
 @dataclass(frozen=True, slots=True)
 class Tickets:
-    """The approvals of a file, whose digest stands in each; `passed` says how many rows are of no approved ticket."""
+    """The approvals of a file, whose digest stands in each; `passed` says how many rows are of no approved ticket.
+
+    `denied` are the tickets among those, by identifier, with what each says its status is.
+    """
 
     approvals: tuple[ChangeApproval, ...]
     digest: str
     passed: int
+    denied: Mapping[str, str] = field(default_factory=dict)
 
 
 class _Fault(Exception):  # it never leaves this module
@@ -77,21 +81,29 @@ def read_tickets(data: bytes, name: str, *, ignore: Sequence[str] = ()) -> Ticke
     if faults:
         _refuse(name, faults)
     found: dict[str, tuple[str, ChangeApproval]] = {}
+    denied: dict[str, tuple[str, str]] = {}
     passed = 0
     for where, row in rows:
         try:
-            approval = _read_row(row, ignored, digest)
-            if approval is None:
-                passed += 1
-            elif approval.id in found:
-                raise _Fault("id", f"{approval.id!r} is also that of {found[approval.id][0]}")
-            else:
+            values = _values(row, ignored)
+            name, status = _name(values), _text("status", values.get("status")).lower()
+            if name and name in found:
+                raise _Fault("id", f"{name!r} is also that of {found[name][0]}")
+            if not status or status == _APPROVED:
+                approval = _read_row(values, digest)
+                if approval.id in denied:
+                    raise _Fault("id", f"{approval.id!r} is also that of {denied[approval.id][0]}")
                 found[approval.id] = (where, approval)
+                continue
+            passed += 1
+            if name:
+                denied[name] = (where, status)
         except _Fault as fault:
             faults.append(f"{where}, column {fault.column}: {fault}")
     if faults:
         _refuse(name, faults)
-    return Tickets(tuple(approval for _, approval in found.values()), digest, passed)
+    said = {name: status for name, (_, status) in denied.items()}
+    return Tickets(tuple(approval for _, approval in found.values()), digest, passed, said)
 
 
 def _refuse(name: str, faults: list[str]) -> NoReturn:
@@ -121,8 +133,9 @@ def _csv_rows(text: str, name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         header = [each.strip() for each in next(reader)]
-        lacking = [each for each in _NEEDED if each not in map(_column, header)]
-        if lacking:
+        columns = set(map(_column, header))
+        lacking = [each for each in _NEEDED if each not in columns]
+        if lacking and not ("status" in columns and columns & {"id", "ticket"}):  # a list of withdrawals says no more
             raise BadInput(f"{name}: row 1 names no column {', '.join(lacking)}")
         for values in reader:
             if not any(each.strip() for each in values):
@@ -137,7 +150,9 @@ def _csv_rows(text: str, name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def _json_rows(text: str, name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     try:
-        document = json.loads(text)
+        document = json.loads(text, object_pairs_hook=_once)
+    except _Fault as fault:
+        raise BadInput(f"{name}: the key {fault.column[:100]!r} {fault} in one object") from fault
     except (ValueError, RecursionError) as error:
         raise BadInput(f"{name} is not JSON: {error}") from error
     if isinstance(document, dict):
@@ -150,13 +165,23 @@ def _json_rows(text: str, name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         yield f"ticket {number}", row
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON; raise `_Fault` for a key that stands twice: which of the two holds, nobody knows."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise _Fault(name, "stands twice")
+        found[name] = value
+    return found
+
+
 def _column(name: str) -> str:
     plain = re.sub(r"[\s-]+", "_", name.strip().lower())
     return _ALSO.get(plain, plain)
 
 
-def _read_row(row: Mapping[str, Any], ignored: frozenset[str], digest: str) -> ChangeApproval | None:
-    """Return the approval that a row is, None for a ticket that is not approved; raise `_Fault`."""
+def _values(row: Mapping[str, Any], ignored: frozenset[str]) -> dict[str, Any]:
+    """Return what a row says, by column; raise `_Fault` for a column that stands twice."""
     values: dict[str, Any] = {}
     for name, value in row.items():
         column = _column(str(name))
@@ -165,9 +190,15 @@ def _read_row(row: Mapping[str, Any], ignored: frozenset[str], digest: str) -> C
         if column in values:
             raise _Fault(column, "stands twice")
         values[column] = value
-    status = _text("status", values.get("status")).lower()
-    if status and status != _APPROVED:
-        return None
+    return values
+
+
+def _name(values: Mapping[str, Any]) -> str:
+    return _text("id", values.get("id")) or _text("ticket", values.get("ticket"))
+
+
+def _read_row(values: Mapping[str, Any], digest: str) -> ChangeApproval:
+    """Return the approval that a row with these `values` is; raise `_Fault`."""
     for column in _NEEDED:
         if not _text(column, values.get(column)):
             raise _Fault(column, "is empty")
@@ -192,6 +223,7 @@ def _read_row(row: Mapping[str, Any], ignored: frozenset[str], digest: str) -> C
         reason=redact(texts["reason"])[0],
         retroactive=_flag("retroactive", values.get("retroactive")),
         digest=digest,
+        withdrawn="",
     )
 
 

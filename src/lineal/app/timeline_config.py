@@ -164,6 +164,7 @@ def _windows(
         about = about or (list(things[:1]) if approval.id in cited else [])
         may = ", ".join(approval.principals) or "anybody"
         what = f"{approval.ticket or approval.id}: {may} may change {', '.join(approval.fields) or 'it'}"
+        what += f"; withdrawn as of {approval.withdrawn}" if approval.withdrawn else ""
         for thing in about:
             row = Row(
                 time=approval.not_before, until=approval.not_after, kind=WINDOW, what=what, of=thing.key,

@@ -86,8 +86,11 @@ def judge_event(candidate: Candidate, watched: Watched, approvals: Sequence[Chan
 def judge_approval(approval: ChangeApproval, coverage: Coverage, now: str, settle: int = SETTLE) -> Judgement | None:
     """Return that nobody did what `approval` allows; None as long as somebody may, or the trail may still say so.
 
-    `coverage` is that of the trail where the approval's resources are. To be asked of approvals that no judgement used.
+    Nor is anything due under one that was withdrawn before its end. `coverage` is that of the trail where the
+    approval's resources are. To be asked of approvals that no judgement used.
     """
+    if approval.withdrawn and approval.withdrawn <= approval.not_after:
+        return None
     if now <= shift(approval.not_after, settle) or not coverage.reaches(approval.not_after):
         return None
     if not coverage.covers(approval.not_before, approval.not_after):

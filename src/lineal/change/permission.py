@@ -117,6 +117,8 @@ def permit(approval: ChangeApproval, act: Act, target: Target) -> Answer:
         return Answer(False, f"{name} had ended at {approval.not_after}")
     if moment < approval.not_before:
         return Answer(False, f"{name} began only at {approval.not_before}")
+    if approval.withdrawn and moment >= approval.withdrawn:
+        return Answer(False, f"{name} was withdrawn as of {approval.withdrawn}")
     approver = spellings(approval.approver)
     if approval.requester and approver & spellings(approval.requester):
         return Answer(False, f"{name} was approved by {approval.approver}, who asked for it", met=True)

@@ -66,7 +66,7 @@ class ChangeApproval:
     `resources`, `types`, `fields`, `actions` and `principals` are patterns (``*`` and ``?``, as in a shell); an empty
     list allows any. Fields are paths with dots. `decided` is when the approval was given: an act before it is not
     approved by it, unless `retroactive` says that this is what was meant. `digest` is that of the ticket it was read
-    from.
+    from. `withdrawn` is the moment from which on it allows nothing any more, empty where it was not taken back.
     """
 
     id: str
@@ -84,13 +84,17 @@ class ChangeApproval:
     reason: str = ""
     retroactive: bool = False
     digest: str = ""
+    withdrawn: str = ""
 
     def describe(self) -> dict[str, Any]:
         """Return the approval as it stands in an event body; raise `BadTime`."""
-        for each in (self.not_before, self.not_after, self.decided):
+        for each in (self.not_before, self.not_after, self.decided, *filter(None, [self.withdrawn])):
             timestamp.check(each)
         check_keys(self.id)
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        found = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        if not self.withdrawn:
+            del found["withdrawn"]
+        return found
 
 
 def read_approval(document: Mapping[str, Any]) -> ChangeApproval:
