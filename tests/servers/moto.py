@@ -2,7 +2,7 @@
 
 moto stands in for AWS: it keeps what it is told and answers in AWS's wire formats, but checks neither signatures nor
 permissions, and lacks many operations (it answers those with HTTP 500). `UpdateEndpoint` and
-`GetModelPackageGroupPolicy` are added here.
+`GetModelPackageGroupPolicy` are added here, whole kinds of things of SageMaker in `sagemaker_things`.
 """
 
 import threading
@@ -23,6 +23,8 @@ from moto.sagemaker.exceptions import ValidationError
 from moto.sagemaker.models import sagemaker_backends
 from moto.sagemaker.responses import SageMakerResponse
 from werkzeug.serving import make_server
+
+from servers import sagemaker_things
 
 _read_model = JSONFileLoader().load_file
 
@@ -87,6 +89,10 @@ class Moto:
         """Return what moto keeps of SageMaker, to change what no request can change: times, states, digests."""
         return sagemaker_backends[ACCOUNT][region]
 
+    def thing(self, word: str, name: str, region: str = REGION) -> dict[str, Any]:
+        """Return what is told of an inference component, a domain …, to change what no request can change."""
+        return sagemaker_things.things(ACCOUNT, region)[word, name].told
+
     def object(self, bucket: str, key: str) -> Any:
         """Return what moto keeps of an object in S3, to change when it was written."""
         return s3_backends[ACCOUNT]["aws"].buckets[bucket].keys[key]
@@ -94,6 +100,8 @@ class Moto:
 
 class _Quiet(MotoRequestHandler):  # type: ignore[misc]
     """Handles requests without a line on standard error for each."""
+
+    disable_nagle_algorithm = True  # or the body of each answer waits until its headers are acknowledged
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Say nothing."""
@@ -131,11 +139,13 @@ def moto_server() -> Iterator[Moto]:
     """
     SageMakerResponse.update_endpoint = _update_endpoint
     SageMakerResponse.get_model_package_group_policy = _no_policy
+    sagemaker_things.install()
+    sagemaker_things.forget()
     moto_api_backend.reset()
     application = DomainDispatcherApplication(create_backend_app)
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=_Quiet)
     server.log = _say_nothing  # an operation that moto lacks would be a traceback each time
-    thread = threading.Thread(target=server.serve_forever, name="moto", daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), name="moto", daemon=True)
     thread.start()
     try:
         yield Moto(f"http://127.0.0.1:{server.server_port}")
@@ -144,3 +154,4 @@ def moto_server() -> Iterator[Moto]:
         thread.join()
         server.server_close()
         moto_api_backend.reset()
+        sagemaker_things.forget()
