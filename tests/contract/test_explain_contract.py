@@ -137,7 +137,7 @@ def test_acts_come_in_the_order_of_keys_and_only_about_what_is_watched(session: 
     tell(session)
     session.catch_up()
     database = session.catalog_database
-    told = list(acts_on_watched(database))
+    told = list(acts_on_watched(database, [key(name) for name in NAMES]))
     keys = [each.resource for each in told]
     assert keys == sorted(keys)
     assert {each.resource for each in told} == {key(name) for name in NAMES[::2]}

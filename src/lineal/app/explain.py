@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from lineal.app.explain_evidence import read_cases, read_passing, read_stacks
+from lineal.app.explain_court import Court, judge_all
+from lineal.app.explain_evidence import Looks, read_passing, read_stacks
 from lineal.app.explain_record import Recorder, withdraw
-from lineal.app.explain_work import Place, Work
+from lineal.app.explain_sums import Place, Sums
+from lineal.app.explain_work import Grounds
 from lineal.app.session import Session
 from lineal.change.judge_events import judge_approval
 from lineal.change.judge_evidence import SETTLE, SKEW
@@ -58,16 +60,20 @@ def explain(
     gets the numbers of changes judged and judgements recorded. Raises `StoreError` branches.
     """
     configuration = session.configuration
-    work = Work(
+    database = configuration.database
+    looks = Looks(configuration.looks())
+    grounds = Grounds(
         now=now or session.clock(),
         settle=settle_seconds,
         skew=skew_seconds,
         trail=Trail(configuration.trail()),
-        stacks=read_stacks(session),
+        stacks=read_stacks(database),
         approvals=Approvals(configuration.approvals()),
     )
+    keys = configuration.watched() if resources is None else sorted(set(resources))
     recorder = Recorder(session, resources, enabled=record)
-    found = Explained(trail=work.places)
+    sums = Sums(grounds)
+    found = Explained(trail=sums.places)
     progress = on_progress or (lambda _done, _recorded: None)
 
     def keep(judgement: Judgement) -> bool:
@@ -77,23 +83,24 @@ def explain(
         recorder.take(judgement)
         return True
 
-    for case in read_cases(session, resources):
+    for outcome in judge_all(Court(database, looks, grounds), keys):
         found.resources += 1
-        found.events += len(case.events)
-        found.failed += case.failed
-        for change, judgement in work.judge(case):
+        found.events += outcome.events
+        found.failed += outcome.failed
+        sums.add(outcome, watched=True)
+        for change, judgement in zip(outcome.changes, outcome.judgements, strict=True):
             if keep(judgement):
                 found.changes[change.id] = change
         if found.resources % _STEP == 0:
             progress(len(found.changes), recorder.recorded)
-    for passing in read_passing(session, resources):
+    for passing in read_passing(database, looks, resources):
         found.events += len(passing.events)
-        work.judge_passing(passing)
-    for judgement in (*work.judge_events(), *_unused(work, recorder, resources)):
+        sums.add(grounds.judge_passing(passing), watched=False)
+    for judgement in (*sums.judge_events(), *_unused(sums, recorder, resources)):
         keep(judgement)
     if since is None and until is None:
         for last in list(recorder.outdated()):
-            withdrawn = withdraw(last, _explained_by(work, last), used=last.about in work.used)
+            withdrawn = withdraw(last, _explained_by(sums, last), used=last.about in sums.used)
             if withdrawn is not None:
                 recorder.take(withdrawn)
     found.judgements.sort(key=lambda each: (each.until, each.subject, each.about))
@@ -102,34 +109,36 @@ def explain(
     return found
 
 
-def _explained_by(work: Work, last: Judgement) -> Judgement | None:
-    return next((work.effective[each] for each in (last.about, *last.events) if each in work.effective), None)
+def _explained_by(sums: Sums, last: Judgement) -> Judgement | None:
+    return next((sums.effective[each] for each in (last.about, *last.events) if each in sums.effective), None)
 
 
-def _unused(work: Work, recorder: Recorder, resources: Sequence[str] | None) -> Iterator[Judgement]:
+def _unused(sums: Sums, recorder: Recorder, resources: Sequence[str] | None) -> Iterator[Judgement]:
     """Yield the approvals whose time has passed without anybody doing what they allowed."""
-    used = work.used | recorder.used_before()
+    used = sums.used | recorder.used_before()
     wanted = None if resources is None else set(resources)
-    for approval in sorted(work.approvals.given, key=lambda each: (each.not_after, each.id)):
+    for approval in sorted(sums.grounds.approvals.given, key=lambda each: (each.not_after, each.id)):
         if approval.id in used:
             continue
-        if wanted is not None and not any(is_about(approval, of.key, of.type) for of, _ in work.watched):
+        if wanted is not None and not any(is_about(approval, of.key, of.type) for of, _ in sums.watched):
             continue
-        found = [judge_approval(approval, each, work.now, work.settle) for each in _coverages(work, approval)]
+        found = [
+            judge_approval(approval, each, sums.grounds.now, sums.grounds.settle) for each in _coverages(sums, approval)
+        ]
         if found and all(each is not None for each in found) and found[0] is not None:
             yield found[0]
 
 
-def _coverages(work: Work, approval: ChangeApproval) -> list[Coverage]:
+def _coverages(sums: Sums, approval: ChangeApproval) -> list[Coverage]:
     """Return what is known of the trail wherever the resources of an approval are: those named, else those watched."""
     found: dict[Place, Coverage] = {}
     for name in approval.resources:
         of = read_arn(name)
         if of is not None and not any(each in name for each in "*?"):
-            found[of.account, of.region] = work.trail.of(of.account, of.region, name)
-    for of, coverage in work.watched if not found else ():
+            found[of.account, of.region] = sums.grounds.trail.of(of.account, of.region, name)
+    for of, coverage in sums.watched if not found else ():
         if is_about(approval, of.key, of.type):
             found[of.account, of.region] = coverage
-    places = found.values() or work.places.values()
+    places = found.values() or sums.places.values()
     # Where no trail was ever collected, none of what it allows could have been seen.
     return [each for each in places if each.watermark]

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Final
 
-from lineal.app.session import Session
 from lineal.catalog.acts import Told, acts_beside, acts_on_stacks, acts_on_unseen, acts_on_watched, items_of_type
+from lineal.catalog.configuration import Configuration
 from lineal.change.effects import creates, deletes, may_change
 from lineal.change.history import list_changes
 from lineal.change.judge_evidence import Candidate, current
@@ -18,6 +18,7 @@ from lineal.core.config_item import ConfigItem
 from lineal.core.coverage import Look
 from lineal.core.resource import Resource, key_of, read_arn
 from lineal.core.timestamp import shift
+from lineal.ledger.database import Database
 
 STACK: Final = "AWS::CloudFormation::Stack"
 _OWNED: Final = "made"  # how a stack's relationships to what it made begin
@@ -105,7 +106,7 @@ class Beside:
     `moves` are those events, by the type of the resource that may have changed and what they are about.
     """
 
-    session: Session
+    database: Database
     moves: dict[str, dict[str, list[Candidate]]] = field(default_factory=dict)
 
     def add(self, of: Resource, events: list[Candidate], changes: Sequence[Change]) -> list[Candidate]:
@@ -114,7 +115,7 @@ class Beside:
         if not about:
             return events
         if of.type not in self.moves:
-            self.moves[of.type] = _by_resource(acts_beside(self.session.catalog_database, of.type))
+            self.moves[of.type] = _by_resource(acts_beside(self.database, of.type))
         times = [moment for each in changes for moment in (each.since or each.until, each.until)]
         first, last = shift(min(times), -_NEAR), shift(max(times), _NEAR)
         moves = [each for key in sorted(about) for each in self.moves[of.type].get(key, ())]
@@ -130,18 +131,11 @@ def _stands_in(of: Resource, path: Path) -> Iterator[str]:
         yield key_of(path[1])
 
 
-def read_cases(session: Session, resources: Sequence[str] | None) -> Iterator[Case]:
-    """Yield every watched resource (or those of `resources`) in the order of keys."""
-    configuration = session.configuration
-    looks = Looks(configuration.looks())
-    if resources is None:
-        watched: Iterator[tuple[str, list[ConfigItem]]] = configuration.all_items()
-    else:
-        watched = iter(sorted(configuration.items(resources).items()))
-    acts = acts_on_watched(session.catalog_database, resources)
-    beside = Beside(session)
+def read_cases(database: Database, looks: Looks, beside: Beside, keys: Sequence[str]) -> Iterator[Case]:
+    """Yield every watched resource among `keys`, in their order, which is that of the alphabet."""
+    acts = acts_on_watched(database, keys)
     waiting = next(acts, None)
-    for key, items in watched:
+    for key, items in sorted(Configuration(database).items(keys).items()):
         told: list[Told] = []
         while waiting is not None and waiting.resource <= key:
             if waiting.resource == key:
@@ -154,14 +148,13 @@ def read_cases(session: Session, resources: Sequence[str] | None) -> Iterator[Ca
         yield Case(key, items, changes, events, len({each.id for each in told if each.failed}), seen)
 
 
-def read_passing(session: Session, resources: Sequence[str] | None) -> Iterator[Passing]:
+def read_passing(database: Database, looks: Looks, resources: Sequence[str] | None) -> Iterator[Passing]:
     """Yield the resources that came and went between two complete looks at their type, and were never seen.
 
     Of `resources` (keys) only, if they are given.
     """
     wanted = None if resources is None else set(resources)
-    looks = Looks(session.configuration.looks())
-    for key, found in groupby(acts_on_unseen(session.catalog_database), key=lambda each: each.resource):
+    for key, found in groupby(acts_on_unseen(database), key=lambda each: each.resource):
         events, of = _read(list(found)), read_arn(key)
         if of is None or of.type in _NAMED_ONLY or (wanted is not None and key not in wanted):
             continue
@@ -173,15 +166,15 @@ def read_passing(session: Session, resources: Sequence[str] | None) -> Iterator[
             yield Passing(of, mine, min(began), max(began))
 
 
-def read_stacks(session: Session) -> Stacks:
+def read_stacks(database: Database) -> Stacks:
     """Return what is on record about stacks."""
     events: dict[tuple[str, str], list[Told]] = {}
-    for told in acts_on_stacks(session.catalog_database):
+    for told in acts_on_stacks(database):
         _, _, _, region, account, _ = told.resource.split(":", 5)
         for place in ((account, region), (account, "")):  # what belongs to no region may be made from any
             events.setdefault(place, []).append(told)
     owners: dict[str, set[str]] = {}
-    for key, document in items_of_type(session.catalog_database, STACK):
+    for key, document in items_of_type(database, STACK):
         for _, owned, name in json.loads(document).get("relationships", ()):
             if name.startswith(_OWNED):
                 owners.setdefault(owned, set()).add(key)

@@ -1,7 +1,7 @@
 """Judging resource by resource: each change with the events in reach of it, then the events that explain none."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from lineal.app.explain_evidence import STACK, Case, Passing, Stacks
@@ -16,17 +16,31 @@ from lineal.core.change import PENDING, Change, Judgement, Path
 from lineal.core.resource import Resource
 from lineal.core.timestamp import shift
 
-Place = tuple[str, str]
 Spent = dict[tuple[str, Path], str]
 
 
 @dataclass(slots=True)
-class Work:
-    """What all changes are judged by, and what has been found so far.
+class Outcome:
+    """What was concluded of one resource: of its changes, one judgement each, and of the events about it.
 
-    `effective` are events that explain a change (by their identifiers, with that judgement), `used` approvals that
-    something on record used or was meant by, `watched` the resources with whatever trail they have.
+    `effective` are the events that explain a change, with the place of its judgement in `judgements`; `idle` what is
+    concluded of the other events, if none explains a change of another resource; `used` the approvals that something on
+    record used or was meant by. `events` were looked at, `failed` further ones did not succeed.
     """
+
+    resource: Resource
+    events: int
+    failed: int = 0
+    changes: list[Change] = field(default_factory=list)
+    judgements: list[Judgement] = field(default_factory=list)
+    effective: dict[str, int] = field(default_factory=dict)
+    idle: dict[str, Judgement] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Grounds:
+    """What all changes are judged by: the time, the trail, the stacks and the approvals on record."""
 
     now: str
     settle: int
@@ -34,57 +48,49 @@ class Work:
     trail: Trail
     stacks: Stacks
     approvals: Approvals
-    places: dict[Place, Coverage] = field(default_factory=dict)
-    watched: list[tuple[Resource, Coverage]] = field(default_factory=list)
-    effective: dict[str, Judgement] = field(default_factory=dict)
-    used: set[str] = field(default_factory=set)
-    _idle: dict[str, Judgement] = field(default_factory=dict)
 
-    def judge(self, case: Case) -> Iterator[tuple[Change, Judgement]]:
-        """Yield each change of a resource with what is concluded of it."""
+    def judge(self, case: Case) -> Outcome:
+        """Return what is concluded of a resource that was seen."""
         of = case.items[-1].resource
+        found = Outcome(of, len(case.events), case.failed)
         coverage = self.trail.of(of.account, of.region, case.key)
-        self.places[of.account, of.region] = coverage
-        self.watched.append((of, coverage))
         times = [each.event.time for each in case.events]
         amended = {each.event.id: each.event.amends for each in case.events if each.event.amends}
         spent: Spent = {}
         busy: list[tuple[str, str]] = []
-        for change in case.changes:
+        for place, change in enumerate(case.changes):
             evidence = self._evidence(case, change, times, coverage, spent)
             judgement = judge_change(change, evidence)
+            found.changes.append(change)
+            found.judgements.append(judgement)
             for each in judgement.fields:
                 if each.event:
                     spent[each.event, each.path] = change.until
             for event in judgement.events:
-                self.effective.setdefault(event, judgement)
+                found.effective.setdefault(event, place)
                 if amended.get(event):
-                    self.effective.setdefault(amended[event], judgement)
-            self.used.update(judgement.approvals)
+                    found.effective.setdefault(amended[event], place)
+            found.used.update(judgement.approvals)
             if judgement.verdict == PENDING or change.kind == "created":
                 busy.append((begins(change, evidence), change.until))
-            yield change, judgement
-        self._look_for_idle(case, coverage, busy)
+        self._look_for_idle(case, coverage, busy, found)
+        return found
 
-    def judge_passing(self, passing: Passing) -> None:
-        """Take note of what made and took away a resource that nobody ever saw: nothing that was seen is its doing."""
+    def judge_passing(self, passing: Passing) -> Outcome:
+        """Return what is concluded of what made and took away a resource that nobody ever saw.
+
+        Nothing that was seen is its doing.
+        """
         of = passing.resource
-        coverage = self.trail.of(of.account, of.region, of.key)
-        self.places.setdefault((of.account, of.region), coverage)
+        found = Outcome(of, len(passing.events))
         watched = Watched(
-            resource=of.key, type=of.type, first=passing.first, last=passing.last, coverage=coverage, now=self.now,
-            skew=self.skew, settle=self.settle,
+            resource=of.key, type=of.type, first=passing.first, last=passing.last,
+            coverage=self.trail.of(of.account, of.region, of.key), now=self.now, skew=self.skew, settle=self.settle,
         )  # fmt: skip
         for candidate in passing.events:
-            self._meet(candidate, of, None)
-            self._judge_idle(candidate, watched)
-
-    def judge_events(self) -> Iterator[Judgement]:
-        """Yield what is concluded of the events that explain no change of any resource they are about."""
-        for event, judgement in self._idle.items():
-            if not self.effective.keys() & {event, *judgement.events}:
-                self.used.update(judgement.approvals)
-                yield judgement
+            self._meet(candidate, of, None, found)
+            self._judge_idle(candidate, watched, found)
+        return found
 
     def _evidence(self, case: Case, change: Change, times: Sequence[str], coverage: Coverage, spent: Spent) -> Evidence:
         """Return what a change is judged by: of the events only those that can matter."""
@@ -110,7 +116,7 @@ class Work:
             spent=frozenset(spent) if near else frozenset(),
         )
 
-    def _look_for_idle(self, case: Case, coverage: Coverage, busy: Sequence[tuple[str, str]]) -> None:
+    def _look_for_idle(self, case: Case, coverage: Coverage, busy: Sequence[tuple[str, str]], found: Outcome) -> None:
         if not case.events:
             return
         of = case.items[-1].resource
@@ -122,25 +128,25 @@ class Work:
             event = candidate.event
             if case.key not in event.targets:
                 continue
-            explained = self.effective.get(event.id)
-            self._meet(candidate, of, explained)
-            if explained is not None or not may_change(event, of.type, case.key):
+            place = found.effective.get(event.id)
+            self._meet(candidate, of, None if place is None else found.judgements[place], found)
+            if place is not None or not may_change(event, of.type, case.key):
                 continue
             if any(began < event.time <= until for began, until in busy):
                 continue  # it is part of how the resource came to be, or not known yet
-            self._judge_idle(candidate, watched)
+            self._judge_idle(candidate, watched, found)
 
-    def _judge_idle(self, candidate: Candidate, watched: Watched) -> None:
+    def _judge_idle(self, candidate: Candidate, watched: Watched, found: Outcome) -> None:
         event = candidate.event
         root = event.amends or event.id
-        if root in self._idle:
+        if root in found.idle:
             return
         about = self.approvals.about(watched.resource, watched.type, event.time, event.time)
         judgement = judge_event(candidate, watched, about)
         if judgement is not None:
-            self._idle[root] = judgement
+            found.idle[root] = judgement
 
-    def _meet(self, candidate: Candidate, of: Resource, explained: Judgement | None) -> None:
+    def _meet(self, candidate: Candidate, of: Resource, explained: Judgement | None, found: Outcome) -> None:
         """Take note of the approvals that meant this event, though they may not have allowed it, or another one did.
 
         One of some fields alone is met by an event that `explained` one of them.
@@ -148,11 +154,11 @@ class Work:
         event = candidate.event
         paths = () if explained is None else tuple(each.path for each in explained.fields if each.event == event.id)
         for approval in self.approvals.about(of.key, of.type, event.time, event.time):
-            if approval.id in self.used:
+            if approval.id in found.used:
                 continue
             targets = [Target(of.key, of.type, path) for path in (paths if approval.fields else (None,))]
             if any(permit(approval, Act(event), target).met for target in targets):
-                self.used.add(approval.id)
+                found.used.add(approval.id)
 
 
 def _between(events: Sequence[Candidate], first: str, last: str) -> Sequence[Candidate]:

@@ -66,6 +66,11 @@ class Configuration:
                     found.setdefault(row.resource, []).append(read_text(row.document))
         return found
 
+    def watched(self) -> list[str]:
+        """Return the keys of all resources with items on record, sorted."""
+        with self.database.reading() as connection:
+            return sorted(connection.scalars(sa.select(tables.config.c.resource).distinct()))
+
     def all_items(self, moment: Moment = NOW) -> Iterator[tuple[str, list[ConfigItem]]]:
         """Yield each resource (key) with all of its items, oldest first; resources in the order of their keys."""
         table = tables.config.c
@@ -170,6 +175,13 @@ class Configuration:
         """Return the events of the identifiers `ids` that are on record, in no order."""
         with self.database.reading() as connection:
             return [read_event(json.loads(row[0])) for row in select_in(connection, _EVENTS_BY_ID, list(ids))]
+
+    def told_after(self, idx: int) -> list[tuple[int, bool]]:
+        """Return the entries after `idx` that tell of API events, in their order, each with whether it was erased."""
+        event = tables.event.c
+        query = sa.select(event.idx, event.erased).where(event.idx > idx, event.type == RECORDED)
+        with self.database.reading() as connection:
+            return [(row.idx, row.erased) for row in connection.execute(query.order_by(event.idx))]
 
     def looks(self, moment: Moment = NOW, *, kind: str | None = None) -> list[Look]:
         """Return what was looked at, in the order of `began`; those at all types (``*``) count for each type."""

@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, Table, Text
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 
 metadata: Final = MetaData()
 
@@ -171,6 +171,7 @@ api: Final = Table(
     Column("document", _TEXT, nullable=False),
     Index("catalog_api_id", "id"),
     Index("catalog_api_time", "time"),
+    Index("catalog_api_name", "name"),
 )
 
 api_target: Final = Table(
@@ -180,6 +181,7 @@ api_target: Final = Table(
     Column("time", _TEXT, primary_key=True),
     Column("idx", BigInteger, primary_key=True, autoincrement=False),
     Column("n", Integer, primary_key=True, autoincrement=False),
+    Index("catalog_api_target_event", "idx", "n"),
     sqlite_with_rowid=False,
 )
 

@@ -79,7 +79,7 @@ def explain(
     now = datetime.now(UTC)
     with opened(ledger, actor) as session:
         resources = None if ref is None else _find(session, ref)
-        with terminal.progress("changes", unit="observations") as move:
+        with terminal.progress("changes", unit="observations", late=True) as move:
             found = ask(
                 session,
                 resources=resources,

@@ -32,6 +32,7 @@ class Move:
         """Move the bar."""
         if self._bar is None or self._task is None:
             return
+        self._bar.start()
         if self._unit == "entries":
             self._bar.update(self._task, completed=done, total=more, state=f"{done:,} of {more:,} {self._unit}")
             return
@@ -44,11 +45,17 @@ class Move:
 
 
 @contextmanager
-def show_progress(console: "Console", label: str, unit: str) -> Iterator[Move]:
-    """Show a bar on `console` while the block runs."""
+def show_progress(console: "Console", label: str, unit: str, *, late: bool = False) -> Iterator[Move]:
+    """Show a bar on `console` while the block runs, or, if `late`, from its first move on: drawing takes a thread."""
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn())
     times = (TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, TextColumn("{task.fields[state]}"), *times, console=console, transient=True) as bar:
+    bar = Progress(*columns, TextColumn("{task.fields[state]}"), *times, console=console, transient=True)
+    try:
+        if not late:
+            bar.start()
         yield Move(bar, bar.add_task(label, total=None, state=""), unit)
+    finally:
+        if bar.live.is_started:
+            bar.stop()

@@ -84,14 +84,17 @@ class Terminal:
             self.notes.print(text, markup=False, highlight=False)
 
     @contextmanager
-    def progress(self, label: str, *, unit: str = "files") -> "Iterator[Move]":
-        """Give a function of (done, total or bytes) that moves a bar while the block runs, on a terminal only."""
+    def progress(self, label: str, *, unit: str = "files", late: bool = False) -> "Iterator[Move]":
+        """Give a function of (done, total or bytes) that moves a bar while the block runs, on a terminal only.
+
+        With `late` it is shown, and a thread of its own begun, when it first moves.
+        """
         from lineal.cli.progress import Move, show_progress
 
         if self.quiet or self.as_json or not sys.stderr.isatty() or not self.notes.is_terminal:
             yield Move()
             return
-        with show_progress(self.notes, label, unit) as move:
+        with show_progress(self.notes, label, unit, late=late) as move:
             yield move
 
 
