@@ -1,6 +1,7 @@
 """Ledgers and the producers who speak to them, for tests and for the processes that tests start."""
 
 import secrets
+import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -17,6 +18,25 @@ from lineal.ledger.log import Ledger, create_ledger, open_ledger
 from lineal.ledger.verify import verify_ledger
 
 LOG = "lineal.test/log"
+
+
+def until(true: Callable[[], bool], what: str) -> None:
+    """Wait for something that must come about, however slow or busy the machine."""
+    end = time.monotonic() + 120
+    while not true():
+        assert time.monotonic() < end, f"never happened: {what}"
+        time.sleep(0.01)
+
+
+def runs(process: int) -> bool:
+    """Return whether a process has not ended, by Linux's account of it."""
+    try:
+        return (
+            Path(f"/proc/{process}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2][1]
+            not in "ZX"
+        )
+    except OSError:
+        return False
 
 
 def now() -> str:

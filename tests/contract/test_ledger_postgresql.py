@@ -5,7 +5,7 @@ import threading
 import pytest
 from places import Place
 
-from kit import Speaker, failures
+from kit import Speaker, failures, until
 from lineal.errors import ReadOnlyStore, StoreError, StoreUnavailable
 from lineal.ledger.database import Database
 from lineal.ledger.verify import verify_ledger
@@ -14,8 +14,9 @@ pytestmark = pytest.mark.parametrize("place", ["postgresql"], indirect=True)
 
 
 def _hang_up(place: Place) -> None:
+    """End every connection to the database, and wait until they have ended."""
     assert place.server is not None
-    place.server.run(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{place.name}'")
+    place.server.run(f"SELECT pg_terminate_backend(pid, 120000) FROM pg_stat_activity WHERE datname = '{place.name}'")
 
 
 def test_a_wrong_password_is_told_and_not_shown(place: Place) -> None:
@@ -61,8 +62,8 @@ def test_hanging_up_on_writers_loses_nothing_that_was_acknowledged(place: Place)
         threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
         for thread in threads:
             thread.start()
-        for _ in range(5):
-            threading.Event().wait(0.1)
+        for number in range(1, 6):
+            until(lambda number=number: len(done) >= 4 * number, "they write")  # type: ignore[misc]
             _hang_up(place)
         stop.set()
         for thread in threads:

@@ -54,7 +54,7 @@ def test_it_is_let_go_of_when_the_watcher_fails(place: Place, ledger: Ledger) ->
 @pytest.mark.parametrize("place", ["postgresql"], indirect=True)
 def test_a_connection_that_was_cut_is_noticed(place: Place, ledger: Ledger) -> None:
     assert place.server is not None
-    cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'lineal watch%'"
+    cut = "SELECT pg_terminate_backend(pid, 120000) FROM pg_stat_activity WHERE application_name LIKE 'lineal watch%'"
     with ExitStack() as stack:
         first, second = (stack.enter_context(session(place, name)) for name in ("ana", "bob"))
         with only_watcher(first) as held:

@@ -8,15 +8,15 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kit import LOG, Speaker, failures, make_home, open_at
+from kit import LOG, Speaker, failures, make_home, open_at, runs, until
 from lineal.core.event import SALT_SIZE, Event
 from lineal.core.merkle import leaf_hash, root_of
 from lineal.errors import AlreadyExists
@@ -162,11 +162,15 @@ def _race(folder: Path, writers: Nursery, *, processes: int, events: int, kills:
     logs: list[Path] = []
     running: list[int] = []
 
-    def start() -> None:
+    def start() -> int:
         logs.append(folder / f"acknowledged-{len(logs)}")
         running.append(
             writers.start("writer", home=home.root, acknowledged=logs[-1], producer=f"w{len(logs)}", events=events)
         )
+        return running[-1]
+
+    def said(mark: int) -> bool:
+        return sum(file.stat().st_size for file in logs if file.exists()) >= mark * 15 or not any(map(runs, running))
 
     for _ in range(processes):
         start()
@@ -174,10 +178,8 @@ def _race(folder: Path, writers: Nursery, *, processes: int, events: int, kills:
     total = processes * events
     for kill in range(1, kills + 1):
         mark = total * kill // (kills + 2)
-        deadline = time.monotonic() + 120
-        while sum(file.stat().st_size for file in logs if file.exists()) < mark * 15 and time.monotonic() < deadline:
-            time.sleep(0.005)
-        victim = chance.choice([pid for pid in running if pid not in killed])
+        until(partial(said, mark), "they get that far")
+        victim = chance.choice([pid for pid in running if pid not in killed and runs(pid)] or [start()])
         os.kill(victim, signal.SIGKILL)  # its parent has not waited for it: the id is still its own
         killed.add(victim)
         if kill % 2 == 0:
@@ -207,12 +209,8 @@ def test_torture_of_writers(tmp_path: Path, writers: Nursery, seed: int) -> None
 
 
 def _wait_for_batch(home: Home) -> Path:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        for file in home.spool_folder.glob("*.batch"):
-            return file
-        time.sleep(0.005)
-    raise AssertionError("no writer left its batch")
+    until(lambda: any(home.spool_folder.glob("*.batch")), "a writer leaves its batch")
+    return next(home.spool_folder.glob("*.batch"))
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ import shutil
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kit import until
 from lineal.app import serving
 from lineal.app.probe import answers, check_url, model_stated_by, read_probes
 from lineal.cli import main
@@ -82,6 +82,11 @@ class Place:
     def entries(self) -> int:
         return len(self.lineal("log")["entries"])
 
+    def leaves(self, *pids: int) -> bool:
+        """Wait until these processes are the only ones whose folder this is: one that was killed needs a moment."""
+        until(lambda: sorted(self.running()) == sorted(pids), f"only {pids} are left")
+        return True
+
     def running(self) -> list[int]:
         """Return the processes whose folder this is."""
         found = []
@@ -122,7 +127,8 @@ def place(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     monkeypatch.setattr(serving, "_PATIENCE", 0.5)
     yield made
     for pid in made.running():
-        os.kill(pid, 9)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, 9)
 
 
 def test_a_deployment_serves_replaces_and_retires(place: Place) -> None:
@@ -145,13 +151,13 @@ def test_a_deployment_serves_replaces_and_retires(place: Place) -> None:
 
     second = place.deploy("{model}", "{port}", "--child", "--stubborn")
     assert (second["replaced"], second["ended"]) == ("endpoint:scorer@1", True)
-    assert first["pid"] not in place.running()
+    until(lambda: first["pid"] not in place.running(), "the first is gone")
     child = int((place.root / "child.pid").read_text())
     assert {second["pid"], child} <= set(place.running())
 
     gone = place.lineal("retire", "endpoint:scorer", "--reason", "over")
     assert gone["ended"] is True
-    assert place.running() == []
+    assert place.leaves()
     assert place.lineal("trace", "endpoint:scorer", expect=2)["error"]["code"] == "usage.unknown_ref"
     traced = place.lineal("trace", "endpoint:scorer@2")
     assert "model:risk@1" in {node["ref"] for node in traced["nodes"]}
@@ -163,24 +169,29 @@ def test_a_server_that_loaded_other_bytes_is_refused(place: Place) -> None:
     before = place.entries()
     error = place.deploy("other.bin", "{port}", expect=10)["error"]
     assert error["code"] == "integrity.digest_mismatch"
-    assert place.running() == []
+    assert place.leaves()
     assert place.entries() == before
 
 
 @pytest.mark.parametrize(
-    ("program", "said"),
-    [
-        ("import sys; sys.exit('no module named weights')", "no module named weights"),
-        ("import time; print('still loading', flush=True); time.sleep(600)", "still loading"),
-    ],
+    ("program", "wait"),
+    [("echo still loading >&2; exit 1", "600"), ("echo still loading; touch said; sleep 600", "0.5")],
 )
-def test_a_server_that_does_not_answer_is_ended_and_quoted(place: Place, program: str, said: str) -> None:
+def test_a_server_that_does_not_answer_is_ended_and_quoted(
+    place: Place, program: str, wait: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answers_not(*_: Any, **_more: Any) -> bool:
+        until(lambda: (place.root / "said").exists() or "exit" in program, "it has said so")
+        return False
+
+    monkeypatch.setattr("lineal.app.probe.answers", answers_not)
     before = place.entries()
-    command = ("--wait", "1.5", "--", sys.executable, "-c", program, "{port}")
+    command = ("--wait", wait, "--", "sh", "-c", program, "{port}")
     error = place.lineal("deploy", "endpoint:scorer", "model:risk@1", *command, expect=12)["error"]
     assert error["code"] == "source.not_serving"
-    assert said in error["message"]
-    assert place.running() == []
+    assert "still loading" in error["message"]
+    assert ("ended before it answered" in error["message"]) is (wait == "600")
+    assert place.leaves()
     assert place.entries() == before
 
 
@@ -200,7 +211,7 @@ def test_a_probe_without_an_answer_ends_the_server_and_records_nothing(place: Pl
     command = ("--probe", "probes.json", "--", sys.executable, "weak.py", "{port}")
     error = place.lineal("deploy", "endpoint:scorer", "model:risk@1", *command, expect=12)["error"]
     assert error["code"] == "source.not_serving"
-    assert place.running() == []
+    assert place.leaves()
     assert place.entries() == before
 
 
@@ -217,8 +228,7 @@ def test_a_server_that_runs_already_is_deployed_by_its_address(place: Place) -> 
     server = subprocess.Popen([sys.executable, "serve.py", "model.bin", str(port)], cwd=place.root)
     try:
         url = f"http://127.0.0.1:{port}"
-        while not answers(url):
-            time.sleep(0.02)
+        until(lambda: answers(url), "it answers")
         made = place.lineal("deploy", "endpoint:scorer", "model:risk@1", "--url", url + "/")
         assert (made["url"], made["pid"], made["model_check"]) == (url, None, "match")
         assert place.lineal("show", url)["node"]["ref"] == "endpoint:scorer@1"
@@ -235,7 +245,7 @@ def test_of_two_deployments_at_the_same_time_one_server_is_left(place: Place) ->
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     made = sorted((json.loads(each.communicate()[0]) for each in both), key=lambda each: each["revision"]["ref"])
     assert [each["revision"]["ref"] for each in made] == ["endpoint:scorer@1", "endpoint:scorer@2"]
-    assert place.running() == [made[1]["pid"]]
+    assert place.leaves(made[1]["pid"])
     assert made[1]["replaced"] == "endpoint:scorer@1"
 
 
@@ -255,7 +265,7 @@ def test_damaged_bytes_are_never_served(place: Place) -> None:
             file.chmod(0o644)
             file.write_bytes(b"weight5")
     assert place.deploy(expect=10)["error"]["code"].startswith("integrity")
-    assert place.running() == []
+    assert place.leaves()
 
 
 def test_an_endpoint_cannot_lead_out_of_the_folder_of_the_servers(place: Place) -> None:
@@ -312,8 +322,7 @@ def test_what_is_no_digest_states_no_model(tmp_path: Path, said: str) -> None:
     )
     try:
         url = f"http://127.0.0.1:{port}"
-        while not answers(url):
-            time.sleep(0.02)
+        until(lambda: answers(url), "it answers")
         assert model_stated_by(url) is None
     finally:
         server.kill()

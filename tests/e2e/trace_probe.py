@@ -1,12 +1,11 @@
-"""What the tests of tracing share: running a Python text under a mechanism, and waiting for things to come about."""
+"""What the tests of tracing share: running a Python text under a mechanism, and finding what is left of it."""
 
 import os
 import signal
 import subprocess
 import sys
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -63,15 +62,6 @@ def may(act: str) -> bool:
 
 def gaps(outcome: Outcome) -> set[str]:
     return {code for code, _ in outcome.trace.gaps}
-
-
-def until(true: Callable[[], bool], what: str) -> None:
-    """Wait for something that must come about, however slow the machine."""
-    for _ in range(750):
-        if true():
-            return
-        time.sleep(0.02)
-    raise AssertionError(f"never happened: {what}")
 
 
 def marked(mark: str) -> set[int]:

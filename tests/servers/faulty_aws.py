@@ -164,6 +164,7 @@ def _read_call(path: str, headers: dict[str, str], body: bytes) -> Call:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or the body of each answer waits until its headers are acknowledged
     aws: FaultyAws
 
     def handle_any(self) -> None:
@@ -220,7 +221,7 @@ def faulty_aws(moto: Moto) -> Iterator[FaultyAws]:
     server.daemon_threads = True
     aws = FaultyAws(f"http://127.0.0.1:{server.server_port}", moto)
     handler.aws = aws  # type: ignore[attr-defined]
-    thread = threading.Thread(target=server.serve_forever, name="faulty", daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), name="faulty", daemon=True)
     thread.start()
     try:
         yield aws

@@ -158,7 +158,7 @@ def lineage_server(moto: Moto | None) -> Iterator[Lineage]:
     lineage = Lineage(moto)
     handler = type("Handler", (_Handler,), {"lineage": lineage})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, name="lineage", daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), name="lineage", daemon=True)
     thread.start()
     lineage.url = f"http://127.0.0.1:{server.server_port}"
     try:

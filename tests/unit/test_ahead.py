@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from kit import runs, until
 from lineal.datasets import ahead as ahead_module
 from lineal.datasets import block
 from lineal.datasets.ahead import look_ahead, looking_ahead
@@ -110,9 +111,4 @@ def test_no_process_is_left_behind(data: Path, tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program, str(data)], capture_output=True, text=True, check=False)
     orphan = int(done.stdout)
-    for _ in range(200):
-        if not Path(f"/proc/{orphan}/stat").exists() or ") Z" in Path(f"/proc/{orphan}/stat").read_text():
-            break
-        time.sleep(0.02)
-    else:
-        pytest.fail("still running")
+    until(lambda: not runs(orphan), "it ends")
