@@ -31,7 +31,16 @@ def substance(event: ApiEvent) -> str:
 
 def observe_events(events: Sequence[ApiEvent], actor: str, origin: dict[str, Any]) -> Iterator[Observation]:
     """Yield observations that say `events`, some in each; `origin` says where they were read (file, digest, call)."""
-    for batch in cut_batches((each.describe() for each in events), _MOST):
-        time = max(each["time"] for each in batch)
-        data = {"events": batch, "origin": origin}
-        yield Observation(type=RECORDED, time=time, actor=actor, basis="observed", data=data)
+    return (observe(batch, actor, origin) for batch in cut_events(events))
+
+
+def cut_events(events: Sequence[ApiEvent]) -> list[list[dict[str, Any]]]:
+    """Return `events` as they stand in the body of an event, some of them together."""
+    return list(cut_batches((each.describe() for each in events), _MOST))
+
+
+def observe(batch: list[dict[str, Any]], actor: str, origin: dict[str, Any], time: str = "") -> Observation:
+    """Return the observation that says the events of a `batch`; without any, that nothing was to be kept by `time`."""
+    last = max((each["time"] for each in batch), default=time)
+    data = {"events": batch, "origin": origin}
+    return Observation(type=RECORDED, time=last, actor=actor, basis="observed", data=data)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from lineal.app.session import Session
+from lineal.catalog.view import NodeView
 from lineal.core.coverage import Look, TrailSpan
 from lineal.core.observation import Gap, Node, Observation
 from lineal.errors import LinealError
@@ -60,11 +61,16 @@ class Collection:
         return f"collect-{self.source}-{hashlib.sha256(self.scope.encode()).hexdigest()[:12]}-"
 
 
+def last_finished(session: Session, source: str, scope: str) -> NodeView | None:
+    """Return the run of the last complete collection of this source and scope, None if there is none."""
+    done = session.catalog.runs_starting(Collection(source, scope).prefix)
+    return next((view for view in reversed(done) if view.detail.get("state") == "finished"), None)
+
+
 def last_covered(session: Session, source: str, scope: str) -> dict[str, Any]:
     """Return what the last complete collection of this source and scope covered; empty if there is none."""
-    done = session.catalog.runs_starting(Collection(source, scope).prefix)
-    complete = [view for view in done if view.detail.get("state") == "finished"]
-    return dict(complete[-1].detail.get("covered", {})) if complete else {}
+    found = last_finished(session, source, scope)
+    return {} if found is None else dict(found.detail.get("covered", {}))
 
 
 def collect(session: Session, collection: Collection, seen: Seen, on_progress: Progress | None = None) -> Collected:

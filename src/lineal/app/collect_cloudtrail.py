@@ -1,26 +1,27 @@
 """Collect the log files of CloudTrail from a bucket or a folder: events, what is proven of the trail, and its holes."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from lineal.app.collect import Collected, Collection, Progress, collect, last_covered
 from lineal.app.session import Session
 from lineal.app.trail_batch import Batch
 from lineal.app.trail_digests import Proofs
+from lineal.app.trail_held import find_held
 from lineal.app.trail_keep import Keeper
 from lineal.app.trail_keys import find_keys
 from lineal.app.trail_spans import Spans
-from lineal.app.trail_state import State, place_of
+from lineal.app.trail_state import MOST_RETRIES, State, place_of
 from lineal.core.coverage import TrailSpan
 from lineal.core.observation import Gap, Observation
 from lineal.core.timestamp import shift
-from lineal.errors import BadInput
+from lineal.errors import BadInput, SourceError
 from lineal.sources.aws_session import open_aws
 from lineal.sources.cloudtrail_file import Log, open_log
 from lineal.sources.cloudtrail_logging import Logging
-from lineal.sources.cloudtrail_place import Fetched, Folder, LogFile, Place, fetch_each
+from lineal.sources.cloudtrail_place import Fetched, Folder, LogFile, Place, fetch_each, read_name
 from lineal.sources.cloudtrail_record import read_record, unknown_version
 from lineal.sources.cloudtrail_s3 import BucketPlace
 
@@ -97,6 +98,7 @@ class _Look:
     ) -> None:
         self._place, self._request, self._collection, self._progress = place, request, collection, progress
         self._state = State.read(last_covered(session, collection.source, collection.scope))
+        self._held = find_held(session, collection, reads=request.reads)
         self._logging = Logging(self._state.stopped)
         began = self._state.now = session.clock()
         settled = shift(began, minutes=-DELIVERY_MINUTES)
@@ -106,7 +108,9 @@ class _Look:
             place, self._state, keys, settled,
             since=request.since, until=request.until, accounts=request.accounts, regions=request.regions,
         )  # fmt: skip
-        self._batch = Batch(session, Keeper(session, request.reads), {"source": SOURCE, "place": place.name})
+        origin: dict[str, Any] = {"source": SOURCE, "place": place.name, "scope": collection.scope}
+        origin |= {"reads": True} if request.reads else {}
+        self._batch = Batch(session, Keeper(session, request.reads), origin)
         self.counts = self._batch.counts
         self._seen: set[str] = set()
         self._odd: set[Gap] = set()
@@ -119,16 +123,25 @@ class _Look:
 
     def everything(self) -> Iterator[Observation | Gap]:
         """Yield the events that are new, then what is known of the trail."""
+        yield from self._held.gaps()
         if self._request.digests:
             yield from self._proofs.read()
         gaps: list[Gap] = []
-        for file, fetched in fetch_each(self._place, self._wanted(gaps)):
-            yield from self._take(file, fetched)
+        try:
+            for file, fetched in fetch_each(self._place, self._wanted(gaps)):
+                yield from self._take(file, fetched)
+        except SourceError:
+            yield from self._batch.release()  # what was read is kept, and is not read again
+            raise
         yield from self._batch.release()
         yield from gaps
         if self._request.digests:
+            yield from self._recall_missing()
             yield from self._proofs.conclude(self._seen, whole=self._whole)
         yield from self._spans.conclude(self._proofs, self._logging)
+        if (lost := len(self._state.retry) - MOST_RETRIES) > 0:
+            why = f"{lost:,} files that could not be read are not tried again by themselves: --since reads them"
+            yield Gap("cloudtrail.files_given_up", why, self._place.name)
         self._proofs.remember()
         self._collection.trail = self._spans.spans
         self._collection.covered = {
@@ -150,9 +163,33 @@ class _Look:
                 self._seen.add(item.name)
                 self.counts["files_seen"] += 1
                 if self._is_wanted(item):
-                    yield item
+                    if self._is_held(item):
+                        gaps += self._recall(item)
+                    else:
+                        yield item
                 elif self._state.is_doubted(item):
                     gaps += self._doubt(item)
+
+    def _is_held(self, file: LogFile) -> bool:
+        """Return whether a look that was stopped has read the file, and it is the one that its digest names, if any."""
+        sha256 = self._held.files.get(file.name)
+        return bool(file.stamp and sha256) and self._proofs.is_settled(file, str(sha256))
+
+    def _recall(self, file: LogFile) -> Iterator[Gap]:
+        """Take a file that is on record whole for read; yield what is to be said of it now that digests are there."""
+        self.counts["files_held"] += 1
+        doubted = self._request.digests and not self._proofs.proves(file)
+        self._state.note(file, self._held.files[file.name], doubted=doubted)
+        self._spans.read(place_of(file), file.stamp)
+        if doubted:
+            yield from self._doubt(file)
+
+    def _recall_missing(self) -> Iterator[Gap]:
+        """Take files that digests name, and that are not there any more, for read if they are on record whole."""
+        for name, (named, _) in self._proofs.names.items():
+            file = read_name(named.key, 0) if name not in self._seen else None
+            if file is not None and self._is_held(file):
+                yield from self._recall(file)
 
     def _doubt(self, file: LogFile) -> Iterator[Gap]:
         """Yield a gap for a file that was read before the digests of its time came, if they do not name it."""
@@ -200,8 +237,9 @@ class _Look:
                 yield wrong
             return
         held = self.counts["events_held"]
+        told = {"sha256": log.sha256, "proof": "digest" if self._proofs.proves(file) else "none"}
         try:
-            yield from self._events(file, log)
+            is_plain = yield from self._events(file, log, told)
         except BadInput as error:
             yield (gap := Gap("cloudtrail.file_broken", error.message, file.key))
             self._miss(file, gap, broken=True)
@@ -213,26 +251,34 @@ class _Look:
             yield Gap("cloudtrail.event_misplaced", why, file.key)
             return
         self._state.note(file, log.sha256, doubted=self._request.digests and not self._proofs.proves(file))
+        if file.stamp and is_plain:
+            yield from self._batch.finish(file.name, told, file.stamp)
 
-    def _events(self, file: LogFile, log: Log) -> Iterator[Observation | Gap]:
-        told = {"sha256": log.sha256, "proof": "digest" if self._proofs.proves(file) else "none"}
+    def _events(self, file: LogFile, log: Log, told: dict[str, Any]) -> Generator[Observation | Gap, None, bool]:
+        """Yield the events of a file; return whether they are all that there is to say of it when the look ends."""
+        is_plain = True
         doubted = self._request.digests and not self._proofs.proves(file) and self._proofs.is_watched(file)
         oldest = shift(file.stamp, hours=-_OLDEST) if file.stamp else ""
         for record in log.records():
             event = read_record(record)
             if isinstance(event, Gap):
+                is_plain = False
                 yield from self._batch.refuse(event, file.key)
                 continue
-            if (odd := unknown_version(record)) is not None and odd not in self._odd:
-                self._odd.add(odd)
-                yield odd
+            if (odd := unknown_version(record)) is not None:
+                is_plain = False
+                if odd not in self._odd:
+                    self._odd.add(odd)
+                    yield odd
             if doubted and event.time < oldest:
                 self.counts["events_held"] += 1
                 continue
-            self._logging.take(event)
+            if self._logging.take(event):
+                is_plain = False
             if not file.stamp:  # a file whose name says nothing: from its first to its last event
                 self._spans.read(f"{event.account}/{event.region}", event.time)
             yield from self._batch.add(event, file.name, told)
+        return is_plain
 
     def _miss(self, file: LogFile, gap: Gap, *, broken: bool) -> None:
         """Note a file that could not be read: it is tried again, and what it holds is not known."""

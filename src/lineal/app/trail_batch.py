@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from lineal.app.api_record import new_events, observe_events, substance
+from lineal.app.api_record import cut_events, new_events, observe, substance
 from lineal.app.session import Session
+from lineal.app.trail_held import WHOLE
 from lineal.app.trail_keep import Keeper
 from lineal.core.api_event import ApiEvent
 from lineal.core.observation import Gap, Observation
@@ -15,6 +16,8 @@ from lineal.sources.cloudtrail_record import recordable
 MOST: Final = 500
 _REMEMBERED: Final = 100 * MOST
 _MOST_GAPS: Final = 100
+_MOST_READ: Final = 200
+"""After so many files it goes on record that they were read, whether anything in them was to be kept or not."""
 
 
 @dataclass(slots=True)
@@ -26,16 +29,28 @@ class Batch:
     origin: dict[str, Any]
     counts: Counter[str] = field(default_factory=Counter)
     _waiting: list[ApiEvent] = field(default_factory=list)
-    _files: dict[str, Any] = field(default_factory=dict)
+    _files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _read: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _until: str = ""
     _recent: dict[str, str] = field(default_factory=dict)
 
-    def add(self, event: ApiEvent, file: str = "", told: Any = None) -> Iterator[Observation | Gap]:
+    def add(self, event: ApiEvent, file: str = "", told: dict[str, Any] | None = None) -> Iterator[Observation | Gap]:
         """Take an event that stands in `file`, of which `told` is known; yield what is due."""
+        if len(self._waiting) >= MOST:  # not before: their file may end here
+            yield from self.release()
         self.counts["events"] += 1
         self._waiting.append(event)
         if file:
-            self._files[file] = told
-        if len(self._waiting) >= MOST:
+            self._files[file] = told or {}
+
+    def finish(self, file: str, told: dict[str, Any], delivered: str) -> Iterator[Observation | Gap]:
+        """Take the end of a `file` of which nothing but its events is to be said; yield what is due.
+
+        With what is recorded next, it is on record that it was read whole.
+        """
+        self._read[file] = {**told, WHOLE: True}
+        self._until = max(self._until, delivered)
+        if len(self._read) >= _MOST_READ:
             yield from self.release()
 
     def release(self) -> Iterator[Observation | Gap]:
@@ -57,9 +72,20 @@ class Batch:
             del self._recent[old]
         self.counts["kept"] += len(chosen)
         self.counts["recorded"] += len(fresh)
-        origin = {**self.origin, "files": self._files} if self._files else self.origin
-        self._waiting, self._files = [], {}
-        yield from observe_events(fresh, self.session.actor, origin)
+        yield from self._observe(fresh)
+
+    def _observe(self, fresh: Sequence[ApiEvent]) -> Iterator[Observation]:
+        """Yield what is recorded of `fresh` events; the last that is said of them says which files were read whole."""
+        files, self._waiting, self._files = self._files, [], {}
+        if not fresh and len(self._read) < _MOST_READ:
+            return
+        *first, last = cut_events(fresh) or [[]]
+        for each in first:
+            yield observe(each, self.session.actor, {**self.origin, "files": files} if files else self.origin)
+        files |= self._read
+        origin = {**self.origin, "files": files} if files else self.origin
+        yield observe(last, self.session.actor, origin, self._until)
+        self._read, self._until = {}, ""
 
     def _find_contradictions(self, chosen: Sequence[ApiEvent], fresh: Sequence[ApiEvent]) -> list[ApiEvent]:
         """Return the events that say something else than what is known by their identifier, under other ones."""

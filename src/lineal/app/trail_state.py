@@ -10,7 +10,7 @@ from lineal.sources.cloudtrail_place import LogFile, read_name
 LATE: Final = 6
 """For how many hours after another a file may come and still be found: AWS says 15 minutes, usually 5."""
 _UNPROVEN: Final = 48
-_MOST_RETRIES: Final = 1000
+MOST_RETRIES: Final = 1000
 _DOUBTED: Final = "?"
 _MOST_FILES: Final = 50_000
 """What was covered stands in one event, whose size is bounded: in very large organisations, late files are fewer."""
@@ -77,7 +77,7 @@ class State:
             "regions": regions,
             "chains": dict(sorted(self.chains.items())),
             "stopped": self.stopped,
-            "retry": dict(sorted(self.retry.items())[:_MOST_RETRIES]),
+            "retry": dict(sorted(self.retry.items())[:MOST_RETRIES]),
         }
 
     def _late(self, name: str, region: Region) -> str:

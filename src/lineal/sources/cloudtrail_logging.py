@@ -45,10 +45,12 @@ class Logging:
     standing: dict[str, dict[str, str]] = field(default_factory=dict)
     _events: dict[str, ApiEvent] = field(default_factory=dict)
 
-    def take(self, event: ApiEvent) -> None:
-        """Note an event that switches a trail."""
-        if event.service == SERVICE and event.name in WATCHED and not event.error:
+    def take(self, event: ApiEvent) -> bool:
+        """Note an event that switches a trail; return whether it is one."""
+        switches = event.service == SERVICE and event.name in WATCHED and not event.error
+        if switches:
             self._events[event.id] = event
+        return switches
 
     def stops(self) -> list[Stop]:
         """Return every span in which a trail was off, and remember those that are open."""
