@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from lineal.app.rule_sets import load_rules, managed_rules
 from lineal.change.graph_rules import Built, Data, EstateRule, Lineage, evaluate_estate_rule
+from lineal.change.history import list_changes
 from lineal.change.rule import give_parameters
 from lineal.core.api_event import ApiEvent
 from lineal.core.change import Judgement
@@ -53,9 +54,10 @@ class Told:
         last = {each.resource.key: each for each in sorted(self.items, key=lambda each: each.time)}
         return {key: each for key, each in sorted(last.items()) if each.status == "ok"}
 
-    def history(self, resources: Sequence[str]) -> Mapping[str, Sequence[ConfigItem]]:
+    def history(self, resources: Sequence[str] | None) -> Mapping[str, Sequence[ConfigItem]]:
         ordered = sorted(self.items, key=lambda each: each.time)
-        return {key: [each for each in ordered if each.resource.key == key] for key in resources}
+        keys = {each.resource.key for each in ordered} if resources is None else resources
+        return {key: [each for each in ordered if each.resource.key == key] for key in keys}
 
     def events(self, resources: Sequence[str] | None) -> Mapping[str, Sequence[ApiEvent]]:
         ordered = sorted(self.heard, key=lambda each: each.time)
@@ -349,6 +351,9 @@ def test_a_trail_that_was_switched_off_is_found() -> None:
         ([span(1, 5), span(5, 9, "api"), span(8, 20)], COMPLIANT),
         ([span(1, 5), span(7, 20)], INSUFFICIENT),
         ([span(1, 20), span(3, 4, missing=True, why="log_deleted")], COMPLIANT),
+        ([span(1, 4), span(4, 20, "api"), span(3, 5, missing=True, why="log_deleted")], COMPLIANT),
+        ([span(1, 19)], COMPLIANT),
+        ([span(1, 18)], INSUFFICIENT),
         ([span(1, 3), span(3, 4, missing=True, why="log_deleted"), span(4, 20)], NON_COMPLIANT),
         ([span(1, 3), span(3, 4, missing=True, why="refused"), span(4, 20)], INSUFFICIENT),
         ([span(3, 4, "none", missing=True, why="logging_stopped")], NON_COMPLIANT),
@@ -418,6 +423,29 @@ def test_an_approval_that_nobody_used_is_no_change() -> None:
 
 def test_changes_that_nobody_judged_are_not_known() -> None:
     assert one("CHANGES_EXPLAINED", serving()).state == INSUFFICIENT
+
+
+def test_a_change_that_nobody_judged_is_not_known_whatever_was_said_of_others() -> None:
+    told = serving(judged=[judged("APPROVED")])
+    assert one("CHANGES_EXPLAINED", told).state == COMPLIANT
+    endpoint = told.items[0]
+    told.items.append(replace(endpoint, time=day(14), configuration={"EndpointConfigName": "prod-2"}))
+    found = one("CHANGES_EXPLAINED", told)
+    assert (found.state, found.explanation) == (INSUFFICIENT, "changes: 1 APPROVED, 1 not judged: lineal explain")
+    told.judged = [judged("UNEXPLAINED")]
+    assert one("CHANGES_EXPLAINED", told).state == NON_COMPLIANT
+    (change,) = list_changes([endpoint, told.items[-1]], [])
+    told.judged = [judged("APPROVED", change.id)]
+    assert one("CHANGES_EXPLAINED", told).state == COMPLIANT
+    told.items.append(replace(endpoint, time=day(16), status="deleted", configuration={}))
+    assert one("CHANGES_EXPLAINED", told).state == INSUFFICIENT
+
+
+def test_a_judgement_that_was_withdrawn_says_nothing_of_a_resource() -> None:
+    gone = replace(judged("NOT_OBSERVABLE", "c2"), notes=("withdrawn",))
+    assert one("CHANGES_EXPLAINED", Told(judged=[judged("APPROVED"), gone])).state == COMPLIANT
+    stale = replace(judged("ATTRIBUTED_UNAPPROVED", "e1"), subject="event", notes=("withdrawn",))
+    assert one("CHANGES_EXPLAINED", Told(judged=[judged("APPROVED"), stale])).state == COMPLIANT
 
 
 _JSON = st.recursive(

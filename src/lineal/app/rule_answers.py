@@ -55,8 +55,10 @@ class LedgerAnswers:
         """Return every resource that is there, by key."""
         return self._estate
 
-    def history(self, resources: Sequence[str]) -> Mapping[str, Sequence[ConfigItem]]:
-        """Return all items of some resources, oldest first."""
+    def history(self, resources: Sequence[str] | None) -> Mapping[str, Sequence[ConfigItem]]:
+        """Return all items of some resources, oldest first; of all that there are or were for None."""
+        if resources is None:
+            return dict(self._configuration.all_items(self._moment))
         return self._configuration.items(resources, self._moment)
 
     def events(self, resources: Sequence[str] | None) -> Mapping[str, Sequence[ApiEvent]]:

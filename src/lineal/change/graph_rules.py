@@ -81,8 +81,8 @@ class Questions(Protocol):
         """Return every resource that is there, by key."""
         ...
 
-    def history(self, resources: Sequence[str]) -> Mapping[str, Sequence[ConfigItem]]:
-        """Return all items of some resources (keys), oldest first."""
+    def history(self, resources: Sequence[str] | None) -> Mapping[str, Sequence[ConfigItem]]:
+        """Return all items of some resources (keys), oldest first; of all that there are or were for None."""
         ...
 
     def events(self, resources: Sequence[str] | None) -> Mapping[str, Sequence[ApiEvent]]:

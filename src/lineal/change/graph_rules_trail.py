@@ -20,6 +20,7 @@ from lineal.core.conclusion import COMPLIANT, INSUFFICIENT, NON_COMPLIANT
 from lineal.core.config_item import ConfigItem
 from lineal.core.coverage import Look, TrailSpan
 from lineal.core.resource import make_resource
+from lineal.core.span import without
 
 TRAIL: Final = "AWS::CloudTrail::Trail"
 RECORDER: Final = "AWS::Config::ConfigurationRecorder"
@@ -59,10 +60,12 @@ def trail_always_on(questions: Questions, parameters: Mapping[str, Any]) -> Iter
             yield about(item, INSUFFICIENT, "whether the trail is on was not seen")
     for key, own in stops.items():
         yield _gone(key, own, TRAIL, _STOPS)
-    yield from _spans(questions.coverage()[1], begin)
+    hours = parameters["hours"] or 24
+    limit = timestamp.spell(datetime.fromisoformat(questions.now) - timedelta(hours=hours))
+    yield from _spans(questions.coverage()[1], begin, limit)
 
 
-def _spans(spans: Sequence[TrailSpan], begin: str) -> Iterator[Found]:
+def _spans(spans: Sequence[TrailSpan], begin: str, limit: str) -> Iterator[Found]:
     places: dict[tuple[str, str], list[TrailSpan]] = {}
     for span in spans:
         if span.until > begin:
@@ -84,10 +87,14 @@ def _spans(spans: Sequence[TrailSpan], begin: str) -> Iterator[Found]:
         elif unread := _unread(own, begin):
             yield about_account(account, region, INSUFFICIENT, "not read: " + "; ".join(unread[:5]))
         else:
-            proofs = sorted({each.proof for each in own if each.proof != "none" and not each.missing})
-            first_read = min(each.since for each in own)
-            since_when = f" since {first_read[:19]}Z" if first_read > begin else ""
-            text = f"every event{since_when} is there, by {' and '.join(proofs)}"
+            good = [each for each in own if each.proof != "none" and not each.missing]
+            since_when, reached = max(begin, min(each.since for each in good)), max(each.until for each in good)
+            if reached < limit:
+                text = f"the trail was read up to {reached[:19]}Z: what came after that is not known"
+                yield about_account(account, region, INSUFFICIENT, text)
+                continue
+            proofs = " and ".join(sorted({each.proof for each in good}))
+            text = f"every event from {since_when[:19]}Z to {reached[:19]}Z is there, by {proofs}"
             yield about_account(account, region, COMPLIANT, text)
 
 
@@ -104,13 +111,9 @@ def _unread(spans: Sequence[TrailSpan], begin: str) -> list[str]:
 
 
 def _holes(spans: Sequence[TrailSpan]) -> list[TrailSpan]:
-    """Return the spans found missing that no better word fills."""
-    good = [each for each in spans if not each.missing and each.proof != "none"]
-    return [
-        each
-        for each in spans
-        if each.missing and not any(other.since <= each.since and each.until <= other.until for other in good)
-    ]
+    """Return the spans found missing that no better words fill, one or several together."""
+    good = [(each.since, each.until) for each in spans if not each.missing and each.proof != "none"]
+    return [each for each in spans if each.missing and without([(each.since, each.until)], good)]
 
 
 def _span(span: TrailSpan) -> str:
@@ -207,7 +210,10 @@ TRAIL_RULES: Final = (
         ask=trail_always_on,
         remedy="Switch the trail on, find out who switched it off and what happened meanwhile.",
         tags=("cloudtrail", "evidence"),
-        parameters={"daysBack": DAYS},
+        parameters={
+            "daysBack": DAYS,
+            "hours": Parameter(kind="integer", value=24, description="How long ago the trail may have been read last."),
+        },
     ),
     EstateRule(
         id="CONFIG_RECORDER_ON",
