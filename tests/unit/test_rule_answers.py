@@ -65,6 +65,20 @@ def test_what_only_an_image_says_of_itself_is_a_claim(team: Team) -> None:
     assert (found.run, found.claimed) == (None, True)
 
 
+def test_the_commit_of_the_image_that_one_begins_with_is_not_its_own(team: Team) -> None:
+    base, top, own = container(b"base"), container(b"top"), container(b"own")
+    team.run("base", [team.code({"Dockerfile": b"FROM scratch"})], [base])
+    team.run("build", [base], [top])
+    found = lineage(team).image(f"{NAME}@{top.digest}")
+    assert found is not None
+    assert (found.code, found.run) == (None, "run:build-1")
+    code = team.code({"Dockerfile": b"FROM base"})
+    team.run("build", [base, code], [own])
+    found = lineage(team).image(f"{NAME}@{own.digest}")
+    assert found is not None
+    assert found.code == code.ref
+
+
 def test_the_history_of_a_tag(team: Team) -> None:
     one, two = container(b"one", detail={"tag": "1"}), container(b"two", detail={"tag": "1"})
     for kind, node in ((TAGGED, one), (TAGGED, two), (UNTAGGED, two)):

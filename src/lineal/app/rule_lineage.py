@@ -1,6 +1,6 @@
 """What the graph of the ledger says to rules: of images, of tags, of training data."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from lineal.app.bucket_drift import check_bucket
@@ -42,9 +42,12 @@ class LedgerLineage:
         closure = self._catalog.closure(view.id, self._moment, up=True)
         views = self._catalog.views(closure.depths, self._moment)
         names = {number: each for number, each in views.items() if each.time is not None}
-        codes = [each for each in names.values() if each.kind == "code"]
+        same = _same(view.id, closure.edges)
+        # What another image was built from, such as the one that it begins with, is not what this one was built from.
+        others = {number for number, each in views.items() if each.kind == "container" and number not in same}
+        own = _above(same, closure.edges, others)
+        codes = [each for number, each in names.items() if each.kind == "code" and number in own]
         code = min(codes, key=lambda each: (closure.depths[each.id], each.ref), default=None)
-        same = {view.id} | {source for source, target, kind in closure.edges if kind == "same_as"}
         makers = [source for source, target, kind in closure.edges if kind == "generated" and target in same]
         run = next((names[each] for each in sorted(makers) if each in names), None)
         stated = any(fact.type == STATED for fact in self._catalog.facts(sorted(same), self._moment))
@@ -116,6 +119,33 @@ class LedgerLineage:
                 ):
                     return f"{stay.detail['uri']} held {fact.digest} at {fact.time}"
         return None
+
+
+def _same(of: int, edges: Iterable[tuple[int, int, str]]) -> set[int]:
+    """Return the vertices that are the same thing as one of them, itself included."""
+    twins: dict[int, set[int]] = {}
+    for source, target, kind in edges:
+        if kind == "same_as":
+            twins.setdefault(target, set()).add(source)
+            twins.setdefault(source, set()).add(target)
+    return _spread({of}, twins, set())
+
+
+def _above(of: set[int], edges: Iterable[tuple[int, int, str]], closed: set[int]) -> set[int]:
+    """Return what some vertices come from, themselves included, without what is reached through `closed` ones alone."""
+    sources: dict[int, set[int]] = {}
+    for source, target, _ in edges:
+        sources.setdefault(target, set()).add(source)
+    return _spread(of, sources, closed)
+
+
+def _spread(of: set[int], following: Mapping[int, set[int]], closed: set[int]) -> set[int]:
+    found, waiting = set(of), list(of)
+    while waiting:
+        new = following.get(waiting.pop(), set()) - found - closed
+        found |= new
+        waiting += new
+    return found
 
 
 def _parse(uri: str) -> Image | None:
