@@ -204,7 +204,7 @@ def test_every_rule_has_a_hint_that_its_pattern_needs() -> None:
     "name",
     ["password", "DB_PASSWORD", "dbPassword", "--api-key", "hf_token", "HF_TOKEN", "secret", "client-secret",
      "aws_secret_access_key", "GITHUB_TOKEN", "authToken", "credentials", "PRIVATE_KEY", "token2", "cookie",
-     "-Dpassword"],
+     "-Dpassword", "PGPASSWORD", "DB_PASS", "mysqlPass", "masterpassword"],
 )  # fmt: skip
 def test_names_of_secrets(name: str) -> None:
     assert is_secret_name(name)
@@ -213,7 +213,8 @@ def test_names_of_secrets(name: str) -> None:
 @pytest.mark.parametrize(
     "name",
     ["max_tokens", "pad_token", "tokenizer", "key", "sort_key", "keyboard", "password_file", "secret_arn",
-     "token_count", "compass", "passes", "n_tokens", "lr", "", "monkey", "bypass", "--", "eosToken", "secretary"],
+     "token_count", "compass", "passes", "n_tokens", "lr", "", "monkey", "bypass", "--", "eosToken", "secretary",
+     "pass", "test_pass", "first_pass", "mountpass"],
 )  # fmt: skip
 def test_names_of_no_secrets(name: str) -> None:
     assert not is_secret_name(name)

@@ -261,6 +261,8 @@ def _at(value: object, kind: str) -> dict[str, Any]:
         ("aws_x", {"a": "s3cret", "b": "x"}, ["odd"], {"a": MARK, "b": MARK}),
         ("aws_x", {"set": ["s3cret", "x"]}, [[_get("set"), _at("s3cret", "string")]], {"set": [MARK, MARK]}),
         ("random_password", {"result": "s3cret", "length": 6}, [], {"result": MARK, "length": 6}),
+        ("github_actions_secret", {"plaintext_value": "s3cret", "id": "x"}, [], {"plaintext_value": MARK, "id": "x"}),
+        ("local_sensitive_file", {"content": "s3cret", "id": "x"}, [], {"content": MARK, "id": "x"}),
         ("kubernetes_secret", {"data": {"a": "s3cret"}, "id": "n/s"}, [], {"data": {"a": MARK}, "id": "n/s"}),
         ("aws_db_instance", {"password": "s3cret", "username": "u"}, [], {"password": MARK, "username": "u"}),
     ],

@@ -22,6 +22,14 @@ _SECRET_WORDS: Final = _words(
     "accesskey secretkey privatekey accesstoken apitoken cookie dsn"
 )
 _SECRET_KEYS: Final = _words("api access secret private account auth signing master encryption client shared storage")
+# Words before ``pass`` that make it a password, as in ``DB_PASS``; a test may pass, too.
+_PASS_OF: Final = _words(
+    "admin app auth basic database db ftp http imap ldap login mail mongo mysql postgres pg proxy rabbitmq redis root "
+    "smtp sql ssh user"
+)
+_SECRET_AFTER: Final = {"key": _SECRET_KEYS, "pass": _PASS_OF}
+# What a word ends with that is secret whatever is written together with it: ``PGPASSWORD``.
+_SECRET_ENDS: Final = ("password", "passwd", "dbpass", "sshpass")
 # Words after a secret word that say the value is not the secret itself but something about it.
 _ABOUT: Final = _words("file path name arn length len size policy type count column field url uri")
 # Words before ``token`` that make it a piece of text, as language models use the word.
@@ -87,7 +95,7 @@ def is_secret_name(name: str) -> bool:
         if word == "token":
             if place == len(words) - 1 and before not in _TEXT_TOKENS:
                 return True
-        elif word in _SECRET_WORDS or (word == "key" and before in _SECRET_KEYS):
+        elif word in _SECRET_WORDS or word.endswith(_SECRET_ENDS) or before in _SECRET_AFTER.get(word, ()):
             return True
     return False
 
