@@ -226,7 +226,11 @@ def test_documents_for_other_tools(world: World, tmp_path: Path) -> None:
     assert json.loads(say(*words, "json")[1])["rules"]["compliant"] is False
     assert say("check", "-o", str(target))[0] == 2
     assert say("check", "--format", "xml")[0] == 2
-    assert say(*words, "ocsf", "-o", str(tmp_path / "no" / "such" / "folder"))[0] == 11
+    for nowhere in (tmp_path / "no" / "such" / "folder", tmp_path):
+        status, _, err = say(*words, "ocsf", "-o", str(nowhere))
+        assert status == 11
+        assert str(nowhere) in err
+        assert "no document was written" in err
 
 
 def test_rules_are_listed_without_a_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

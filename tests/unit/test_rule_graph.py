@@ -300,12 +300,12 @@ def test_training_data_stays_as_it_was() -> None:
     assert one(name, told).state == NON_COMPLIANT
     told.data[key] = [replace(data, seen=day(6))]
     bucket = make_resource("AWS::S3::Bucket", "", "", "data").key
-    for number, (path, state) in enumerate([("other/x", COMPLIANT), ("raw/x", NON_COMPLIANT)]):
+    for number, (path, state) in enumerate([("other/x", COMPLIANT), ("raw2/x", COMPLIANT), ("raw/x", NON_COMPLIANT)]):
         told.heard.append(
             event("PutObject", bucket, time=day(7, number), service="s3.amazonaws.com", parameters={"key": path})
         )
         assert one(name, told).state == state
-    told.heard = [replace(told.heard[1], time=day(4)), replace(told.heard[1], id="x", error="AccessDenied")]
+    told.heard = [replace(told.heard[-1], time=day(4)), replace(told.heard[-1], id="x", error="AccessDenied")]
     assert one(name, told).state == COMPLIANT
 
 

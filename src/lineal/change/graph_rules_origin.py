@@ -200,7 +200,9 @@ def _writes(data: Data, questions: Questions) -> list[ApiEvent]:
     found = []
     for event in questions.events([key]).get(key, ()):
         name = event.parameters.get("key")
-        hit = (name is None and event.name == "DeleteObjects") or str(name or "").startswith(prefix)
+        # One object has its key, a prefix what lies below it; a neighbour that begins with the same letters is neither.
+        below = not prefix or str(name or "") == prefix or str(name or "").startswith(prefix.rstrip("/") + "/")
+        hit = below if name is not None else event.name == "DeleteObjects"
         if event.name in _DATA_CALLS and not event.error and event.time > data.used and hit:
             found.append(event)
     return found

@@ -39,13 +39,16 @@ def document_of(form: str, found: "Checked | None", whole: Any, time: str) -> An
 
 
 def write_document(document: Any, output: Path) -> None:
-    """Write a document to a file, whole or not at all."""
+    """Write a document to a file, whole or not at all; raise `StoreError` branches where that cannot be done."""
+    from lineal.ledger.disk import telling
+
     staged = output.with_name(f".{output.name}.{os.getpid()}")
-    try:
-        staged.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        staged.replace(output)
-    finally:
-        staged.unlink(missing_ok=True)
+    with telling(output, "; no document was written"):
+        try:
+            staged.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            staged.replace(output)
+        finally:
+            staged.unlink(missing_ok=True)
 
 
 def check_severity(text: str) -> str:
