@@ -4,17 +4,15 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import aws_things
+from aws_things import BUCKET, DIGEST, IMAGE, PREFIX, ROLE
+
 from lineal.app.aws_scopes import open_scopes
 from lineal.app.collect_aws import AwsCollected, collect_aws
 from lineal.app.session import Session
 from lineal.core.config_item import ConfigItem
-from servers.moto import ACCOUNT, REGION, Moto
+from servers.moto import REGION, Moto
 
-IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/scoring/serve"
-DIGEST = "sha256:" + "ab" * 32
-PREFIX = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:"
-ROLE = f"arn:aws:iam::{ACCOUNT}:role/service/runner"
-BUCKET = "artifacts-bucket"
 TEMPLATE = """AWSTemplateFormatVersion: '2010-09-09'
 Parameters:
   Name:
@@ -235,6 +233,7 @@ def everything(moto: Moto) -> None:
     stack(moto)
     repository(moto)
     watchers(moto)
+    aws_things.things(moto)
 
 
 def collected(session: Session, *regions: str, roles: Sequence[str] = (), **more: Any) -> AwsCollected:
@@ -255,3 +254,8 @@ def new(session: Session, *regions: str, **more: Any) -> list[tuple[str, str]]:
 def history(session: Session, key: str) -> list[ConfigItem]:
     """Return every item of a resource."""
     return session.configuration.items([key])[key]
+
+
+__all__ = [
+    "BUCKET", "DIGEST", "IMAGE", "PREFIX", "ROLE", "collected", "everything", "history", "new",
+]  # fmt: skip

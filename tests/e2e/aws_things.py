@@ -3,10 +3,13 @@
 import json
 from typing import Any
 
-from aws_estate import BUCKET, DIGEST, IMAGE, PREFIX, ROLE
-
 from servers.moto import ACCOUNT, REGION, Moto
 
+IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/scoring/serve"
+DIGEST = "sha256:" + "ab" * 32
+PREFIX = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/service/runner"
+BUCKET = "artifacts-bucket"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0a1b2c3d-0000-4000-8000-000000000000"
 TAGS = [{"Key": "team", "Value": "risk"}]
 CLUSTER = {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 10}

@@ -43,7 +43,7 @@ def test_managed_rules_read_what_the_collector_records(moto: Moto, tmp_path: Pat
             ("SAGEMAKER_MODEL_ISOLATION_ENABLED", "model-0"): NON_COMPLIANT,
             ("ENDPOINT_MODEL_APPROVED", "endpoint-0"): NON_COMPLIANT,
             ("TAG_NOT_MOVED_AFTER_DEPLOYMENT", "model-0"): COMPLIANT,
-            ("SAGEMAKER_DOMAIN_IN_VPC", "*"): INSUFFICIENT,
+            ("SAGEMAKER_DOMAIN_IN_VPC", "d-studio"): COMPLIANT,
             ("CODEDEPLOY_AUTO_ROLLBACK_MONITOR_ENABLED", "*"): INSUFFICIENT,
         }
         by_name = {(rule, name.lower()): state for (rule, name), state in told.items()}

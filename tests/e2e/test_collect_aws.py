@@ -280,7 +280,7 @@ def test_the_command_prints_what_it_did(moto: Moto, place: Place) -> None:
     done = place.lineal("collect", "aws", "--region", REGION, "--json", env=env)
     assert done.status == 0, done.err
     said = done.json()
-    assert said["seen"] == said["recorded"] == 16
+    assert said["seen"] == said["recorded"] == 29
     assert (len(said["runs"]), said["lost"], said["gaps"]) == (2, [], [])
     done = place.within("collect", "aws", "--only", "aws::sagemaker::*", env=env)
     assert done.status == 0, done.err

@@ -15,7 +15,8 @@ _PACKAGE: Final = "AWS::SageMaker::ModelPackage"
 # Members by which a job names what it reads and writes, whatever they stand in.
 _URIS: Final = {
     "S3Uri": "data", "S3OutputPath": "output", "S3ModelArtifacts": "model data", "ModelDataUrl": "model data",
-    "KmsKeyId": "key", "VolumeKmsKeyId": "key",
+    "KmsKeyId": "key", "VolumeKmsKeyId": "key", "DataCapturedDestinationS3Uri": "capture", "ConfigUri": "data",
+    "RecordPreprocessorSourceUri": "code", "PostAnalyticsProcessorSourceUri": "code",
 }  # fmt: skip
 
 
@@ -33,7 +34,7 @@ def join_config(asker: Asker, body: Body) -> Iterator[Relationship]:
             yield from asker.join(how, _MODEL, variant.get("ModelName"))
     yield from asker.join("role", ROLE, body.get("ExecutionRoleArn"))
     yield from asker.join("key", KEY, body.get("KmsKeyId"))
-    yield from _data("capture", (body.get("DataCaptureConfig") or {}).get("DestinationS3Uri"))
+    yield from place("capture", (body.get("DataCaptureConfig") or {}).get("DestinationS3Uri"))
     yield from uris(asker, body.get("AsyncInferenceConfig"))
 
 
@@ -53,9 +54,9 @@ def join_package(asker: Asker, body: Body) -> Iterator[Relationship]:
     for each in specifications:
         for container in (each or {}).get("Containers") or ():
             yield from _container(asker, container)
-    yield from _data("source", body.get("SourceUri"))
+    yield from place("source", body.get("SourceUri"))
     for algorithm in (body.get("SourceAlgorithmSpecification") or {}).get("SourceAlgorithms") or ():
-        yield from _data("model data", algorithm.get("ModelDataUrl"))
+        yield from place("model data", algorithm.get("ModelDataUrl"))
     yield from uris(asker, body.get("ModelMetrics"))
 
 
@@ -88,7 +89,7 @@ def uris(asker: Asker, value: Any) -> Iterator[Relationship]:
             elif _URIS[name] == "key":
                 yield from asker.join("key", KEY, each)
             else:
-                yield from _data(_URIS[name], each)
+                yield from place(_URIS[name], each)
     elif isinstance(value, list | tuple):
         for each in value:
             yield from uris(asker, each)
@@ -98,15 +99,16 @@ def _container(asker: Asker, container: Mapping[str, Any]) -> Iterator[Relations
     image, digest = str(container.get("Image") or ""), str(container.get("ImageDigest") or "")
     yield from image_of("image", image)
     if digest.startswith("sha256:") and "@" not in image and image:
-        place, _, name = image.rpartition("/")
-        yield from image_of("image", f"{place}/{name.partition(':')[0]}@{digest}".lstrip("/"))
+        path, _, name = image.rpartition("/")
+        yield from image_of("image", f"{path}/{name.partition(':')[0]}@{digest}".lstrip("/"))
     yield from asker.join("package", _PACKAGE, container.get("ModelPackageName"))
-    yield from _data("model data", container.get("ModelDataUrl"))
+    yield from place("model data", container.get("ModelDataUrl"))
     sources = [container.get("ModelDataSource"), *(container.get("AdditionalModelDataSources") or ())]
     for each in sources:
-        yield from _data("model data", ((each or {}).get("S3DataSource") or {}).get("S3Uri"))
+        yield from place("model data", ((each or {}).get("S3DataSource") or {}).get("S3Uri"))
 
 
-def _data(how: str, uri: object) -> Iterator[Relationship]:
+def place(how: str, uri: object) -> Iterator[Relationship]:
+    """Yield how something is joined to a place in S3, if it names one."""
     if isinstance(uri, str) and uri.startswith("s3://"):
         yield Relationship(DATA, uri, how)
