@@ -172,6 +172,22 @@ def test_a_type_that_was_not_seen_whole_is_not_known_to_comply(world: World) -> 
     assert whole() == f"{NOT_APPLICABLE}: matched no resource: there is no {REPOSITORY}"
 
 
+def test_a_rule_of_a_pattern_of_types_knows_who_looked(world: World, tmp_path: Path) -> None:
+    text = "rules: [{id: A, description: d, resource_types: ['AWS::ECR::*'], message: m, assert: [name]}]"
+    (tmp_path / "r.yaml").write_text(text)
+    chosen = load_rules([str(tmp_path / "r.yaml")])
+
+    def whole() -> tuple[str, str]:
+        (found,) = check_rules(world.session, chosen).conclusions
+        return found.state, found.explanation
+
+    assert whole() == (INSUFFICIENT, "nobody looked for AWS::ECR::*")
+    world.cover([look(REPOSITORY, began=day(1), complete=False)])
+    assert whole() == (INSUFFICIENT, f"{REPOSITORY} could not be seen whole in {ACCOUNT} {REGION}")
+    world.cover([look(REPOSITORY, began=day(2))])
+    assert whole() == (NOT_APPLICABLE, "matched no resource: there is no AWS::ECR::*")
+
+
 @pytest.mark.parametrize("name", ["scorer", KEY, f"{REPOSITORY}/scorer"])
 def test_one_resource_can_be_asked_about(world: World, name: str) -> None:
     world.see(repository("MUTABLE"), repository("MUTABLE", name="other"))

@@ -34,6 +34,11 @@ class Estate:
         yield from sorted(found, key=lambda each: each.resource.key)
 
     @cached_property
+    def types_looked_at(self) -> frozenset[str]:
+        """The types that somebody looked at by name."""
+        return frozenset(look.type for look in self.looks) - {NOBODY}
+
+    @cached_property
     def _typed(self) -> dict[str, list[ConfigItem]]:
         found: dict[str, list[ConfigItem]] = {}
         for item in self.items.values():
@@ -157,8 +162,15 @@ def evaluate_rules(
 
 def _conclude_on_types(rule: Rule, estate: Estate, met: Mapping[str, int]) -> Iterator[Conclusion]:
     """Yield the conclusion about ``*``: types not seen whole, or no resource met."""
-    types = [each for each in rule.resource_types if "*" not in each and "?" not in each] or sorted(met)
-    unseen = [why for kind in types for why in not_observable(kind, estate.looks, known=met.get(kind, 0) > 0)]
+    unseen: list[str] = []
+    types = dict.fromkeys(rule.resource_types)
+    for pattern in rule.resource_types:
+        if "*" in pattern or "?" in pattern:
+            del types[pattern]
+            found = sorted(kind for kind in {*met, *estate.types_looked_at} if fits(kind, (pattern,)))
+            types |= dict.fromkeys(found)
+            unseen += [] if found else not_observable(pattern, estate.looks, known=False)
+    unseen += [why for kind in types for why in not_observable(kind, estate.looks, known=met.get(kind, 0) > 0)]
     if unseen:
         yield about_none(rule, INSUFFICIENT, _some(unseen))
     elif not met:
