@@ -163,6 +163,12 @@ def test_damaged_files_are_gaps_and_tried_again(place: Place) -> None:
     assert (done.seen, done.recorded, len(done.gaps)) == (1, 1, 1), "the day that is whole is not read again"
 
 
+def test_a_file_whose_name_no_terminal_can_show_is_named(place: Place) -> None:
+    _write(place.folder / "logs", "a\x1b[31m.json", _pack(_record("2026-03-01T01:00:00Z", {"x": 1})))
+    done = _collect(place, "logs")
+    assert [(gap.code, gap.about) for gap in done.gaps] == [("config.unreadable", "a%1B[31m.json")]
+
+
 def test_what_lineal_observed_itself_is_not_recorded_twice(place: Place) -> None:
     resource = make_resource(CONFIG, ACCOUNT, REGION, "Scorer-1")
     described = {

@@ -46,6 +46,8 @@ def _read(
     merge: Merge, collection: Collection, place: Place, before: dict[str, Any], actor: str
 ) -> Iterator[Observation | Gap]:
     files = place.files()
+    for name in place.odd:
+        yield Gap("config.unreadable", "its name cannot be shown as text: it is not read", name)
     wanted = unread(files, before)
     waiting: list[ConfigItem] = []
     failed: set[str] = set()

@@ -27,9 +27,10 @@ class PlaceFile:
 
 
 class Place(Protocol):
-    """A place with files of AWS Config."""
+    """A place with files of AWS Config; `odd` names those that `files` passed over, since no terminal can show them."""
 
     name: str
+    odd: list[str]
 
     def files(self) -> list[PlaceFile]:
         """Return the files that may hold records, oldest first; raise `SourceError` if that is not known whole."""
@@ -59,6 +60,7 @@ class FolderPlace:
 
     def __init__(self, path: Path) -> None:
         self.name = spell(os.fsencode(os.path.realpath(path)))
+        self.odd: list[str] = []
         self._path = path
 
     def files(self) -> list[PlaceFile]:
@@ -71,8 +73,12 @@ class FolderPlace:
             for name in files:
                 file = Path(folder, name)
                 key = file.relative_to(self._path).as_posix()
-                if key.isprintable() and is_wanted(f"/{key}") and stat.S_ISREG(file.lstat().st_mode):
+                if not is_wanted(f"/{key}") or not stat.S_ISREG(file.lstat().st_mode):
+                    continue
+                if key.isprintable():
                     found.append(PlaceFile(key, _tag(file)))
+                else:
+                    self.odd.append(spell(os.fsencode(key)))
         return sorted(found, key=lambda each: order_of(each.key))
 
     def read(self, file: PlaceFile) -> bytes:
@@ -102,6 +108,7 @@ class BucketPlace:
 
     def __init__(self, uri: BucketUri, bucket: Bucket) -> None:
         self.name = str(uri)
+        self.odd: list[str] = []
         self._uri, self._bucket = uri, bucket
         self._listed: dict[str, Listed] = {}
 
@@ -109,8 +116,12 @@ class BucketPlace:
         """Return the objects below the prefix."""
         for page in self._bucket.listing(self._uri.key, history=False):
             for each in page:
-                if not each.deleted and each.key.isprintable() and is_wanted(f"/{each.key}"):
+                if each.deleted or not is_wanted(f"/{each.key}"):
+                    continue
+                if each.key.isprintable():
                     self._listed[each.key] = each
+                else:
+                    self.odd.append(spell(os.fsencode(each.key)))
         found = [PlaceFile(each.key, f"{each.etag}:{each.size}") for each in self._listed.values()]
         return sorted(found, key=lambda each: order_of(each.key))
 
