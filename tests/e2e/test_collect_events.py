@@ -2,9 +2,11 @@
 
 import gzip
 import json
+import os
 import re
 import signal
 import subprocess
+import threading
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -15,6 +17,7 @@ from commandline import LINEAL, Place, make_place
 
 from lineal.app.session import Session
 from lineal.core.api_event import ApiEvent
+from lineal.sources import event_file
 from lineal.wiring import Settings, open_session
 from servers.moto import ACCOUNT, REGION
 
@@ -123,6 +126,59 @@ def test_what_is_no_event_is_said_and_what_cannot_be_read_ends_nothing(place: Pl
     for words in (("collect", "eventbridge"), ("collect", "eventbridge", "x", "--listen", "127.0.0.1:1")):
         assert place.within(*words).status == 2
     assert place.within("collect", "eventbridge", "none").status == 2
+
+
+def call(identity: str) -> dict[str, Any]:
+    return {**CALL, "detail": {**RECORD, "eventID": identity}}
+
+
+def test_what_comes_before_a_break_is_kept_and_it_is_said_where_it_is(place: Place) -> None:
+    lines = "".join(f"{json.dumps(call(f'l_{number}'))}\n" for number in range(3))
+    whole = json.dumps({"Events": [call("r-0"), call("r-1"), call("r-2")]}).encode()
+    packed = gzip.compress("".join(f"{json.dumps(call(f'z-{n}'))}\n" for n in range(3000)).encode())
+    files = {
+        "cut.jsonl": lines.encode() + json.dumps(call("l-9")).encode()[:-5],
+        "records.json": whole[:-20],
+        "list.json": json.dumps([call("a-0"), call("a-1")]).encode()[:-1],
+        "latin.jsonl": lines.replace("l_", "u_").encode() + b'{"a": "\xe9"}\n' + lines.replace("l_", "v_").encode(),
+        "cut.jsonl.gz": packed[: len(packed) // 2],
+    }
+    told: dict[str, set[tuple[str, str]]] = {}
+    for name, content in files.items():
+        (place.folder / name).write_bytes(content)
+        done = place.within("collect", "eventbridge", name, "--json")
+        assert done.status == 0, done.err
+        told[name] = {(each["code"], each["explanation"]) for each in done.json()["gaps"]}
+    at = len(lines)
+    assert {name: {code for code, _ in each} for name, each in told.items()} == {
+        "cut.jsonl": {"events.line_broken"}, "records.json": {"events.line_broken"},
+        "list.json": {"events.line_broken"}, "latin.jsonl": {"events.file_broken"},
+        "cut.jsonl.gz": {"events.file_broken", "events.line_broken"},
+    }  # fmt: skip
+    assert next(iter(told["cut.jsonl"]))[1].startswith("not JSON from line 4, byte ")
+    assert next(iter(told["latin.jsonl"]))[1].startswith(f"not UTF-8 from byte {at + 7:,} on")
+    kept = sorted(each for each in events(place) if not each.startswith("z-"))
+    assert kept == ["a-0", "a-1", "l_0", "l_1", "l_2", "r-0", "r-1", "u_0", "u_1", "u_2"]
+    assert 100 < len(events(place)) - len(kept) < 3000
+
+
+def test_a_bomb_and_what_cannot_be_read_twice_are_read_within_limits(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place.folder / "bomb.json.gz").write_bytes(gzip.compress(json.dumps(call("b-0")).encode() + b" " * 3_000_000))
+    monkeypatch.setattr(event_file, "_STEP", 1000)
+    with event_file.open_events(place.folder / "bomb.json.gz", 10_000) as file:
+        assert (file.size, file.fault) == (10_000, "unpacked it is over 10,000 bytes")
+        assert len(b"".join(file.pieces())) == 10_000
+    fifo = place.folder / "fifo"
+    os.mkfifo(fifo)
+    thread = threading.Thread(target=fifo.write_bytes, args=(gzip.compress(json.dumps(call("f-0")).encode()),))
+    thread.start()
+    done = place.within("collect", "eventbridge", "fifo", "--json")
+    thread.join()
+    assert (done.status, done.json()["counts"]["recorded"]) == (0, 1)
+    piped = place.lineal("collect", "eventbridge", "-", "--json", given=gzip.compress(json.dumps(call("f-1")).encode()))
+    assert (piped.status, piped.json()["counts"]["recorded"]) == (0, 1)
 
 
 def post(url: str, data: bytes, **headers: str) -> tuple[int, dict[str, Any]]:

@@ -1,6 +1,5 @@
 """Collect events that others bring: of EventBridge, and audit logs of Kubernetes, from files or as they come."""
 
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -13,12 +12,10 @@ from lineal.app.trail_keep import Keeper
 from lineal.core.api_event import ApiEvent
 from lineal.core.observation import Gap, Observation
 from lineal.errors import BadInput
-from lineal.sources.cloudtrail_file import open_log
+from lineal.sources.event_file import EventFile, open_events
 from lineal.sources.eventbridge import read_message, read_payload
 from lineal.sources.kubernetes_audit import read_audit
 
-MOST_BYTES: Final = 512 * 1024 * 1024
-"""A file of events is read into memory as a whole."""
 _ENDINGS: Final = (".json", ".json.gz", ".jsonl", ".jsonl.gz", ".log", ".log.gz", ".ndjson", ".gz")
 
 Read = Callable[[object], ApiEvent | Gap | None]
@@ -57,7 +54,7 @@ def record_message(session: Session, text: str, *, reads: bool = False) -> dict[
     Raises `BadInput` where it is not JSON, or something in it is no event.
     """
     events: list[ApiEvent] = []
-    for message in read_payload(text):
+    for message in read_payload([text.encode("utf-8", "surrogatepass")]):
         event = message if isinstance(message, Gap) else read_message(message)
         if isinstance(event, Gap):
             raise BadInput(f"{event.explanation} ({event.about})" if event.about else event.explanation)
@@ -98,29 +95,21 @@ def _everything(
     for path in files:
         name = "-" if path is None else str(path)
         try:
-            data = sys.stdin.buffer.read() if path is None else path.read_bytes()
+            with open_events(path) as file:
+                batch.counts["files"] += 1
+                yield from _read_file(name, file, read, batch)
         except OSError as error:
-            yield Gap("events.file_unreadable", f"it cannot be read: {error.strerror}", name)
-            continue
-        batch.counts["files"] += 1
-        log = open_log(data, name, MOST_BYTES)
-        if isinstance(log, Gap):
-            yield log
-            continue
-        yield from _read_file(name, log.whole(), log.sha256, read, batch)
+            yield Gap("events.file_unreadable", f"it cannot be read to its end: {error.strerror}", name)
     yield from batch.release()
     counts, left = dict(sorted(batch.counts.items())), dict(sorted(batch.keeper.left_out.items()))
     collection.covered = {"counts": counts, "left_out": left}
 
 
-def _read_file(name: str, data: bytes, sha256: str, read: Read, batch: Batch) -> Iterator[Observation | Gap]:
-    told = {"sha256": sha256, "proof": "none"}
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        yield Gap("events.file_broken", "it is not UTF-8: nothing of it was read", name)
-        return
-    for message in read_payload(text):
+def _read_file(name: str, file: EventFile, read: Read, batch: Batch) -> Iterator[Observation | Gap]:
+    if file.fault:
+        yield Gap("events.file_broken", f"{file.fault}: what comes after {file.size:,} bytes was not read", name)
+    told = {"sha256": file.sha256, "proof": "none"}
+    for message in read_payload(file.pieces()):
         event = message if isinstance(message, Gap) else read(message)
         if isinstance(event, Gap):
             yield from batch.refuse(event, name)

@@ -4,33 +4,31 @@ A file is ``{"Records": […]}``, compressed with gzip ("CloudTrail log file exa
 lookup-events` prints (``Events`` with ``CloudTrailEvent``) and a plain list of records are read as well.
 """
 
-import codecs
 import hashlib
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 from lineal.core.observation import Gap
 from lineal.errors import BadInput
+from lineal.sources.json_stream import Broken, JsonStream
 from lineal.sources.packed import MAGIC, unpack
 
 MOST_PACKED: Final = 64 * 1024 * 1024
 """CloudTrail ends a file at 50 MB, compressed."""
 MOST_UNPACKED: Final = 2 * 1024 * 1024 * 1024
-_AT_ONCE: Final = 64 * 1024 * 1024
+_AT_ONCE: Final = 16 * 1024 * 1024
 _STEP: Final = 1 << 20
 _LONGEST_RECORD: Final = 4 * 1024 * 1024
-_AFTER: Final = re.compile(r"\s*[,\]]")
-_RECORDS: Final = re.compile(r'\s*\{\s*"Records"\s*:\s*\[')
+_LISTS: Final = ("Records", "Events")
 
 
 @dataclass(frozen=True, slots=True)
 class Log:
     """A log file that was unpacked to its end: the SHA-256 of its content, which digests name, and its records.
 
-    `content` is all of it, empty where that is over 64 MiB: then it is unpacked again for reading it.
+    `content` is all of it, empty where that is over 16 MiB: then it is unpacked again for reading it.
     """
 
     sha256: str
@@ -108,41 +106,7 @@ def _looked_up(entry: Any) -> Any:
 
 def _stream_records(packed: bytes) -> Iterator[Any]:
     """Yield the records of a large file one at a time, without the whole of it in memory."""
-    decoder = json.JSONDecoder()
-    pieces = _decode(packed)
-    text = ""
-    while (head := _RECORDS.match(text)) is None:
-        piece = next(pieces, None)
-        if piece is None or len(text) > _LONGEST_RECORD:
-            raise BadInput("there is no list under Records")
-        text += piece
-    place = head.end()
-    while True:
-        while place < len(text) and text[place] in " \t\r\n,":
-            place += 1
-        if text.startswith("]", place):
-            return
-        try:
-            record, end = decoder.raw_decode(text, place)
-            if _AFTER.match(text, end) is None:
-                raise ValueError  # it may go on
-        except (ValueError, RecursionError) as error:
-            piece = next(pieces, None)
-            if piece is None or len(text) - place > _LONGEST_RECORD:
-                raise BadInput("not a JSON document") from error
-            text, place = text[place:] + piece, 0
-            continue
-        yield record
-        place = end
-        if place > _STEP:
-            text, place = text[place:], 0
-
-
-def _decode(packed: bytes) -> Iterator[str]:
-    decoder = codecs.getincrementaldecoder("utf-8-sig")()
-    try:
-        for piece in unpack(packed, _STEP):
-            yield decoder.decode(piece)
-        yield decoder.decode(b"", final=True)
-    except UnicodeDecodeError as error:
-        raise BadInput("not UTF-8") from error
+    for record in JsonStream(unpack(packed, _STEP), _LISTS, longest=_LONGEST_RECORD, enveloped=True).documents():
+        if isinstance(record, Broken):
+            raise BadInput(record.why)
+        yield _looked_up(record)

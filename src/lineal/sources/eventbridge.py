@@ -5,7 +5,7 @@ once, at the best of efforts: none of them proves that there were no others.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from lineal.core.api_event import ApiEvent
@@ -13,35 +13,27 @@ from lineal.core.observation import Gap
 from lineal.core.resource import read_arn
 from lineal.sources.api_targets import find_arns
 from lineal.sources.cloudtrail_record import cut_text, read_moment, read_record
+from lineal.sources.json_stream import Broken, JsonStream
 
 _VIA_TRAIL: Final = " via CloudTrail"
 _OF_AWS: Final = "aws."
 _LISTS: Final = ("Events", "events", "Entries", "Records", "Messages", "items", "logEvents")
 _BODIES: Final = ("body", "Body", "Message", "message")
 _DEEPEST: Final = 4
-_BETWEEN: Final = " \t\r\n,\x1e\ufeff"
 
 
-def read_payload(text: str) -> Iterator[Any]:
-    """Yield the events in `text`: JSON documents one after the other, lists of them, messages of SQS, SNS and logs.
+def read_payload(pieces: Iterable[bytes]) -> Iterator[Any]:
+    """Yield the events in `pieces`: JSON documents one after the other, lists of them, messages of SQS, SNS and logs.
 
-    Where it is not JSON, a `Gap` is yielded, and reading goes on at the next line.
+    Of a long list, no more than a piece is in memory. Where it is not JSON, a `Gap` is yielded, and reading goes on at
+    the next line.
     """
-    decoder = json.JSONDecoder()
-    place, end = 0, len(text)
-    while True:
-        while place < end and text[place] in _BETWEEN:
-            place += 1
-        if place >= end:
-            return
-        try:
-            document, place = decoder.raw_decode(text, place)
-        except (ValueError, RecursionError) as error:
-            why = f"not JSON from character {place} on: {str(error)[:80]}"
-            yield Gap("events.line_broken", why)
-            place = text.find("\n", place) + 1 or end
-            continue
-        yield from _flatten(document, 0)
+    for document in JsonStream(pieces, _LISTS).documents():
+        if isinstance(document, Broken):
+            why = document.why
+            yield Gap("events.file_broken", f"{why}") if document.is_last else Gap("events.line_broken", f"{why}")
+        else:
+            yield from _flatten(document, 0)
 
 
 def read_message(event: object) -> ApiEvent | Gap:

@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Iterator
-from typing import Final
+from typing import IO, Final
 
 from lineal.core.redaction import clean
 from lineal.errors import BadInput
@@ -33,3 +33,33 @@ def unpack(data: bytes, step: int) -> Iterator[bytes]:
         except zlib.error as error:
             raise BadInput(f"its compression is damaged: {clean(str(error))[:100]}") from error
         rest = member.unused_data.lstrip(b"\0")
+
+
+def unpack_file(file: IO[bytes], step: int) -> Iterator[bytes]:
+    """Yield the content of an open file as `unpack` does, with no more of it in memory than `step` bytes.
+
+    Raises `BadInput` as that does, after what could be unpacked, and `OSError` where the file cannot be read.
+    """
+    rest = file.read(step)
+    if not rest.startswith(MAGIC):
+        while rest:
+            yield rest
+            rest = file.read(step)
+        return
+    while rest:
+        member = zlib.decompressobj(wbits=31)
+        try:
+            while not member.eof:
+                piece = member.decompress(rest, step)
+                rest = member.unconsumed_tail
+                if piece:
+                    yield piece
+                elif not (rest or member.eof):
+                    rest = file.read(step)
+                    if not rest:
+                        raise BadInput("it is cut off: the compressed data have no end")
+        except zlib.error as error:
+            raise BadInput(f"its compression is damaged: {clean(str(error))[:100]}") from error
+        rest = member.unused_data.lstrip(b"\0")
+        while not rest and (more := file.read(step)):
+            rest = more.lstrip(b"\0")
