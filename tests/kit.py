@@ -20,9 +20,9 @@ from lineal.ledger.verify import verify_ledger
 LOG = "lineal.test/log"
 
 
-def until(true: Callable[[], bool], what: str) -> None:
+def until(true: Callable[[], bool], what: str, seconds: float = 120) -> None:
     """Wait for something that must come about, however slow or busy the machine."""
-    end = time.monotonic() + 120
+    end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, f"never happened: {what}"
         time.sleep(0.01)

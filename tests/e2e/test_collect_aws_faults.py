@@ -1,9 +1,7 @@
 """`lineal collect aws` on bad days: what could not be seen is a gap, and nothing of it is said to be gone."""
 
-import contextlib
-import os
 import signal
-import time
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,9 +12,11 @@ from aws_estate import BUCKET, PREFIX, collected, history, new
 from commandline import LINEAL, Place, make_place
 from sagemaker_life import ledger_in, use
 
+from kit import until
 from lineal.app.session import Session
+from lineal.core.config_item import OBSERVED
 from lineal.errors import SourceError
-from servers.faulty_aws import Answer, Call, FaultyAws, cut, faulty_aws, garbage, refusal, slow, web_page
+from servers.faulty_aws import Answer, Call, FaultyAws, cut, faulty_aws, garbage, held, refusal, slow, web_page
 from servers.moto import ACCOUNT, REGION, moto_server
 
 MODEL = "AWS::SageMaker::Model"
@@ -392,13 +392,15 @@ def test_a_collection_that_is_killed_keeps_what_it_had_and_the_next_goes_on(plac
         },
     )
     aws.say("ListTags", {"Tags": []})
+    killed = threading.Event()
+    aws.on("DescribeModel", held(killed), when=lambda _: aws.counts()["DescribeModel"] > 400)
     process = place.start(*LINEAL, "collect", "aws", "--only", MODEL, "--quiet", env=aws.environment())
-    end = time.monotonic() + 60
-    while aws.counts()["DescribeModel"] < 360 and process.poll() is None and time.monotonic() < end:
-        time.sleep(0.02)
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    until(
+        lambda: OBSERVED in {each["type"] for each in place.within("log", "--json").json()["entries"]}, "some recorded"
+    )
+    process.kill()
+    killed.set()
+    assert process.wait() == -signal.SIGKILL
     assert place.within("verify").status == 0
     done = place.within("collect", "aws", "--only", MODEL, "--json", env=aws.environment())
     assert done.status == 0, done.err
@@ -410,11 +412,13 @@ def test_a_collection_that_is_killed_keeps_what_it_had_and_the_next_goes_on(plac
 def test_a_collection_that_is_interrupted_ends_soon(place: Place, aws: FaultyAws) -> None:
     estate.models(aws.moto, 40)
     aws.on("ListTags", slow(0.3))
+    interrupted = threading.Event()
+    aws.on("ListTags", held(interrupted), when=lambda _: aws.counts()["ListTags"] > 5)
     process = place.start(*LINEAL, "collect", "aws", "--only", "AWS::SageMaker::*", "--quiet", env=aws.environment())
-    while aws.counts()["ListTags"] < 5 and process.poll() is None:
-        time.sleep(0.02)
+    until(lambda: aws.counts()["ListTags"] > 5, "some are asked for their tags")
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=30) == 130
+    interrupted.set()
+    assert process.wait(timeout=120) == 130
     assert aws.counts()["ListTags"] < 120
     assert place.within("verify").status == 0
 
@@ -437,16 +441,14 @@ def test_what_cannot_change_is_described_once_and_its_tags_each_time(aws: Faulty
 
 def test_one_slow_service_does_not_hold_up_the_others(aws: FaultyAws, tmp_path: Path) -> None:
     estate.everything(aws.moto)
-    held: list[str] = []
+    waited: list[str] = []
 
     def wait(call: Call) -> None:
-        end = time.monotonic() + 20
-        while time.monotonic() < end and not {"DescribeStacks", "DescribeTrails"} <= set(aws.counts()):
-            time.sleep(0.02)
-        held.append(call.operation)
-        assert time.monotonic() < end, "the others were not asked meanwhile"
+        # By more than the client waits for an answer, it would ask again.
+        until(lambda: {"DescribeStacks", "DescribeTrails"} <= set(aws.counts()), "the others are asked meanwhile", 50)
+        waited.append(call.operation)
 
     aws.on("ListModels", wait)
     with ledger_in(tmp_path) as session:
         assert collected(session).gaps == ()
-    assert held == ["ListModels"]
+    assert waited == ["ListModels"]

@@ -30,7 +30,7 @@ class Hook:
 
 
 @pytest.fixture
-def hook() -> Iterator[Hook]:
+def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hook]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -43,7 +43,8 @@ def hook() -> Iterator[Hook]:
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
     made = Hook(f"json://127.0.0.1:{server.server_port}/{SECRET}")
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    monkeypatch.setattr("apprise.url.URLBase.socket_read_timeout", 60.0)  # of a machine that has other things to do
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield made
     server.shutdown()

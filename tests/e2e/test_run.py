@@ -98,7 +98,7 @@ def test_the_summary_is_a_line_of_its_own_even_after_a_half_line(place: Place) -
 
 
 def test_interrupt_ends_the_program_and_the_run_is_recorded(place: Place) -> None:
-    place.script("wait.py", "import time\nprint('ready', flush=True)\ntime.sleep(60)\n")
+    place.script("wait.py", "import time\nprint('ready', flush=True)\ntime.sleep(600)\n")
     process = place.start(
         *LINEAL, "run", "--json", "--", PYTHON, "wait.py",
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
@@ -113,7 +113,7 @@ def test_interrupt_ends_the_program_and_the_run_is_recorded(place: Place) -> Non
 
 
 def test_a_terminated_lineal_passes_the_signal_on(place: Place) -> None:
-    place.script("wait.py", "import time\nprint('ready', flush=True)\ntime.sleep(60)\n")
+    place.script("wait.py", "import time\nprint('ready', flush=True)\ntime.sleep(600)\n")
     process = place.start(*LINEAL, "run", "--json", "--", PYTHON, "wait.py", stdout=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
@@ -124,7 +124,7 @@ def test_a_terminated_lineal_passes_the_signal_on(place: Place) -> None:
 
 
 def test_a_program_that_leaves_a_daemon_behind_returns_and_is_a_gap(place: Place) -> None:
-    done = place.run("sh", "-c", "sleep 30 >/dev/null 2>&1 & echo $!; exit 4")
+    done = place.run("sh", "-c", "sleep 600 >/dev/null 2>&1 & echo $!; exit 4")
     os.kill(int(done.out.split(b"\n")[0]), signal.SIGKILL)
     assert done.status == 4
     assert "capture.left_running" in codes(done.last())

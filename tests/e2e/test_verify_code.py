@@ -7,7 +7,6 @@ import shutil
 import socket
 import stat
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 from git_world import GIT, World, codes, git, make_world
 
+from kit import until
 from lineal.app.verify_code import stored_tree
 from lineal.core.digest import Digest
 from lineal.core.observation import Node, Observation
@@ -438,6 +438,12 @@ def test_over_ssh(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         assert found.versions[0]["ref"].startswith("code:host.example/")
 
 
+def _listens(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 10):
+        return True
+    return False
+
+
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 
 
@@ -460,10 +466,7 @@ def test_a_real_ssh_server(world: World, monkeypatch: pytest.MonkeyPatch) -> Non
         Path("/run/sshd").mkdir(exist_ok=True)
     server = subprocess.Popen([str(SSHD), "-D", "-e", "-f", str(settings)], stderr=subprocess.DEVNULL)
     try:
-        for _ in range(100):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
-            time.sleep(0.05)
+        until(lambda: _listens(port), "it listens")
         user = getpass.getuser()
         url = f"ssh://{user}@127.0.0.1:{port}{world.host.root}/risk.git"
         options = f"ssh -F /dev/null -o UserKnownHostsFile={known} -o IdentitiesOnly=yes"
@@ -474,8 +477,8 @@ def test_a_real_ssh_server(world: World, monkeypatch: pytest.MonkeyPatch) -> Non
         with pytest.raises(SourceError, match="refused access"):
             world.collect(url)
     finally:
-        server.terminate()
-        server.wait(10)
+        server.kill()
+        server.wait()
 
 
 def test_files_of_lfs_come_from_the_host(world: World) -> None:

@@ -170,7 +170,8 @@ def test_killed_at_any_moment_it_leaves_nothing_to_repair(place: Place) -> None:
     assert place.within("diff", "--at", "1h ago", "--at", "now", "--json").json()["differs"]
 
 
-def test_what_is_new_is_told_to_whoever_listens(place: Place) -> None:
+def test_what_is_new_is_told_to_whoever_listens(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("apprise.url.URLBase.socket_read_timeout", 60.0)  # of a machine that has other things to do
     told: list[dict[str, Any]] = []
 
     class Listener(http.server.BaseHTTPRequestHandler):
@@ -183,7 +184,7 @@ def test_what_is_new_is_told_to_whoever_listens(place: Place) -> None:
             pass
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Listener)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     url = f"json://user:hunter2@127.0.0.1:{server.server_address[1]}/"
     try:
         words = ("files:conf", "--once", "--settle", "1s", "--notify", url)

@@ -138,6 +138,15 @@ def slow(seconds: float) -> Callable[[Call], None]:
     return lambda _call: time.sleep(seconds)
 
 
+def held(until: threading.Event) -> Callable[[Call], None]:
+    """Return a fault that waits until something has happened, and lets moto answer then."""
+
+    def wait(_call: Call) -> None:
+        until.wait(120)
+
+    return wait
+
+
 def _cbor(text: str) -> bytes:
     data = text.encode()
     return (bytes([0x60 | len(data)]) if len(data) < 24 else bytes([0x78, len(data)])) + data
