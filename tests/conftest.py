@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from kit import make_home, open_at
 from lineal.ledger.home import Home
@@ -15,10 +15,11 @@ from servers.seaweed import s3_server
 
 __all__ = ["s3_server"]
 
-# In CI the same examples each time, so that a change is judged by what it changed; elsewhere new ones to find more.
-settings.register_profile("ci", derandomize=True, deadline=None)
-settings.register_profile("search", deadline=None)
-settings.load_profile("ci" if os.environ.get("CI") else "search")
+# The same examples each time, so that a change is judged by what it changed, and on any machine, however slow; new ones
+# to find more with `--hypothesis-profile search`, as `make torture` does.
+settings.register_profile("same", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("search", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("same")
 
 
 @pytest.fixture(scope="session")

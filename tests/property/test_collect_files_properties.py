@@ -80,7 +80,7 @@ class _Naive:
         self.plain = plain | (self.plain & broken)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(states=st.lists(_STATE, min_size=1, max_size=5))
 def test_the_estate_is_what_a_naive_twin_says(session: Session, states: list[State]) -> None:
     root = Path(tempfile.mkdtemp()) / "root"

@@ -59,14 +59,16 @@ class ExplanationMachine(RuleBasedStateMachine):
         self.session = open_session(Settings(ledger=str(self.folder / ".lineal"), actor="watcher"))
 
     def teardown(self) -> None:
-        self.wait(3 * HOUR)
-        self.look_at_everything()
-        self.wait(2 * HOUR)
-        self.listen()
-        self.compare()
-        self.session.close()
-        self.clock.stop()
-        shutil.rmtree(self.folder)
+        try:
+            self.wait(3 * HOUR)
+            self.look_at_everything()
+            self.wait(2 * HOUR)
+            self.listen()
+            self.compare()
+        finally:  # whatever it found: other tests have another clock
+            self.session.close()
+            self.clock.stop()
+            shutil.rmtree(self.folder)
 
     @initialize(skew=st.integers(-110, 110))
     def begin(self, skew: int) -> None:
