@@ -44,8 +44,9 @@ example-change: $(VENV)/dev.stamp  ## changes in production explained: API event
 test: $(VENV)/dev.stamp  ## all tests but the long ones
 	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile -m "not torture"
 
-torture: $(VENV)/dev.stamp  ## the long crash and load tests
+torture: $(VENV)/dev.stamp  ## the long crash and load tests, and properties of examples that nobody has tried yet
 	$(BIN)/python -m pytest -q -m torture
+	$(BIN)/python -m pytest -q -m "not torture" --hypothesis-profile search tests/property
 
 lint: $(VENV)/dev.stamp  ## formatting, style, types, floors
 	$(BIN)/ruff format --check .
