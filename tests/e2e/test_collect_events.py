@@ -77,7 +77,7 @@ def test_files_of_every_shape_are_read_and_each_event_stands_once(place: Place) 
     assert done.status == 0, done.err
     said = done.json()
     assert said["counts"]["recorded"] == 3
-    assert {each["code"] for each in said["gaps"]} == {"events.line_broken"}
+    assert {each["code"] for each in said["gaps"]} == {"events.line_broken", "eventbridge.source_unknown"}
     found = events(place)
     assert set(found) == {"e-1", "e-9", "eventbridge:b-2"}
     assert found["e-1"].targets[0] == ENDPOINT
@@ -91,10 +91,12 @@ def test_files_of_every_shape_are_read_and_each_event_stands_once(place: Place) 
 def test_nobody_hides_a_call_behind_another_of_its_identifier(place: Place) -> None:
     forged = {**RECORD, "userIdentity": {"type": "IAMUser", "arn": f"arn:aws:iam::{ACCOUNT}:user/bo", "userName": "bo"}}
     elsewhere = {**RECORD, "sharedEventID": "s", "tlsDetails": {"tlsVersion": "TLSv1.3"}}  # the same call, told apart
-    (place.folder / "first.json").write_text(json.dumps([CALL, elsewhere]))
+    (place.folder / "first.json").write_text(json.dumps([CALL, {**CALL, "detail": elsewhere}]))
     assert not place.lineal("collect", "eventbridge", "first.json", "--json").json()["gaps"]
     for again in (1, 0):  # it is told once
-        (place.folder / "second.json").write_text(json.dumps([elsewhere, forged, CALL, forged]))
+        (place.folder / "second.json").write_text(
+            json.dumps([{**CALL, "detail": each} for each in (elsewhere, forged, RECORD, forged)])
+        )
         done = place.within("collect", "eventbridge", "second.json", "--json").json()
         assert [(each["code"], each["about"][:4]) for each in done["gaps"]] == [
             ("events.contradictory", "e-1+")
@@ -103,7 +105,7 @@ def test_nobody_hides_a_call_behind_another_of_its_identifier(place: Place) -> N
     who = {each.id[:4]: each.principal.rpartition("/")[2] for each in events(place).values()}
     assert who == {"e-1": "ana", "e-1+": "bo"}
     both = make_place(place.folder / "other")
-    (both.folder / "both.json").write_text(json.dumps([forged, CALL]))
+    (both.folder / "both.json").write_text(json.dumps([{**CALL, "detail": forged}, CALL]))
     done = both.within("collect", "eventbridge", "both.json", "--json").json()
     assert (len(done["gaps"]), done["counts"]["recorded"]) == (1, 2)
 
@@ -126,6 +128,25 @@ def test_what_is_no_event_is_said_and_what_cannot_be_read_ends_nothing(place: Pl
     for words in (("collect", "eventbridge"), ("collect", "eventbridge", "x", "--listen", "127.0.0.1:1")):
         assert place.within(*words).status == 2
     assert place.within("collect", "eventbridge", "none").status == 2
+
+
+def test_a_call_without_its_source_is_claimed_and_covers_nothing(place: Place) -> None:
+    (place.folder / "mixed.json").write_text(json.dumps([{**RECORD, "eventID": "alone"}, CALL]))
+    done = place.within("collect", "eventbridge", "mixed.json", "--json").json()
+    assert [each["code"] for each in done["gaps"]] == ["eventbridge.source_unknown"]
+    assert (done["counts"]["claimed"], done["counts"]["recorded"], done["trail"]) == (1, 2, [])
+    assert {each.id: each.claimed for each in events(place).values()} == {"alone": True, "e-1": False}
+    with session_of(place) as session:
+        assert not session.configuration.trail(), "no watermark moves"
+        said = [each for each in session.catalog.events() if each["type"] == "api.recorded/1"]
+    assert sorted(each["basis"] for each in said) == ["claimed", "observed"]
+    (place.folder / "whole.json").write_text(json.dumps({**CALL, "detail": {**RECORD, "eventID": "alone"}}))
+    for count in (1, 0):
+        done = place.within("collect", "eventbridge", "whole.json", "--json").json()
+        assert (done["counts"].get("recorded", 0), done["gaps"]) == (count, []), "what was claimed is borne out, once"
+    with session_of(place) as session:
+        found = session.configuration.events([ENDPOINT])[ENDPOINT]
+    assert {each.id: each.claimed for each in found} == {"alone": False, "e-1": False}
 
 
 def call(identity: str) -> dict[str, Any]:

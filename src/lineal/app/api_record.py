@@ -35,12 +35,13 @@ def observe_events(events: Sequence[ApiEvent], actor: str, origin: dict[str, Any
 
 
 def cut_events(events: Sequence[ApiEvent]) -> list[list[dict[str, Any]]]:
-    """Return `events` as they stand in the body of an event, some of them together."""
-    return list(cut_batches((each.describe() for each in events), _MOST))
+    """Return `events` as they stand in the body of an event, some together; those only claimed by themselves."""
+    parts = ([each for each in events if each.claimed is claimed] for claimed in (True, False))
+    return [batch for part in parts for batch in cut_batches((each.describe() for each in part), _MOST)]
 
 
 def observe(batch: list[dict[str, Any]], actor: str, origin: dict[str, Any], time: str = "") -> Observation:
     """Return the observation that says the events of a `batch`; without any, that nothing was to be kept by `time`."""
     last = max((each["time"] for each in batch), default=time)
-    data = {"events": batch, "origin": origin}
-    return Observation(type=RECORDED, time=last, actor=actor, basis="observed", data=data)
+    basis = "claimed" if any(each.get("claimed") for each in batch) else "observed"
+    return Observation(type=RECORDED, time=last, actor=actor, basis=basis, data={"events": batch, "origin": origin})

@@ -101,6 +101,11 @@ def _everything(
         except OSError as error:
             yield Gap("events.file_unreadable", f"it cannot be read to its end: {error.strerror}", name)
     yield from batch.release()
+    if batch.counts["claimed"]:
+        why = (
+            f"{batch.counts['claimed']:,} calls came without their source: whoever may put events on the bus can do so"
+        )
+        yield Gap("eventbridge.source_unknown", f"{why}; they are recorded as claimed")
     counts, left = dict(sorted(batch.counts.items())), dict(sorted(batch.keeper.left_out.items()))
     collection.covered = {"counts": counts, "left_out": left}
 
@@ -116,6 +121,8 @@ def _read_file(name: str, file: EventFile, read: Read, batch: Batch) -> Iterator
         elif event is None:
             batch.counts["stages"] += 1
         else:
+            if event.claimed:
+                batch.counts["claimed"] += 1
             yield from batch.add(event, name, told)
 
 

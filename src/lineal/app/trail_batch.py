@@ -32,7 +32,7 @@ class Batch:
     _files: dict[str, dict[str, Any]] = field(default_factory=dict)
     _read: dict[str, dict[str, Any]] = field(default_factory=dict)
     _until: str = ""
-    _recent: dict[str, str] = field(default_factory=dict)
+    _recent: dict[str, tuple[str, bool]] = field(default_factory=dict)
 
     def add(self, event: ApiEvent, file: str = "", told: dict[str, Any] | None = None) -> Iterator[Observation | Gap]:
         """Take an event that stands in `file`, of which `told` is known; yield what is due."""
@@ -59,12 +59,12 @@ class Batch:
         An event that says something else than the one of its identifier on record goes on record beside it, under a
         name of its own: one of them is not the trail's, and nobody shall hide a call by naming another one so.
         """
-        chosen = self.keeper.choose(self._waiting)
+        chosen = sorted(self.keeper.choose(self._waiting), key=lambda each: each.claimed)
         new = (each for each in new_events(self.session, chosen) if each.id not in self._recent)
         fresh = [recordable(each) for each in new]
-        self._recent.update((each.id, substance(each)) for each in fresh)
-        others = self._find_contradictions(chosen, fresh)
-        fresh += others
+        self._recent.update((each.id, (substance(each), each.claimed)) for each in fresh)
+        others, borne_out = self._hold_against(chosen, fresh)
+        fresh += [*others, *borne_out]
         for each in others[:_MOST_GAPS]:
             why = "there are two events of one identifier that say different things: one of them is forged"
             yield Gap("events.contradictory", why, each.id)
@@ -87,23 +87,34 @@ class Batch:
         yield observe(last, self.session.actor, origin, self._until)
         self._read, self._until = {}, ""
 
-    def _find_contradictions(self, chosen: Sequence[ApiEvent], fresh: Sequence[ApiEvent]) -> list[ApiEvent]:
-        """Return the events that say something else than what is known by their identifier, under other ones."""
+    def _hold_against(
+        self, chosen: Sequence[ApiEvent], fresh: Sequence[ApiEvent]
+    ) -> tuple[list[ApiEvent], list[ApiEvent]]:
+        """Return the events that say something else than what is known by their identifier, under other ones.
+
+        With them, those that bear out what was only claimed: they go on record, too.
+        """
         taken = {each.id: each for each in reversed(chosen)}
         first = {each.id for each in fresh}
         again = [each for each in chosen if each.id not in first or each is not taken[each.id]]
         unknown = list(dict.fromkeys(each.id for each in again if each.id not in self._recent))
         held = dict(self._recent)
         for known in self.session.configuration.events_by_id(unknown):
-            held.setdefault(known.id, substance(known))
+            said, claimed = held.get(known.id, ("", True))
+            held[known.id] = said or substance(known), claimed and known.claimed
         found: dict[str, ApiEvent] = {}
+        borne_out: dict[str, ApiEvent] = {}
         for each in map(recordable, again):
-            said = substance(each)
-            if held.get(each.id, said) != said:
-                name = f"{each.id[:180]}+{said[:16]}"
+            own = substance(each)
+            said, claimed = held.get(each.id, (own, each.claimed))
+            if said != own:
+                name = f"{each.id[:180]}+{own[:16]}"
                 found.setdefault(name, replace(each, id=name))
+            elif claimed and not each.claimed:
+                borne_out.setdefault(each.id, each)
+                self._recent[each.id] = own, False
         old = self.session.configuration.known_events(list(found))
-        return [each for name, each in found.items() if name not in old]
+        return [each for name, each in found.items() if name not in old], list(borne_out.values())
 
     def refuse(self, gap: Gap, where: str) -> Iterator[Gap]:
         """Count what could not be read as an event; yield the gap, with the place where it stood, of the first ones."""

@@ -147,7 +147,7 @@ class Configuration:
                     query = query.where(~api.read_only)
                 for row in connection.execute(query):
                     held = found.setdefault(row.resource, {})
-                    if row.id not in held:
+                    if row.id not in held or held[row.id].claimed:  # until it is borne out
                         held[row.id] = read_event(json.loads(row.document))
         return {key: list(held.values()) for key, held in found.items()}
 

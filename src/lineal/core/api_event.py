@@ -21,6 +21,7 @@ class ApiEvent:
     name, source identity, CI build), `via` the service that called on behalf of somebody (``invokedBy``), '' where
     there is none. `targets` are the keys of the resources it is about (`core.resource`). `amends` is the identifier of
     an event that this one corrects. `record` is the whole record as the trail gives it, in canonical spelling.
+    `claimed` says that it came without anything that tells where from: whoever could send it could make it up.
     """
 
     id: str
@@ -38,6 +39,7 @@ class ApiEvent:
     amends: str = ""
     targets: tuple[str, ...] = ()
     record: dict[str, Any] = field(default_factory=dict)
+    claimed: bool = False
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -62,6 +64,7 @@ class ApiEvent:
         rest = {
             "principal": self.principal, "session": self.session, "via": self.via, "read_only": self.read_only,
             "error": self.error, "amends": self.amends, "targets": list(self.targets), "record": self.record,
+            "claimed": self.claimed,
         }  # fmt: skip
         return found | {name: value for name, value in rest.items() if value}
 

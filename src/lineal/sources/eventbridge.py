@@ -6,6 +6,7 @@ once, at the best of efforts: none of them proves that there were no others.
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 from lineal.core.api_event import ApiEvent
@@ -42,7 +43,8 @@ def read_message(event: object) -> ApiEvent | Gap:
         return Gap("eventbridge.event_broken", f"an event is no object: {str(event)[:80]!r}")
     kind, detail = event.get("detail-type"), event.get("detail")
     if not isinstance(kind, str) and "eventSource" in event and "eventName" in event:
-        return read_record(event)  # the detail alone, as rules with an input path pass it on
+        found = read_record(event)  # the detail alone, as rules with an input path pass it on
+        return found if isinstance(found, Gap) else replace(found, claimed=True)
     if not isinstance(kind, str) or not isinstance(detail, dict):
         return Gap("eventbridge.event_broken", "an event without detail-type or detail", _about(event))
     if kind.endswith(_VIA_TRAIL):
