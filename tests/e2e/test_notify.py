@@ -63,6 +63,39 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         yield made
 
 
+def test_an_answer_that_does_not_end_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    going, ended = threading.Event(), threading.Event()
+
+    class Dripping(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            while not ended.wait(0.05):
+                self.wfile.write(b"x")
+                going.set()
+
+        def log_message(self, *_words: Any) -> None:
+            pass
+
+    monkeypatch.setattr("lineal.app.notify._LONGEST", 1)
+    server = HTTPServer(("127.0.0.1", 0), Dripping)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        (warning,) = notify([f"json://127.0.0.1:{server.server_port}/{SECRET}"], "title", ["a line"])
+        assert "no answer within" in warning
+        assert SECRET not in warning
+        assert going.wait(30)
+    finally:
+        ended.set()
+        for each in threading.enumerate():
+            if each.name == "lineal-notify":
+                each.join(30)
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
 def test_only_what_is_new_is_sent(world: World, hook: Hook) -> None:
     world.see(repository("MUTABLE"))
     words = ("check", "--rules", "ecr", "--notify", hook.url)

@@ -1,14 +1,18 @@
 """Telling people: lines sent to webhooks, chats and mail through Apprise, to addresses that are secrets."""
 
 import logging
-from collections.abc import Iterator, Sequence
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final
 
 from lineal.errors import BadInput, UsageError
 
 _MOST_LINES: Final = 200
 _MOST_TEXT: Final = 30_000
+_LONGEST: Final = 120  # seconds that one address may take
 
 
 def notify(urls: Sequence[str], title: str, lines: Sequence[str]) -> tuple[str, ...]:
@@ -26,15 +30,41 @@ def notify(urls: Sequence[str], title: str, lines: Sequence[str]) -> tuple[str, 
         try:
             with _silence():
                 service = _service(url, number)
-                sent = bool(service.notify(body=body, title=title))
+                sent = _send(partial(service.notify, body=body, title=title))
         except BadInput as error:
             found.append(error.message)
         except Exception as error:  # noqa: BLE001  # of a hundred services, each with errors of its own
             found.append(f"{name} was not told: {type(error).__name__}")
         else:
-            if not sent:
+            if sent is None:
+                found.append(f"{name} was not told, as far as is known: no answer within {_LONGEST} seconds")
+            elif not sent:
                 found.append(f"{name} was not told: it did not take the message")
     return tuple(found)
+
+
+def _send(send: Callable[[], Any]) -> bool | None:
+    """Return whether a message was taken; None if that is not known by then.
+
+    The libraries of services bound the time between two bytes of an answer, not that of all of them.
+    """
+    done: queue.SimpleQueue[bool | Exception] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            with _silence():  # also while nobody waits for it any more
+                done.put(bool(send()))
+        except Exception as error:  # noqa: BLE001  # raised where it is waited for
+            done.put(error)
+
+    threading.Thread(target=work, name="lineal-notify", daemon=True).start()
+    try:
+        found = done.get(timeout=_LONGEST)
+    except queue.Empty:
+        return None
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
 def check_urls(urls: Sequence[str]) -> None:
@@ -67,16 +97,29 @@ def _service(url: str, number: int) -> Any:
     return service
 
 
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Keep what Apprise logs, addresses among it, off the terminal."""
-    logger = logging.getLogger("apprise")
-    before = logger.disabled
-    logger.disabled = True
-    try:
-        yield
-    finally:
-        logger.disabled = before
+class _Silence:
+    """Keeps what Apprise logs, addresses among it, off the terminal as long as anybody is within."""
+
+    def __init__(self) -> None:
+        self._lock, self._within, self._before = threading.Lock(), 0, False
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        logger = logging.getLogger("apprise")
+        with self._lock:
+            if not self._within:
+                self._before, logger.disabled = logger.disabled, True
+            self._within += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._within -= 1
+                if not self._within:
+                    logger.disabled = self._before
+
+
+_silence: Final = _Silence()
 
 
 def _body(lines: Sequence[str]) -> str:
