@@ -24,6 +24,15 @@ SAGEMAKER: Final = {
     "FeatureGroup": "DescribeFeatureGroupResponse",
     "MonitoringSchedule": "DescribeMonitoringScheduleResponse",
     "NotebookInstance": "DescribeNotebookInstanceOutput",
+    "DataQualityJobDefinition": "DescribeDataQualityJobDefinitionResponse",
+    "ModelQualityJobDefinition": "DescribeModelQualityJobDefinitionResponse",
+    "ModelBiasJobDefinition": "DescribeModelBiasJobDefinitionResponse",
+    "ModelExplainabilityJobDefinition": "DescribeModelExplainabilityJobDefinitionResponse",
+    "Domain": "DescribeDomainResponse",
+    "ModelCard": "DescribeModelCardResponse",
+    "InferenceExperiment": "DescribeInferenceExperimentResponse",
+    "Image": "DescribeImageResponse",
+    "AppImageConfig": "DescribeAppImageConfigResponse",
 }
 SHAPES: Final[dict[str, dict[str, tuple[str, str]]]] = {
     **{f"AWS::SageMaker::{name}": {"": ("sagemaker", shape)} for name, shape in SAGEMAKER.items()},
@@ -51,6 +60,19 @@ SHAPES: Final[dict[str, dict[str, tuple[str, str]]]] = {
 COUNTED: Final = {
     "AWS::SageMaker::ModelPackage": {"ModelApprovalStatus", "ModelCard.ModelCardStatus", "ModelLifeCycle.StageStatus"},
     "AWS::SageMaker::MonitoringSchedule": {"MonitoringScheduleStatus"},
+    "AWS::SageMaker::ModelCard": {"ModelCardStatus"},
+    "AWS::SageMaker::InferenceExperiment": {"Status", "Schedule.StartTime", "Schedule.EndTime"},  # when it is to run
+    "AWS::SageMaker::Domain": {  # ENABLED or DISABLED
+        "DefaultUserSettings.RStudioServerProAppSettings.AccessStatus",
+        "DefaultUserSettings.CanvasAppSettings.TimeSeriesForecastingSettings.Status",
+        "DefaultUserSettings.CanvasAppSettings.ModelRegisterSettings.Status",
+        "DefaultUserSettings.CanvasAppSettings.IdentityProviderOAuthSettings.*.Status",
+        "DefaultUserSettings.CanvasAppSettings.DirectDeploySettings.Status",
+        "DefaultUserSettings.CanvasAppSettings.KendraSettings.Status",
+        "DefaultUserSettings.CanvasAppSettings.EmrServerlessSettings.Status",
+        "DomainSettings.TrustedIdentityPropagationSettings.Status",
+        "DomainSettings.AmazonQSettings.Status",
+    },
     "AWS::SageMaker::Endpoint": {
         "ProductionVariants.*.ManagedInstanceScaling.Status",  # ENABLED or DISABLED
         "ShadowProductionVariants.*.ManagedInstanceScaling.Status",
@@ -196,14 +218,17 @@ def test_every_volatile_field_has_a_reason_and_every_entry_a_source() -> None:
     for name, entry in kinds._entries().items():
         assert len(entry["source"]) > 10, name
         assert all(isinstance(why, str) and why for why in entry.get("volatile", {}).values()), name
-        assert all(each["source"] and (each.get("principals") or each.get("via")) for each in entry.get("managed", ()))
+        assert all(
+            each["source"] and (each.get("principals") or each.get("via") or each.get("unasked"))
+            for each in entry.get("managed", ())
+        )
 
 
 def test_a_service_manages_its_own_fields_alone() -> None:
-    (found,) = managers_of("AWS::SageMaker::Endpoint", ("ProductionVariants", "AllTraffic", "DesiredInstanceCount"))
-    assert found.actions == ("UpdateEndpointWeightsAndCapacities",)
+    found = managers_of("AWS::SageMaker::Endpoint", ("ProductionVariants", "AllTraffic", "DesiredInstanceCount"))
+    assert [each.actions for each in found if each.unasked is None] == [("UpdateEndpointWeightsAndCapacities",)]
     for path in (("ProductionVariants", "AllTraffic"), ("EndpointConfigName",), ("ProductionVariants", "A", "Desired")):
-        assert managers_of("AWS::SageMaker::Endpoint", path) == ()
+        assert [each for each in managers_of("AWS::SageMaker::Endpoint", path) if each.unasked is None] == []
     assert managers_of("AWS::SageMaker::EndpointConfig", ("ProductionVariants", "a", "DesiredInstanceCount")) == ()
     assert len(managers_of("Kubernetes::apps/Deployment", ("spec", "replicas"))) == 1
 

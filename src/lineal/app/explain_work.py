@@ -10,6 +10,7 @@ from lineal.change.judge import judge_change
 from lineal.change.judge_chain import FOLLOWS
 from lineal.change.judge_events import Watched, judge_event
 from lineal.change.judge_evidence import Candidate, Evidence, begins
+from lineal.change.judge_unasked import acts_alone
 from lineal.change.permission import Act, Approvals, Target, permit
 from lineal.change.watermark import Coverage, Trail
 from lineal.core.change import PENDING, Change, Judgement, Path
@@ -102,7 +103,7 @@ class Grounds:
             del spent[key]
         place = (change.account, change.region)
         moves = self.stacks.events.get(place, ()) if change.type != STACK else ()
-        shown = near and shows_outcome(change.type) and change.kind == "updated"
+        shown = change.kind == "updated" and ((near and shows_outcome(change.type)) or acts_alone(change.type))
         return Evidence(
             events=near,
             approvals=self.approvals.about(case.key, change.type, first or None, change.until),

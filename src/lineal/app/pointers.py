@@ -10,6 +10,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from lineal.app.pointers_back import find_belonging, held
 from lineal.app.pointers_image import image_keys, tag_in
 from lineal.app.session import Session
 from lineal.catalog import tables
@@ -187,6 +188,10 @@ class _Walk:
                 for each in keys[key]:
                     if (both := overlap(each, span)) is not None:
                         self._point(item, both, depth)
+        for key, found, span in find_belonging(self._session, keys, self._moment):
+            for each in keys[key]:
+                if (both := overlap(each, span)) is not None:
+                    self.reach_resource(found, both, depth)
         return bool(self._new_nodes or self._new_keys)
 
     def _point(self, item: ConfigItem, span: Span, depth: int) -> None:
@@ -235,34 +240,6 @@ class _Walk:
             fixed = part.kind != "file" or "endpoint-config" in part.name
             if part.kind in _PARTS and fixed and part.time is not None:
                 yield part, span
-
-
-def held(items: Sequence[ConfigItem]) -> Iterator[tuple[ConfigItem, Span]]:
-    """Yield each item of one resource (oldest first) with the time that it held, as far as that is known.
-
-    It began when the resource says that it was last changed, where that is after the look before; else when it was
-    seen. The first held since the resource was made.
-    """
-    ends: list[str] = []
-    after: dict[str, ConfigItem] = {}
-    gone: ConfigItem | None = None
-    for item in reversed(items):
-        following = [each for each in (after.get(item.shape), gone) if each is not None]
-        ends.append(_began(item, min(following, key=lambda each: each.time)) if following else FOREVER)
-        after[item.shape] = item
-        gone = item if item.status != "ok" else gone
-    before: dict[str, ConfigItem] = {}
-    for item, end in zip(items, reversed(ends), strict=True):
-        last = before.get(item.shape)
-        begin = _began(last, item) if last is not None else item.created or item.time
-        before[item.shape] = item
-        if item.status == "ok":
-            yield item, Span(min(begin, item.time), end)
-
-
-def _began(before: ConfigItem, item: ConfigItem) -> str:
-    said = item.modified or ""
-    return said if before.time < said <= item.time else item.time
 
 
 def _served(session: Session, view: NodeView, moment: Moment) -> Span:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Final
 
 from lineal.app.estate_state import looks_at
@@ -59,6 +60,8 @@ def _changes(
             row = _change(thing, change)
             if row is not None:
                 yield with_verdict(row, verdicts)
+        if thing.only is None:
+            yield from _states(thing, held, {change.until for change in changes}, looks)
 
 
 def _first(thing: Thing, item: ConfigItem) -> Row:
@@ -68,6 +71,27 @@ def _first(thing: Thing, item: ConfigItem) -> Row:
         time=item.time, kind=SEEN, what=f"seen for the first time{made}", of=thing.key, name=thing.name,
         type=item.resource.type, depth=thing.depth, id=item.digest(),
     )  # fmt: skip
+
+
+def _states(thing: Thing, items: Sequence[ConfigItem], changed: set[str], looks: Sequence[Look]) -> Iterator[Row]:
+    """Yield the states that a resource came to by itself (an endpoint that failed): no change of its configuration.
+
+    Where that changed as well, its row says what happened, but for a failure.
+    """
+    own = [item for item in items if item.shape == "api"]
+    ended = sorted((look.ended, look.began) for look in looks_at(items[0].resource, looks) if look.complete)
+    for before, item in pairwise(own):
+        if before.status != "ok" or item.status != "ok" or before.state == item.state or not item.state:
+            continue
+        if item.time in changed and "fail" not in item.state.lower():
+            continue
+        why = item.configuration.get("FailureReason")
+        last = max((began for end, began in ended if end < item.time), default="")
+        yield Row(
+            time=item.time, since=max(before.time, last), kind=SEEN, of=thing.key, name=thing.name, depth=thing.depth,
+            what=f"state {before.state or 'unknown'} -> {item.state}{f': {why[:200]}' if isinstance(why, str) else ''}",
+            type=item.resource.type, id=item.digest(),
+        )  # fmt: skip
 
 
 def _change(thing: Thing, change: Change) -> Row | None:

@@ -16,7 +16,8 @@ from lineal.core.resource import key_of
 # The members by which elements of lists are known, in requests of AWS and in manifests of Kubernetes.
 _NAMES: Final = (
     "name", "variantName", "key", "parameterName", "parameterKey", "outputKey", "sid", "policyName", "policyArn",
-    "logicalResourceId", "sourceIdentifier", "artifactIdentifier", "containerHostname", "instanceType", "id",
+    "logicalResourceId", "sourceIdentifier", "artifactIdentifier", "containerHostname", "instanceType", "featureName",
+    "shadowModelVariantName", "alarmName", "id",
 )  # fmt: skip
 _SPELLED: Final = frozenset(_NAMES) | {each[:1].upper() + each[1:] for each in _NAMES}
 _HIDDEN: Final = ("HIDDEN_DUE_TO_SECURITY_REASONS", "***", MARK)
@@ -160,8 +161,11 @@ def _touches(
             # It names the elements that it changes: is this one of them?
             if isinstance(_walk(asked[name], path[len(prefix) : len(prefix) + 1]), _Unsaid):
                 return False
-        return any(fits(pattern, path, asked) for pattern in patterns)
-    if patterns or not updates_whole(event, change.type, change.resource):
+        if any(fits(pattern, path, asked) for pattern in patterns):
+            return True
+    elif patterns:
+        return False
+    if not updates_whole(event, change.type, change.resource):
         return False
     # An Update or Put of this very type whose record shows nothing but whom it is about: it can have changed anything.
     return all(_is_identity(name.lower(), value, change.resource) for name, value in asked.items())
@@ -191,8 +195,9 @@ def _spellings(kind: str, path: Path, effect: Effect) -> Iterable[Path]:
 def _walk(value: Any, path: Path) -> Any:
     """Return what stands at `path` in a request, or what is said of its absence."""
     for depth, key in enumerate(path):
-        if isinstance(value, str):
-            value = read_text(value)
+        if is_hidden(value):
+            return value
+        value = read_text(value) if isinstance(value, str) else value
         found = _member(value, key)
         if isinstance(found, _Unsaid):
             # Omitted only where the request names what the last key stands in.

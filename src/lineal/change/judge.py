@@ -20,6 +20,7 @@ from lineal.change.judge_evidence import (
     in_time,
 )
 from lineal.change.judge_managed import is_managed
+from lineal.change.judge_unasked import find_unasked
 from lineal.change.judge_words import Made, say_why
 from lineal.change.permission import Act, Target, find_permission
 from lineal.change.semantic import RULES
@@ -131,7 +132,8 @@ def _fields(change: Change, evidence: Evidence, candidates: list[tuple[Candidate
             found = _explain(change, part, evidence, usual)
             if not found and odd:
                 found = _explain(change, part, evidence, every)
-            parts.append(_judge(change, edit.path, found, evidence))
+            judged = _judge(change, edit.path, found, evidence)
+            parts.append(judged if found else _judge_unasked(change, part, evidence, judged))
         made.append(_join(parts))
     return made
 
@@ -214,6 +216,14 @@ def _judge(change: Change, path: Path, found: list[Candidate], evidence: Evidenc
     acts = tuple(act for each in judged for act in each.acts)
     note = f"{len(found)} calls can have changed it; the worst of them counts"
     return replace(made, acts=acts, notes=(*made.notes, note))
+
+
+def _judge_unasked(change: Change, edit: Edit, evidence: Evidence, made: Made) -> Made:
+    """Return `made`, or that the service does such a thing without a call, where nothing but that explains it."""
+    by = find_unasked(change.type, edit, evidence.after) if made.field.verdict == UNEXPLAINED else None
+    if by is None:
+        return made
+    return Made(replace(made.field, verdict=MANAGED), notes=(f"the service does so without a call ({by.source})",))
 
 
 def _judge_act(change: Change, path: Path, found: Candidate, evidence: Evidence) -> Made:

@@ -32,6 +32,7 @@ def say_why(change: Change, evidence: Evidence, verdict: str, made: list[Made]) 
     if verdict == UNAPPROVED:
         return f"{of}{told}, and no approval allows it"
     if verdict == MANAGED:
+        told = told or "no call"
         return f"{of}{told}: the service itself, in fields that it manages"
     if verdict == UNEXPLAINED:
         return f"{of}the trail is whole, and no event explains it"

@@ -31,7 +31,8 @@ class Node:
 
     `keys` are the fields by which elements of a list are known (None: nothing is said), `free` that the order of such
     a list says nothing; `unordered` marks a set of values, `ordered` that order counts from here down, `text` a JSON
-    document as text, `tags` what says again what the tags of the item say.
+    document as text, `tags` what says again what the tags of the item say. What follows from that for all children is
+    known beforehand: whether one may be volatile (`filters`) or a text (`reads`), or says tags, or one below (`tagged`).
     """
 
     children: dict[str, "Node"] = field(default_factory=dict)
@@ -42,6 +43,9 @@ class Node:
     ordered: bool = False
     text: bool = False
     tags: bool = False
+    filters: bool = False
+    reads: bool = False
+    tagged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,8 @@ class Manager:
     """A service that sets fields of a resource by itself: `paths` (patterns), as whom and by which calls.
 
     `principals` are patterns of the ARN (or, for Kubernetes, the name) of whoever calls, `via` names of services as
-    ``invokedBy`` says them, `actions` names of calls. `source` says where that is written.
+    ``invokedBy`` says them, `actions` names of calls. `source` says where that is written. `unasked` says when it does
+    so without any call (see ``types.yaml``).
     """
 
     paths: tuple[tuple[str, ...], ...]
@@ -57,6 +62,7 @@ class Manager:
     via: tuple[str, ...]
     actions: tuple[str, ...]
     source: str
+    unasked: Mapping[str, Any] | None = None
 
     def covers(self, path: FieldPath) -> bool:
         """Return whether the field at `path`, or one that holds it, is the service's to set."""
@@ -111,6 +117,7 @@ def kind_of(kind: str) -> Kind:
             for spelled, named in zip(_spell(name, path), _spell(name, keys), strict=True):
                 _reach(root, spelled).keys = tuple(named.split(","))
     _settle(root)
+    _sum_up(root)
     return Kind(root, auto, free, tuple(managers))
 
 
@@ -137,7 +144,8 @@ def _entries() -> dict[str, dict[str, Any]]:
 
 def _read_manager(entry: Mapping[str, Any]) -> Manager:
     principals, via, actions = (tuple(entry.get(name, ())) for name in ("principals", "via", "actions"))
-    return Manager(tuple(split_path(each) for each in entry["paths"]), principals, via, actions, entry["source"])
+    paths = tuple(split_path(each) for each in entry["paths"])
+    return Manager(paths, principals, via, actions, entry["source"], entry.get("unasked"))
 
 
 def _reach_all(root: Node, name: str, paths: Iterable[str]) -> Iterator[Node]:
@@ -172,6 +180,15 @@ def _settle(node: Node) -> None:
         _settle(node.every)
     for child in node.children.values():
         _settle(child)
+
+
+def _sum_up(node: Node) -> None:
+    below = [*node.children.values(), *([] if node.every is None else [node.every])]
+    for child in below:
+        _sum_up(child)
+    node.filters = any(child.volatile for child in below)
+    node.reads = any(child.text for child in below)
+    node.tagged = any(child.tags or child.tagged for child in node.children.values())
 
 
 def _merge(into: Node, other: Node) -> None:
