@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from lineal import wiring
 from lineal.cli import main
 from lineal.core import timestamp
 from lineal.errors import Refused, SourceError, UsageError
+from lineal.wiring import Settings, create
 
 
 @pytest.fixture
@@ -153,6 +155,37 @@ def test_there_is_one_watcher(place: Place) -> None:
         place.within("collect", "files", "conf")  # others may work all the same
         assert watcher.end(signal.SIGKILL) == -signal.SIGKILL
     assert place.within("watch", "files:conf", "--once", "--quiet").status == 0
+
+
+def test_a_lock_whose_file_is_removed_lets_in_one_watcher_all_the_same(place: Place) -> None:
+    with watching(place, "files:conf", "--every", "1s", "--json") as first:
+        first.round()
+        (place.folder / ".lineal" / "watch.lock").unlink()
+        first.round()
+        first.round()  # by now it has the lock again
+        second = place.within("watch", "files:conf", "--once", "--json", "--as", "other")
+        assert second.status == Refused.exit_status
+        assert first.end(signal.SIGTERM) == 0
+
+
+def test_a_ledger_that_is_gone_for_a_while_is_waited_for_and_no_other_takes_its_place(place: Place) -> None:
+    create(Settings(ledger=str(place.folder.parent), actor="tester"), place.folder.parent, None)
+    home, away = place.folder / ".lineal", place.folder / "away"
+    with watching(place, "files:conf", "--every", "1s", "--json") as watcher:
+        watcher.round()
+        home.rename(away)
+        told = watcher.round()
+        while "error" not in told:  # a round may have begun before
+            told = watcher.round()
+        assert told["error"]["code"] in ("store.unavailable", "store")
+        away.rename(home)
+        while "error" in told:
+            told = watcher.round()
+        assert told["failed"] == {}
+        assert watcher.end(signal.SIGTERM) == 0
+    sound(place)
+    above = replace(place, folder=place.folder.parent)
+    assert above.within("show", "--at", "now", "--json").json()["resources"] == []
 
 
 def test_killed_at_any_moment_it_leaves_nothing_to_repair(place: Place) -> None:

@@ -40,40 +40,62 @@ def only_watcher(session: Session) -> Iterator[Held]:
         raise ReadOnlyStore("a watcher records what it sees, and this ledger may only be read; nothing was done")
     database = session.catalog_database
     if database.is_sqlite:
-        with _file_lock(session.ledger.home.root / FILE, session) as held:
-            yield held
+        lock: _FileLock | _DatabaseLock = _FileLock(session.ledger.home.root / FILE, session)
     else:
         lock = _DatabaseLock(database, session.actor)
-        lock.take()
-        try:
-            yield lock
-        finally:
-            lock.release()
+    lock.take()
+    try:
+        yield lock
+    finally:
+        lock.release()
 
 
 class _FileLock:
-    def check(self) -> None:
-        """Nobody can take a file lock from its holder."""
+    """A lock on a file: it belongs to the open file, and goes when its process goes.
 
+    Whoever removes the file lets another one take its place, which somebody else may lock.
+    """
 
-@contextmanager
-def _file_lock(file: Path, session: Session) -> Iterator[Held]:
-    with telling(file, "; nothing was done"):
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
+    def __init__(self, file: Path, session: Session) -> None:
+        self._file = file
+        self._said = {
+            "actor": session.actor, "host": socket.gethostname(), "pid": os.getpid(), "since": session.clock()
+        }  # fmt: skip
+        self._descriptor: int | None = None
+
+    def take(self) -> None:
+        """Take the lock; raise `Refused` if another has it, `StoreError` branches if the file cannot be used."""
+        with telling(self._file, "; nothing was done"):
+            descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise Refused(f"another watcher is at work on this ledger{_told(descriptor)}", fix=_FIX) from error
-        said = {"actor": session.actor, "host": socket.gethostname(), "pid": os.getpid(), "since": session.clock()}
-        with telling(file, "; nothing was done"):
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, json.dumps(said).encode(), 0)
-        yield _FileLock()
-    finally:
-        with contextlib.suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_UN)
-        os.close(descriptor)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise Refused(f"another watcher is at work on this ledger{_told(descriptor)}", fix=_FIX) from error
+            with telling(self._file, "; nothing was done"):
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, json.dumps(self._said).encode(), 0)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        self._descriptor = descriptor
+
+    def check(self) -> None:
+        """Take the lock again if its file is gone, or is another one by now."""
+        if self._descriptor is not None:
+            with contextlib.suppress(OSError):
+                if os.path.samestat(os.fstat(self._descriptor), os.stat(self._file)):
+                    return
+            self.release()
+        self.take()
+
+    def release(self) -> None:
+        """Let go of the lock, as far as it is held."""
+        if self._descriptor is not None:
+            with contextlib.suppress(OSError):
+                fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+            os.close(self._descriptor)
+            self._descriptor = None
 
 
 def _told(descriptor: int) -> str:

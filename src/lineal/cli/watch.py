@@ -13,7 +13,7 @@ import typer
 from lineal.cli import options
 from lineal.cli.opening import opened
 from lineal.cli.terminal import Terminal, moment, tame, to_json
-from lineal.errors import CheckFailed, StoreError, UsageError
+from lineal.errors import CheckFailed, NotALedger, Refused, StoreError, StoreUnavailable, UsageError
 
 if TYPE_CHECKING:
     from lineal.app.session import Session
@@ -87,17 +87,19 @@ def watch(
         rounds[:] = [done]
         _show(terminal, done, pause)
 
-    means = Means(
-        opened=lambda: opened(ledger, actor),
-        collect_one=collect_source,
-        tell=tell,
-        chance=random.random,
-        on_round=on_round,
-        on_trouble=lambda error, pause: _show_trouble(terminal, error, pause),
-    )
+    def means(keeper: "Session") -> Means:
+        return Means(
+            opened=lambda: _opened_again(keeper, ledger, actor),
+            collect_one=collect_source,
+            tell=tell,
+            chance=random.random,
+            on_round=on_round,
+            on_trouble=lambda error, pause: _show_trouble(terminal, error, pause),
+        )
+
     with opened(ledger, actor) as keeper, only_watcher(keeper) as held, _stopping(clock):
         _tell_of_last(terminal, keeper)
-        run(plan, means, clock, held, once=once)
+        run(plan, means(keeper), clock, held, once=once)
     if once and rounds and not rounds[0].holds:
         raise typer.Exit(_status(rounds[0]))
     if not once:
@@ -130,6 +132,27 @@ def _plan(
         plan = Plan(sources=read_words(words, span), settle=SETTLE)
     plan = replace(plan, rules=(*plan.rules, *rules), notify=(*plan.notify, *notify))
     return plan if settle is None else replace(plan, settle=read_length(settle, "--settle"))
+
+
+@contextmanager
+def _opened_again(keeper: "Session", ledger: str | None, actor: str | None) -> "Iterator[Session]":
+    """Open the ledger that the watch began with, for a round: that one, and no other that is found in its place.
+
+    Raises `StoreUnavailable` while it is gone (a disk that is not mounted), `Refused` where another one is there.
+    """
+    embedded = keeper.catalog_database.is_sqlite
+    try:
+        with opened(str(keeper.ledger.home.root.absolute()) if embedded else ledger, actor) as session:
+            if session.ledger.origin != keeper.ledger.origin:
+                raise Refused(
+                    f"this is the ledger {session.ledger.origin} by now, and {keeper.ledger.origin} is watched",
+                    fix="Put the ledger back in its place, or begin anew on this one.",
+                )
+            yield session
+    except NotALedger as error:
+        raise StoreUnavailable(
+            f"the ledger is gone: {error.message}", fix="Bring it back; it is tried again."
+        ) from error
 
 
 def _check(plan: "Plan") -> None:
