@@ -22,6 +22,11 @@ settings.register_profile("search", deadline=None, suppress_health_check=[Health
 settings.load_profile("same")
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a test after long bytes by their length: several processes must call it the same, whatever time it is."""
+    return f"{argname}-of-{len(val)}" if isinstance(val, bytes) and len(val) > 40 else None
+
+
 @pytest.fixture(scope="session")
 def memory_root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder in memory, where the system has one: for tests that write much and ask nothing of a disk."""

@@ -330,7 +330,7 @@ SNAPSHOT = f"AWSLogs/{ACCOUNT}/Config/{REGION}/2026/3/10/ConfigSnapshot/{ACCOUNT
 
 def _file(*records: Any, **more: Any) -> bytes:
     body = {"fileVersion": "1.0", "requestId": "r", "configurationItems": list(records), **more}
-    return gzip.compress(json.dumps(body).encode())
+    return gzip.compress(json.dumps(body).encode(), mtime=0)
 
 
 def _wrapped(kind: str) -> Any:
