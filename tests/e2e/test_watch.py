@@ -7,6 +7,7 @@ import signal
 import subprocess
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -142,6 +143,23 @@ def test_a_source_that_fails_stops_no_other_and_is_told_by_the_status_of_one_rou
         while not any(source["name"] == "files:conf" for source in watcher.round()["sources"]):
             pass
         assert watcher.end(signal.SIGTERM) == 0
+
+
+def test_a_repository_that_was_tampered_with_ends_no_watch_over_others(place: Place) -> None:
+    git = ("git", "-C", "repo", "-c", "user.name=a", "-c", "user.email=a@b.example")
+    (place.folder / "repo").mkdir()
+    (place.folder / "repo" / "a.txt").write_text("hi\n")
+    for words in (("init", "-q"), ("add", "."), ("commit", "-qm", "one")):
+        assert place.do(*git, *words).status == 0
+    name = place.do(*git, "rev-parse", "HEAD").out.decode().strip()
+    kept = place.folder / "repo" / ".git" / "objects" / name[:2] / name[2:]
+    kept.chmod(0o600)
+    kept.write_bytes(zlib.compress(zlib.decompress(kept.read_bytes()).replace(b"one", b"two")))
+    done = place.within("watch", "git:repo", "files:conf", "--once", "--json")
+    assert done.status == SourceError.exit_status
+    first, second = done.json()["sources"]
+    assert first["error"]["code"] == "integrity.digest_mismatch"
+    assert second["recorded"] == 1
 
 
 def test_there_is_one_watcher(place: Place) -> None:

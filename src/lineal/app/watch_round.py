@@ -9,7 +9,7 @@ from lineal.app.session import Session
 from lineal.app.watch_news import News, read_news
 from lineal.app.watch_plan import Plan, WatchedSource
 from lineal.core.observation import Gap
-from lineal.errors import IntegrityError, LinealError, SourceError, StoreError
+from lineal.errors import DigestMismatch, IntegrityError, LinealError, SourceError, StoreError
 
 SOURCE: Final = "watch"
 SCOPE: Final = "rounds"
@@ -113,6 +113,8 @@ def _collect(
 ) -> SourceDone:
     try:
         found = collect_one(session, source, move)
+    except DigestMismatch as error:  # of what a source gave: it is damaged, and no other is, nor is the ledger
+        return SourceDone(name=source.name, error=(error.code, error.message))
     except (IntegrityError, StoreError):
         raise
     except LinealError as error:
