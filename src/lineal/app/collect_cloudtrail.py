@@ -22,7 +22,7 @@ from lineal.sources.aws_session import open_aws
 from lineal.sources.cloudtrail_file import Log, open_log
 from lineal.sources.cloudtrail_logging import Logging
 from lineal.sources.cloudtrail_place import Fetched, Folder, LogFile, Place, fetch_each, read_name
-from lineal.sources.cloudtrail_record import read_record, unknown_version
+from lineal.sources.cloudtrail_record import read_of, read_record, unknown_version
 from lineal.sources.cloudtrail_s3 import BucketPlace
 
 SOURCE: Final = "cloudtrail"
@@ -259,7 +259,14 @@ class _Look:
         is_plain = True
         doubted = self._request.digests and not self._proofs.proves(file) and self._proofs.is_watched(file)
         oldest = shift(file.stamp, hours=-_OLDEST) if file.stamp else ""
+        skims = bool(file.stamp) and not self._request.reads
         for record in log.records():
+            if skims and (time := read_of(record)) and unknown_version(record) is None:
+                if doubted and time < oldest:
+                    self.counts["events_held"] += 1
+                else:
+                    self._batch.pass_over()
+                continue
             event = read_record(record)
             if isinstance(event, Gap):
                 is_plain = False

@@ -11,7 +11,7 @@ from lineal.app.trail_held import WHOLE
 from lineal.app.trail_keep import Keeper
 from lineal.core.api_event import ApiEvent
 from lineal.core.observation import Gap, Observation
-from lineal.sources.cloudtrail_record import recordable
+from lineal.sources.cloudtrail_record import MANAGEMENT, recordable
 
 MOST: Final = 500
 _REMEMBERED: Final = 100 * MOST
@@ -42,6 +42,11 @@ class Batch:
         self._waiting.append(event)
         if file:
             self._files[file] = told or {}
+
+    def pass_over(self) -> None:
+        """Take an event of management that only reads, and is not to be kept."""
+        self.counts["events"] += 1
+        self.keeper.leave_out(f"{MANAGEMENT} read")
 
     def finish(self, file: str, told: dict[str, Any], delivered: str) -> Iterator[Observation | Gap]:
         """Take the end of a `file` of which nothing but its events is to be said; yield what is due.

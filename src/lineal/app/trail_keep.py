@@ -7,10 +7,9 @@ from typing import Final
 
 from lineal.app.session import Session
 from lineal.core.api_event import ApiEvent
+from lineal.sources.cloudtrail_record import MANAGEMENT, SERVICE_EVENT
 
-MANAGEMENT: Final = "Management"
 STATE: Final = "StateChange"
-_OF_SERVICES: Final = "AwsServiceEvent"
 
 
 @dataclass(slots=True)
@@ -41,13 +40,17 @@ class Keeper:
                 self.left_out[f"{event.category or MANAGEMENT} {kind}"] += 1
         return kept
 
+    def leave_out(self, kind: str) -> None:
+        """Count an event that is not to be kept, whatever is on record, without asking for it."""
+        self.left_out[kind] += 1
+
     def _depends(self, event: ApiEvent) -> bool:
         if event.category == STATE:
             return False
         return self.reads if event.read_only else event.category not in (MANAGEMENT, "")
 
     def _is_kept(self, event: ApiEvent) -> bool:
-        if event.category == STATE or event.record.get("eventType") == _OF_SERVICES:
+        if event.category == STATE or event.record.get("eventType") == SERVICE_EVENT:
             return True
         if not event.read_only and event.category in (MANAGEMENT, ""):
             return True

@@ -6,6 +6,7 @@ stay as they are. Every cut leaves `MARK` and is counted. A value is also cut wh
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from lineal.core.token_rules import TOKEN_RULES, TokenRule, cut_private_keys
@@ -71,6 +72,7 @@ _UNESCAPED: Final = re.compile(
 )
 _WITH_USER: Final = ("ssh://", "git+ssh://", "ssh+git://", "git://")
 _QUERY: Final = re.compile(r"(?P<keep>[?&;](?P<name>[A-Za-z0-9_.%-]{1,60})=)(?P<value>[^\s&#\"'<>]{1,4096})")
+_HINTS: Final = tuple(dict.fromkeys(hint for rule in TOKEN_RULES for hint in rule.hints))
 _NO_VALUES: Final = frozenset({"", "true", "false", "none", "null", MARK})
 # What stands where a secret would, and is none: names in code, types, placeholders.
 _PLACEHOLDER: Final = re.compile(
@@ -81,6 +83,7 @@ _PLACEHOLDER: Final = re.compile(
 )
 
 
+@lru_cache(maxsize=4096)
 def is_secret_name(name: str) -> bool:
     """Return whether a variable, option or field of this `name` is secret: ``db_password``, ``hfToken``, ``--api-key``.
 
@@ -113,9 +116,10 @@ def clean(value: str | bytes) -> str:
 def redact(text: str) -> tuple[str, int]:
     """Return `text` with every secret that a rule knows replaced by `MARK`, and how many were replaced."""
     text, count = cut_private_keys(text, MARK)
-    for rule in TOKEN_RULES:
-        text, found = _apply(rule, text)
-        count += found
+    if _is_hinted(text):
+        for rule in TOKEN_RULES:
+            text, found = _apply(rule, text)
+            count += found
     text, found = _redact_addresses(text)
     count += found
     text, found = _redact_named(text)
@@ -177,6 +181,13 @@ def strip_url(url: str) -> tuple[str, int]:
         cuts = int(bool(password) or not keep)
     text, found = redact(text)
     return text, cuts + found
+
+
+def _is_hinted(text: str) -> bool:
+    for hint in _HINTS:  # noqa: SIM110 — most texts have none, and this is the quickest to tell
+        if hint in text:
+            return True
+    return False
 
 
 def _apply(rule: TokenRule, text: str) -> tuple[str, int]:
