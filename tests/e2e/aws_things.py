@@ -169,14 +169,11 @@ def experiment(moto: Any, name: str = "Shadow") -> None:
     )
 
 
-def image(moto: Any, name: str = "risk", **more: Any) -> None:
+def image(moto: Any, name: str = "risk") -> None:
     """Make an image of Studio, and how an app runs it."""
     client = moto.client("sagemaker")
-    client.create_image(ImageName=name, RoleArn=ROLE, **{"Description": "for risk", "Tags": TAGS, **more})
-    tags = more.get("Tags", TAGS)
-    client.create_app_image_config(
-        AppImageConfigName=f"{name}-app", KernelGatewayImageConfig=APP_IMAGE, **({"Tags": tags} if tags else {})
-    )
+    client.create_image(ImageName=name, RoleArn=ROLE, Description="for risk", Tags=TAGS)
+    client.create_app_image_config(AppImageConfigName=f"{name}-app", KernelGatewayImageConfig=APP_IMAGE, Tags=TAGS)
 
 
 def things(moto: Moto) -> None:
