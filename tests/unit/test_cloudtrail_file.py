@@ -103,6 +103,22 @@ def test_a_large_log_that_breaks_off_says_so_after_what_came_before(monkeypatch:
         list(found)
 
 
+@pytest.mark.parametrize("large", [False, True])
+def test_records_on_lines_are_a_log_too(monkeypatch: pytest.MonkeyPatch, *, large: bool) -> None:
+    if large:
+        monkeypatch.setattr(cloudtrail_file, "_AT_ONCE", -1)
+        monkeypatch.setattr(cloudtrail_file, "_STEP", 100)
+    records = [{**each, "eventName": "X"} for each in RECORDS]
+    lines = "\n".join(map(json.dumps, records)).encode()
+    assert list(opened(gzip.compress(lines)).records()) == records
+    assert list(opened(json.dumps(records[0], indent=1).encode()).records()) == records[:1]
+    for wrong in (lines[:-3], lines + b"\n{}", lines + b"\n[]7"):
+        with pytest.raises(BadInput):
+            list(opened(wrong).records())
+    empty = b'{"Records": []}'
+    assert list(opened(empty).records()) == []
+
+
 def test_what_the_aws_command_line_prints_is_read_too() -> None:
     printed = {"Events": [{"EventId": "e-0", "CloudTrailEvent": json.dumps(RECORDS[0])}, {"CloudTrailEvent": "{"}]}
     assert list(opened(json.dumps(printed).encode()).records()) == [RECORDS[0], {"CloudTrailEvent": "{"}]

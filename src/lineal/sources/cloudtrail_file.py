@@ -1,18 +1,19 @@
 """Log files of CloudTrail: unpacked, hashed and read, within limits, whole or not at all.
 
 A file is ``{"Records": […]}``, compressed with gzip ("CloudTrail log file examples"). What `aws cloudtrail
-lookup-events` prints (``Events`` with ``CloudTrailEvent``) and a plain list of records are read as well.
+lookup-events` prints (``Events`` with ``CloudTrailEvent``), a plain list of records, and one record on a
+line are read as well.
 """
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 from lineal.core.observation import Gap
 from lineal.errors import BadInput
-from lineal.sources.json_stream import Broken, JsonStream
+from lineal.sources.json_stream import NO_LIST, Broken, JsonStream
 from lineal.sources.packed import MAGIC, unpack
 
 MOST_PACKED: Final = 64 * 1024 * 1024
@@ -22,6 +23,7 @@ _AT_ONCE: Final = 16 * 1024 * 1024
 _STEP: Final = 1 << 20
 _LONGEST_RECORD: Final = 4 * 1024 * 1024
 _LISTS: Final = ("Records", "Events")
+_NAME: Final = "eventName"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class Log:
         if self.content or not self._packed:
             yield from _all_records(self.content)
         else:
-            yield from _stream_records(self._packed)
+            yield from _stream_records(lambda: unpack(self._packed, _STEP))
 
 
 def open_log(data: bytes, about: str, most: int = MOST_UNPACKED) -> Log | Gap:
@@ -81,16 +83,18 @@ def parse_document(data: bytes) -> Any:
 
 
 def _all_records(data: bytes) -> list[Any]:
-    document = parse_document(data)
-    if isinstance(document, dict):
-        records = document.get("Records")
-        if records is None and isinstance(document.get("Events"), list):
-            return [_looked_up(each) for each in document["Events"]]
-    else:
-        records = document
-    if not isinstance(records, list):
-        raise BadInput("there is no list under Records")
-    return records
+    try:
+        document = parse_document(data)
+    except BadInput:
+        return list(_stream_records(lambda: [data]))
+    found = (
+        next((document[name] for name in _LISTS if name in document), None) if isinstance(document, dict) else document
+    )
+    if isinstance(found, list):
+        return [_looked_up(each) for each in found]
+    if isinstance(document, dict) and _NAME in document:
+        return [document]
+    raise BadInput("there is no list under Records")
 
 
 def _looked_up(entry: Any) -> Any:
@@ -104,9 +108,23 @@ def _looked_up(entry: Any) -> Any:
         return entry
 
 
-def _stream_records(packed: bytes) -> Iterator[Any]:
-    """Yield the records of a large file one at a time, without the whole of it in memory."""
-    for record in JsonStream(unpack(packed, _STEP), _LISTS, longest=_LONGEST_RECORD, enveloped=True).documents():
+def _stream_records(pieces: Callable[[], Iterable[bytes]]) -> Iterator[Any]:
+    """Yield the records of a file one at a time, without the whole of it in memory: of a list, or one on a line."""
+    fault = ""
+    for record in JsonStream(pieces(), _LISTS, longest=_LONGEST_RECORD, enveloped=True).documents():
         if isinstance(record, Broken):
-            raise BadInput(record.why)
+            fault = record.why
+            break
         yield _looked_up(record)
+    if not fault.endswith(NO_LIST):
+        if fault:
+            raise BadInput(fault)
+        return
+    fault = "it is empty"
+    for record in JsonStream(pieces(), (), longest=_LONGEST_RECORD).documents():
+        if not isinstance(record, dict) or _NAME not in record:
+            raise BadInput(record.why if isinstance(record, Broken) else "there is no list under Records")
+        fault = ""
+        yield record
+    if fault:
+        raise BadInput(fault)

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 LONGEST: Final = 8 * 1024 * 1024
 """So many characters one document may have that is not read element by element."""
+NO_LIST: Final = "there is no list"
 _DEEPEST: Final = 4
 _STEP: Final = 1 << 20
 _EDGE: Final = 32  # characters of a word or number that may go on in the next piece
@@ -72,6 +73,9 @@ class JsonStream:
             if self._enveloped:
                 break
             self._drop()
+        else:
+            if self._enveloped and self._ill < 0:
+                yield Broken(f"it is empty: {NO_LIST}")
         if self._ill >= 0:
             yield Broken(f"not UTF-8 from byte {self._ill:,} on: nothing after that is read", is_last=True)
 
@@ -81,7 +85,7 @@ class JsonStream:
             yield from self._list(depth)
         elif self._enveloped and depth == 0:
             if first != "{":
-                raise _BreakError("there is no list", self._place)
+                raise _BreakError(NO_LIST, self._place)
             yield from self._envelope(depth)
         else:
             start = self._place
@@ -136,7 +140,7 @@ class JsonStream:
             self._next("an object")
         self._place += 1
         if self._enveloped and not found:
-            raise _BreakError("there is no list", self._place)
+            raise _BreakError(NO_LIST, self._place)
 
     def _decode(self) -> Any:
         """Return the value at this place, and go behind it."""
