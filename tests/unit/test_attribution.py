@@ -81,6 +81,18 @@ PACKAGE, PROJECT, RELEASE = "AWS::SageMaker::ModelPackage", "AWS::CodeBuild::Pro
 ENDPOINT, STACK, REPOSITORY, ROLE = (
     "AWS::SageMaker::Endpoint", "AWS::CloudFormation::Stack", "AWS::ECR::Repository", "AWS::IAM::Role",
 )  # fmt: skip
+COMPONENT, FEATURES, NOTEBOOK, STUDIO, CARD, SCHEDULE, EXPERIMENT = (
+    f"AWS::SageMaker::{each}"
+    for each in (
+        "InferenceComponent", "FeatureGroup", "NotebookInstance", "Domain", "ModelCard", "MonitoringSchedule",
+        "InferenceExperiment",
+    )
+)  # fmt: skip
+COPIES, DEPLOYED = "RuntimeConfig/DesiredCopyCount", "Specification/Container/DeployedImage"
+UPDATED = {"inferenceComponentName": "x", "specification": {"modelName": "b", "container": {"image": "a:1"}}}
+SCALED = {"inferenceComponentName": "x", "desiredRuntimeConfig": {"copyCount": 3}}
+STUDIO_SETTINGS = {"domainId": "x", "defaultUserSettings": {"kernelGatewayAppSettings": {"customImages": []}}}
+CUSTOM = "DefaultUserSettings/KernelGatewayAppSettings/CustomImages/risk,app"
 POLICY = '{"Version":"2012-10-17","Statement":[{"Sid":"a","Effect":"Allow","Action":"*"}]}'
 
 
@@ -638,3 +650,76 @@ def test_hostile_parameters_relate_to_nothing_and_break_nothing() -> None:
         record={"requestParameters": ["x"], "requestObject": 7},
     )
     assert relate(strange, change(PROJECT, replaced("a", 1)), replaced("a", 1)) is NONE
+
+
+@pytest.mark.parametrize(
+    ("kind", "edit", "name", "asked", "expected"),
+    [
+        (COMPONENT, replaced(COPIES, 3), "UpdateInferenceComponentRuntimeConfig", SCALED, SETS),
+        (COMPONENT, replaced(COPIES, 4), "UpdateInferenceComponentRuntimeConfig", SCALED, CONTRADICTS),
+        (COMPONENT, replaced("VariantName", "b"), "UpdateInferenceComponentRuntimeConfig", SCALED, NONE),
+        (COMPONENT, replaced(COPIES, 3), "UpdateInferenceComponent", {"runtimeConfig": {"copyCount": 3}}, SETS),
+        (COMPONENT, replaced(COPIES, 3), "UpdateInferenceComponent", UPDATED, NONE),
+        (COMPONENT, replaced("Specification/ModelName", "b"), "UpdateInferenceComponent", UPDATED, SETS),
+        (COMPONENT, replaced("Specification/ModelName", "c"), "UpdateInferenceComponent", UPDATED, CONTRADICTS),
+        (COMPONENT, replaced(f"{DEPLOYED}/SpecifiedImage", "a:1"), "UpdateInferenceComponent", UPDATED, SETS),
+        (COMPONENT, replaced(f"{DEPLOYED}/ResolvedImage", "a@sha256:1"), "UpdateInferenceComponent", UPDATED, TOUCHES),
+        (COMPONENT, replaced(f"{DEPLOYED}/ResolvedImage", "a"), "UpdateInferenceComponent", {"runtimeConfig": 1}, NONE),
+        (COMPONENT, replaced("Specification/ModelName", "b"), "UpdateInferenceComponent", {}, TOUCHES),
+        (COMPONENT, replaced("EndpointName", "b"), "DeleteInferenceComponent", {"inferenceComponentName": "x"}, NONE),
+        (SCHEDULE, replaced("MonitoringScheduleStatus", "Stopped"), "StopMonitoringSchedule", {}, TOUCHES),
+        (SCHEDULE, replaced("MonitoringScheduleStatus", "Stopped"), "UpdateMonitoringAlert", {}, NONE),
+        (
+            SCHEDULE, replaced("MonitoringScheduleConfig/ScheduleConfig/ScheduleExpression", "NOW"),
+            "UpdateMonitoringSchedule",
+            {"monitoringScheduleConfig": {"scheduleConfig": {"scheduleExpression": "NOW"}}}, SETS,
+        ),
+        (
+            FEATURES, added("FeatureDefinitions/age", {"FeatureName": "age"}), "UpdateFeatureGroup",
+            {"featureGroupName": "x", "featureAdditions": [{"featureName": "age"}]}, SETS,
+        ),
+        (
+            FEATURES, added("FeatureDefinitions/name", {"FeatureName": "name"}), "UpdateFeatureGroup",
+            {"featureGroupName": "x", "featureAdditions": [{"featureName": "age"}]}, NONE,
+        ),
+        (
+            FEATURES, removed("FeatureDefinitions/age"), "UpdateFeatureGroup",
+            {"featureGroupName": "x", "featureAdditions": [{"featureName": "name"}]}, NONE,
+        ),
+        (
+            NOTEBOOK, replaced("NotebookInstanceLifecycleConfigName", "b"), "UpdateNotebookInstance",
+            {"notebookInstanceName": "x", "lifecycleConfigName": "b"}, SETS,
+        ),
+        (
+            NOTEBOOK, removed("NotebookInstanceLifecycleConfigName"), "UpdateNotebookInstance",
+            {"notebookInstanceName": "x", "disassociateLifecycleConfig": True}, TOUCHES,
+        ),
+        (
+            NOTEBOOK, removed("NotebookInstanceLifecycleConfigName"), "UpdateNotebookInstance",
+            {"notebookInstanceName": "x", "rootAccess": "Disabled"}, NONE,
+        ),
+        (
+            STUDIO, replaced("DomainSettings/DockerSettings/EnableDockerAccess", "ENABLED"), "UpdateDomain",
+            {"domainId": "x", "domainSettingsForUpdate": {"dockerSettings": {"enableDockerAccess": "ENABLED"}}}, SETS,
+        ),
+        (STUDIO, added(CUSTOM, {"ImageName": "risk"}), "UpdateDomain", STUDIO_SETTINGS, TOUCHES),
+        (STUDIO, added(CUSTOM, {"ImageName": "risk"}), "UpdateDomain", {"subnetIds": ["a"]}, NONE),
+        # What a card says the trail does not show.
+        (
+            CARD, replaced("Content/model_overview/model_name", "b"), "UpdateModelCard",
+            {"modelCardName": "x", "modelCardStatus": "Approved", "content": "HIDDEN_DUE_TO_SECURITY_REASONS"}, TOUCHES,
+        ),
+        (
+            CARD, replaced("Content/model_overview/model_name", "b"), "UpdateModelCard",
+            {"modelCardName": "x", "modelCardStatus": "Approved"}, NONE,
+        ),
+        (
+            EXPERIMENT, replaced("Status", "Cancelled"), "StopInferenceExperiment",
+            {"name": "x", "desiredState": "Cancelled"}, SETS,
+        ),
+    ],
+)  # fmt: skip
+def test_what_calls_about_what_serves_and_watches_have_to_do_with_fields(
+    kind: str, edit: Edit, name: str, asked: Any, expected: Relation
+) -> None:
+    assert related(kind, edit, SAGEMAKER, name, asked) is expected
