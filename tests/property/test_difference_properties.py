@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lineal.change.difference import diff, same
+from lineal.change.difference import diff
+from lineal.change.exact import same
 from lineal.change.patch import to_patch
 from lineal.change.semantic import digest_of, strip
 from lineal.core.config_item import ConfigItem

@@ -8,7 +8,8 @@ from typing import Any
 import jsonpatch
 import pytest
 
-from lineal.change.difference import ORDER, diff, same
+from lineal.change.difference import ORDER, diff
+from lineal.change.exact import same
 from lineal.change.patch import to_patch
 from lineal.core.change import Edit
 

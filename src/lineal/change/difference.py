@@ -5,11 +5,11 @@ which are sets, and where order counts, the table of types says; see `kinds`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from marshal import dumps
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Final
 
+from lineal.change.exact import Frozen, Named, are_alike, freeze, thaw
 from lineal.change.kinds import Kind, Node, kind_of
 from lineal.core.change import Edit, Path
 
@@ -19,10 +19,11 @@ ORDER: Final = "#order"
 _NOTHING: Final = Node()
 _ABSENT: Final = object()
 _TEXTS: Final = {str}
+_AS_THEY_ARE: Final = frozenset({str, int, type(None)})
 _PATH: Final = attrgetter("path")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Keyed:
     """Two lists of objects whose elements are known by name: those of each by theirs, and whether order is free."""
 
@@ -37,58 +38,19 @@ def diff(old: dict[str, Any], new: dict[str, Any], kind: str = "") -> tuple[Edit
     All of both is compared, volatile fields too: `semantic.strip` takes those away first. Nothing is returned exactly
     when both are the same up to the order of sets and of keyed lists whose order is free.
     """
-    walk = _Walk(kind_of(kind))
-    _compare_objects(old, new, walk.kind.root, False, None, walk)
-    if walk.one and not _write_alike(walk.one, walk.other) and not _alike_lists(walk.one, walk.other):
-        walk = _Walk(walk.kind, trusting=False)
-        _compare_objects(old, new, walk.kind.root, False, None, walk)
-    walk.edits.sort(key=_PATH)
+    # What Python takes for equal is trusted to be the same, and looked at afterwards, all at once.
+    walk = _Walk(kind_of(kind), {}, [])
+    _compare(old, new, walk)
+    if walk.one and not are_alike(walk.one, walk.other):
+        return diff_frozen(freeze(old), freeze(new), Frozen(kind_of(kind), holds=True))
     return tuple(walk.edits)
 
 
-def same(one: Any, other: Any) -> bool:
-    """Return whether two documents are the same to the last value, as JSON has it."""
-    if type(one) is not type(other) or one != other:
-        return False
-    return type(one) not in (dict, list) or _write_alike(one, other) or _alike_lists([one], [other])
-
-
-def _write_alike(one: Any, other: Any) -> bool:
-    """Return whether two documents that Python takes for equal are certainly the same: true is 1 to it.
-
-    What marshal writes tells the two apart, many times faster than a walk does. It never says that documents are the
-    same that are not; of the same it may say that they are not, by how many places refer to one text.
-    """
-    try:
-        return dumps(one) == dumps(other)
-    except ValueError:
-        return False
-
-
-def _alike_objects(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Return whether two objects that Python takes for equal are the same: only numbers and truth can deceive it."""
-    for name, a in one.items():
-        kind = type(a)
-        if kind is str:
-            continue
-        b = other[name]
-        if kind is dict:
-            if not _alike_objects(a, b):
-                return False
-        elif kind is not type(b) or (kind is list and not _alike_lists(a, b)):
-            return False
-    return True
-
-
-def _alike_lists(one: list[Any], other: list[Any]) -> bool:
-    for a, b in zip(one, other, strict=True):
-        kind = type(a)
-        if kind is dict:
-            if not _alike_objects(a, b):
-                return False
-        elif kind is not type(b) or (kind is list and not _alike_lists(a, b)):
-            return False
-    return True
+def diff_frozen(old: dict[str, Any], new: dict[str, Any], frozen: Frozen) -> tuple[Edit, ...]:
+    """Return what `diff` does of two documents that were frozen with `frozen` (see `semantic.freeze`): much faster."""
+    walk = _Walk(frozen.kind, frozen.names, None)
+    _compare(old, new, walk)
+    return tuple(map(_thaw, walk.edits) if frozen.holds else walk.edits)
 
 
 def match(old: list[Any], new: list[Any], node: Node, kind: Kind, ordered: bool) -> Keyed | None:
@@ -111,6 +73,20 @@ def match(old: list[Any], new: list[Any], node: Node, kind: Kind, ordered: bool)
     return None
 
 
+def name_members(elements: list[Any], node: Node, kind: Kind, ordered: bool) -> Named | None:
+    """Return what `match` says of a list beside itself, whose first element is an object."""
+    if node.keys is not None:
+        found = _name_each(elements, node.keys)
+        if found is not None:
+            return Named(elements, node.keys, found, free=not ordered)
+    for name in kind.auto:
+        if name in elements[0]:
+            found = _name_each(elements, (name,))
+            if found is not None:
+                return Named(elements, (name,), found, free=kind.free and not ordered)
+    return None
+
+
 def is_set(node: Node, *lists: Sequence[Any]) -> bool:
     """Return whether `lists` are sets of values: where the table says so, and nothing in them has parts."""
     return node.unordered and not any(type(each) in (dict, list) for elements in lists for each in elements)
@@ -128,153 +104,140 @@ def rank(value: Any) -> tuple[str, str]:
     return type(value).__name__, str(value)
 
 
-@dataclass(slots=True)
 class _Walk:
-    """One walk over two documents: what it finds, and with `trusting` what it took for the same since Python does."""
+    """One walk over two documents, and what it finds: `edits` whose values are as frozen as the documents are.
 
-    kind: Kind
-    trusting: bool = True
-    edits: list[Edit] = field(default_factory=list)
-    one: list[Any] = field(default_factory=list)
-    other: list[Any] = field(default_factory=list)
+    Frozen documents are the same where Python says so. Of others it is kept what Python said of in `one` and `other`;
+    `one` is None if they are frozen. `names` are the members of lists that are known, by the `id` of the list. `todo`
+    are objects yet to be compared, and members of lists: both, what the table says, whether order counts, and where.
+    """
 
-    def passes(self, a: Any, b: Any) -> bool:
-        """Return whether two objects, or two lists, are the same, or are taken for it."""
-        if a != b:
-            return False
-        if self.trusting:
+    __slots__ = ("edits", "kind", "names", "one", "other", "todo")
+
+    def __init__(self, kind: Kind, names: dict[int, Named], one: list[Any] | None) -> None:
+        self.kind, self.names, self.one = kind, names, one
+        self.other: list[Any] = []
+        self.edits: list[Edit] = []
+        self.todo: list[tuple[dict[str, Any], dict[str, Any], Node, bool, Path]] = []
+
+    def trust(self, a: Any, b: Any) -> None:
+        if self.one is not None:
             self.one.append(a)
             self.other.append(b)
-            return True
-        return _alike_lists([a], [b])
-
-    def say(self, op: str, path: Any, old: Any = None, new: Any = None, at: int | None = None) -> None:
-        self.edits.append(Edit(op, _unfold(path), old, new, at))
 
 
-def _unfold(link: Any) -> Path:
-    """Return the path that a chain of (the path above, a key) stands for: only what differs needs one."""
-    keys: list[str] = []
-    while link is not None:
-        link, key = link
-        keys.append(key)
-    return tuple(reversed(keys))
+def _compare(old: dict[str, Any], new: dict[str, Any], walk: _Walk) -> None:
+    """Find all edits, in the order of their paths."""
+    todo, edits, is_frozen = walk.todo, walk.edits, walk.one is None
+    todo.append((old, new, walk.kind.root, False, ()))
+    while todo:
+        old, new, node, ordered, path = todo.pop()
+        gone = 0
+        for name, a in old.items():
+            try:
+                b = new[name]
+            except KeyError:
+                gone += 1
+                edits.append(Edit("remove", (*path, name), a))
+                continue
+            if a == b:  # most are: that is found out many times faster than what is in them
+                if not is_frozen and type(a) is not str:
+                    walk.trust(a, b)
+                continue
+            kind = type(a)
+            if kind is str or kind is not type(b) or (kind is not dict and kind is not list):
+                edits.append(Edit("replace", (*path, name), a, b))
+                continue
+            child = node.children.get(name) or node.every or _NOTHING
+            if kind is dict:
+                todo.append((a, b, child, ordered or child.ordered, (*path, name)))
+            else:
+                _compare_lists(a, b, child, ordered or child.ordered, (*path, name), walk)
+        if len(old) - gone != len(new):
+            for name, b in new.items():
+                if name not in old:
+                    edits.append(Edit("add", (*path, name), None, b))
+    edits.sort(key=_PATH)
 
 
-def _compare_objects(
-    old: dict[str, Any], new: dict[str, Any], node: Node, ordered: bool, link: Any, walk: _Walk
-) -> None:
-    children, every = node.children, node.every or _NOTHING
-    met = 0
-    for name, a in old.items():
-        b = new.get(name, _ABSENT)
-        if b is _ABSENT:
-            walk.say("remove", (link, name), old=a)
-            continue
-        met += 1
-        kind = type(a)
-        if kind is str:
-            if a != b:
-                walk.say("replace", (link, name), a, b)
-        elif kind is not type(b):
-            walk.say("replace", (link, name), a, b)
-        elif kind is dict or kind is list:
-            # Most are the same: that is found out many times faster than what is in them.
-            if not walk.passes(a, b):
-                child = children.get(name, every)
-                compare = _compare_objects if kind is dict else _compare_lists
-                compare(a, b, child, ordered or child.ordered, (link, name), walk)
-        elif a != b:
-            walk.say("replace", (link, name), a, b)
-    if met != len(new):
-        for name, b in new.items():
-            if name not in old:
-                walk.say("add", (link, name), new=b)
-
-
-def _compare_lists(old: list[Any], new: list[Any], node: Node, ordered: bool, link: Any, walk: _Walk) -> None:
-    if node.unordered and is_set(node, old, new):
-        _compare_sets(old, new, link, walk)
-        return
-    found = match(old, new, node, walk.kind, ordered) if type((old or new)[0]) is dict else None
-    if found is None:
-        _compare_places(old, new, node.every or _NOTHING, ordered, link, walk)
+def _compare_lists(old: list[Any], new: list[Any], node: Node, ordered: bool, path: Path, walk: _Walk) -> None:
+    one, other = walk.names.get(id(old)), walk.names.get(id(new))
+    if one is not None and other is not None and one.by == other.by:
+        names, others, free = one.members, other.members, one.free
+    elif node.unordered and is_set(node, old, new):
+        return _compare_sets(old, new, path, walk)
     else:
-        _compare_named(found, node.every or _NOTHING, ordered, link, walk)
+        found = match(old, new, node, walk.kind, ordered) if type((old or new)[0]) is dict else None
+        if found is None:
+            return _compare_places(old, new, node.every or _NOTHING, ordered, path, walk)
+        names, others, free = found.old, found.new, found.free
+    if not free and list(names) != list(others):
+        _compare_order(names, others, path, walk)
+        names = {name: each for name, each in names.items() if name in others}
+        others = {name: each for name, each in others.items() if name in names}
+    # Members are compared as if they were fields of an object.
+    walk.todo.append((names, others, Node(every=node.every) if node.children else node, ordered, path))
+    return None
 
 
-def _compare_named(found: Keyed, node: Node, ordered: bool, link: Any, walk: _Walk) -> None:
-    old, new = found.old, found.new
-    met = 0
-    for name, a in old.items():
-        b = new.get(name)
-        if b is not None:
-            met += 1
-            if not walk.passes(a, b):
-                _compare_objects(a, b, node, ordered, (link, name), walk)
-        elif found.free:
-            walk.say("remove", (link, name), old=a)
-    if met != len(new) and found.free:
-        for name, b in new.items():
-            if name not in old:
-                walk.say("add", (link, name), new=b)
-    if not found.free and (met != len(old) or list(old) != list(new)):
-        _compare_order(old, new, link, walk)
-
-
-def _compare_order(old: dict[str, Any], new: dict[str, Any], link: Any, walk: _Walk) -> None:
+def _compare_order(old: dict[str, Any], new: dict[str, Any], path: Path, walk: _Walk) -> None:
     """Say what came, what went, and whether what stayed stands in another order."""
     for at, (name, a) in enumerate(old.items()):
         if name not in new:
-            walk.say("remove", (link, name), old=a, at=at)
+            walk.edits.append(Edit("remove", (*path, name), a, None, at))
     for at, (name, b) in enumerate(new.items()):
         if name not in old:
-            walk.say("add", (link, name), new=b, at=at)
+            walk.edits.append(Edit("add", (*path, name), None, b, at))
     before, after = [name for name in old if name in new], [name for name in new if name in old]
     if before != after:
-        walk.say("replace", (link, ORDER), before, after)
+        walk.edits.append(Edit("replace", (*path, ORDER), before, after))
 
 
-def _compare_sets(old: list[Any], new: list[Any], link: Any, walk: _Walk) -> None:
+def _compare_sets(old: list[Any], new: list[Any], path: Path, walk: _Walk) -> None:
     """Say which values came and went; a value that stands twice in one of them is there twice."""
     left: dict[tuple[str, str], list[Any]] = {}
-    for value in old:
+    for value in map(thaw, old):
         left.setdefault(rank(value), []).append(value)
-    for value in new:
+    for value in map(thaw, new):
         held = left.get(rank(value))
         if held:
             held.pop()
         else:
-            walk.say("add", (link, spell_value(value)), new=value)
+            walk.edits.append(Edit("add", (*path, spell_value(value)), None, value))
     for held in left.values():
         for value in held:
-            walk.say("remove", (link, spell_value(value)), old=value)
+            walk.edits.append(Edit("remove", (*path, spell_value(value)), value))
 
 
-def _compare_places(old: list[Any], new: list[Any], node: Node, ordered: bool, link: Any, walk: _Walk) -> None:
+def _compare_places(old: list[Any], new: list[Any], node: Node, ordered: bool, path: Path, walk: _Walk) -> None:
     """Compare two lists place by place; where they differ in length, after what is the same at both ends."""
     start, surplus = 0, len(new) - len(old)
     end = min(len(old), len(new))
     if surplus:
-        while start < end and same(old[start], new[start]):
+        while start < end and old[start] == new[start]:
             start += 1
-        while end > start and same(old[end - 1 - min(surplus, 0)], new[end - 1 + max(surplus, 0)]):
+        while end > start and old[end - 1 - min(surplus, 0)] == new[end - 1 + max(surplus, 0)]:
             end -= 1
+        if walk.one is not None:
+            for n in range(start):
+                walk.trust(old[n], new[n])
+            for n in range(end, min(len(old), len(new))):
+                walk.trust(old[n - min(surplus, 0)], new[n + max(surplus, 0)])
     for n in range(start, end):
         a, b = old[n], new[n]
         kind = type(a)
-        if kind is not type(b):
-            walk.say("replace", (link, str(n)), a, b)
-        elif kind is dict or kind is list:
-            if not walk.passes(a, b):
-                compare = _compare_objects if kind is dict else _compare_lists
-                compare(a, b, node, ordered, (link, str(n)), walk)
-        elif a != b:
-            walk.say("replace", (link, str(n)), a, b)
+        if a == b:
+            walk.trust(a, b)
+        elif kind is not type(b) or (kind is not dict and kind is not list):
+            walk.edits.append(Edit("replace", (*path, str(n)), a, b))
+        elif kind is dict:
+            walk.todo.append((a, b, node, ordered, (*path, str(n))))
+        else:
+            _compare_lists(a, b, node, ordered, (*path, str(n)), walk)
     for n in range(end, end - surplus):
-        walk.say("remove", (link, str(n)), old=old[n], at=n)
+        walk.edits.append(Edit("remove", (*path, str(n)), old[n], None, n))
     for n in range(end, end + surplus):
-        walk.say("add", (link, str(n)), new=new[n], at=n)
+        walk.edits.append(Edit("add", (*path, str(n)), None, new[n], n))
 
 
 def _name_both(old: list[Any], new: list[Any], keys: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any]] | None:
@@ -298,3 +261,10 @@ def _name_each(elements: list[Any], keys: tuple[str, ...]) -> dict[str, Any] | N
                 return None
             found["/".join(map(str, parts))] = each
     return found if len(found) == len(elements) and ORDER not in found else None
+
+
+def _thaw(edit: Edit) -> Edit:
+    """Return an edit that was found in frozen documents with the values that it stands for."""
+    if type(edit.old) in _AS_THEY_ARE and type(edit.new) in _AS_THEY_ARE:
+        return edit
+    return Edit(edit.op, edit.path, thaw(edit.old), thaw(edit.new), edit.at)

@@ -11,11 +11,12 @@ import hashlib
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any, Final
 
-from lineal.change.difference import diff
-from lineal.change.semantic import digest_of, strip
+from lineal.change.difference import diff_frozen
+from lineal.change.exact import Frozen
+from lineal.change.kinds import kind_of
+from lineal.change.semantic import digest_of, freeze
 from lineal.core.change import Change, Edit
 from lineal.core.config_item import ConfigItem
 from lineal.core.coverage import Look
@@ -41,28 +42,42 @@ def list_changes(items: Sequence[ConfigItem], looks: Sequence[Look]) -> list[Cha
     found: list[Change] = []
     for shape in sorted(shapes, key=lambda each: (each != _OWN, each)):
         held = list(shapes[shape].values())
-        found = _join(found, _list_of_shape([_Seen(each) for each in held], _relevant(held, looks)))
+        frozen = Frozen(kind_of(held[0].resource.type))
+        found = _join(found, _list_of_shape([_Seen(each, frozen) for each in held], _relevant(held, looks)))
     return sorted(found, key=lambda each: (each.until, _ORDER.index(each.kind), each.id))
 
 
 class _Seen:
     """An item, and what follows from it, computed once: it is what came after one, and what was before the next."""
 
-    def __init__(self, item: ConfigItem) -> None:
+    __slots__ = ("_digest", "_document", "_frozen", "_semantic", "item", "time")
+
+    def __init__(self, item: ConfigItem, frozen: Frozen) -> None:
         self.item = item
         self.time = item.time
+        self._frozen = frozen
+        self._digest = ""
+        self._semantic = item.semantic or ""
+        self._document: dict[str, Any] | None = None
 
-    @cached_property
+    @property
     def digest(self) -> str:
-        return self.item.digest()
+        self._digest = self._digest or self.item.digest()
+        return self._digest
 
-    @cached_property
+    @property
     def semantic(self) -> str:
-        return self.item.semantic or digest_of(self.item)
+        self._semantic = self._semantic or digest_of(self.item)
+        return self._semantic
 
-    @cached_property
-    def stripped(self) -> dict[str, Any]:
-        return strip(self.item)
+    def edits_since(self, last: "_Seen") -> tuple[Edit, ...]:
+        """Return how what counts in the item differs from what did in the `last` one."""
+        return diff_frozen(last._freeze(), self._freeze(), self._frozen)
+
+    def _freeze(self) -> dict[str, Any]:
+        if self._document is None:
+            self._document = freeze(self.item, self._frozen)
+        return self._document
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +176,7 @@ def _compare(last: _Seen, seen: _Seen, looks: _Looks, blind: dict[str, str]) -> 
         yield _make(DELETED, last, None, since, until=item.time)
         yield _make(CREATED, None, seen, since)
     elif last.semantic != seen.semantic:
-        edits = diff(last.stripped, seen.stripped, item.resource.type)
+        edits = seen.edits_since(last)
         if edits:  # none, if only the table of types has changed between the two
             look = looks.last(item.time, _after(item.modified, last.time), blind)
             yield _make(UPDATED, last, seen, _later(last.time, look), edits=edits)

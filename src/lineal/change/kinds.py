@@ -31,8 +31,9 @@ class Node:
 
     `keys` are the fields by which elements of a list are known (None: nothing is said), `free` that the order of such
     a list says nothing; `unordered` marks a set of values, `ordered` that order counts from here down, `text` a JSON
-    document as text, `tags` what says again what the tags of the item say. What follows from that for all children is
-    known beforehand: whether one may be volatile (`filters`) or a text (`reads`), or says tags, or one below (`tagged`).
+    document as text, `tags` what says again what the tags of the item say. What follows from that for the children is
+    known beforehand: that one may be volatile (`filters`) or a text (`reads`), that one, or one below, says tags
+    (`tagged`).
     """
 
     children: dict[str, "Node"] = field(default_factory=dict)

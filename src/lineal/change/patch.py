@@ -104,7 +104,7 @@ class _Finder:
                 if depth < last:
                     old, new = old[name], new[name]
                 node = node.children.get(name, node.every or _NOTHING)
-                ordered = ordered or node.ordered
+            ordered = ordered or node.ordered
             place = (*place, step)
         return place, None
 
