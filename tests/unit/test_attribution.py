@@ -714,6 +714,10 @@ def test_hostile_parameters_relate_to_nothing_and_break_nothing() -> None:
             {"modelCardName": "x", "modelCardStatus": "Approved"}, NONE,
         ),
         (
+            EXPERIMENT, replaced("Schedule/EndTime", "2026-03-03T21:00:00.000000Z"), "UpdateInferenceExperiment",
+            {"name": "x", "schedule": {"endTime": "Mar 3, 2026, 9:00:00 PM"}}, SETS,
+        ),
+        (
             EXPERIMENT, replaced("Status", "Cancelled"), "StopInferenceExperiment",
             {"name": "x", "desiredState": "Cancelled"}, SETS,
         ),

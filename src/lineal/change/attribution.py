@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from lineal.change.difference import ORDER
 from lineal.change.effects import Effect, effect_of, fits, patterns_of, roots_of, updates_whole
+from lineal.change.said_moment import is_same_moment
 from lineal.change.semantic import read_text
 from lineal.core.api_event import ApiEvent
 from lineal.core.change import Change, Edit, Path
@@ -22,8 +23,7 @@ _NAMES: Final = (
 _SPELLED: Final = frozenset(_NAMES) | {each[:1].upper() + each[1:] for each in _NAMES}
 _HIDDEN: Final = ("HIDDEN_DUE_TO_SECURITY_REASONS", "***", MARK)
 # Members that say which resource is meant: calls with nothing else in their parameters say nothing of its fields.
-_IDENTITY: Final = ("name", "arn", "id", "identifier")
-_TOKENS: Final = ("token", "requestid")
+_IDENTITY, _TOKENS = ("name", "arn", "id", "identifier"), ("token", "requestid")
 _MOST_ORDERED: Final = 200
 
 
@@ -281,7 +281,7 @@ def _agree_scalars(asked: Any, seen: Any) -> bool:
     if a.startswith("arn:") != b.startswith("arn:") and a and b:
         arn, name = (a, b) if a.startswith("arn:") else (b, a)
         return arn.endswith(("/" + name, ":" + name))
-    return False
+    return is_same_moment(a, b)
 
 
 def _text(value: Any) -> str:

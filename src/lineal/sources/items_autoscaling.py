@@ -12,6 +12,7 @@ from lineal.sources.items_reading import Asker, Body, Kind, Lack, Seen, found_in
 TARGET: Final = "AWS::ApplicationAutoScaling::ScalableTarget"
 _SERVICE: Final = "application-autoscaling"
 _NAMESPACE: Final = "sagemaker"
+_SCALED: Final = {"endpoint": "AWS::SageMaker::Endpoint", "inference-component": "AWS::SageMaker::InferenceComponent"}
 
 
 def _read(asker: Asker) -> Iterator[Seen]:
@@ -46,8 +47,8 @@ def _items(asker: Asker, target: Body, policies: dict[tuple[str, str], dict[str,
 def _join(asker: Asker, target: Body) -> Iterator[Relationship]:
     yield from asker.join("role", "AWS::IAM::Role", target.get("RoleARN"))
     word, _, rest = str(target["ResourceId"]).partition("/")
-    if word == "endpoint":
-        yield from asker.join("scales", "AWS::SageMaker::Endpoint", rest.partition("/")[0])
+    if word in _SCALED:
+        yield from asker.join("scales", _SCALED[word], rest.partition("/")[0])
 
 
 def _still(asker: Asker, resource: Resource) -> dict[str, Any] | Refusal:
