@@ -183,6 +183,21 @@ def test_what_comes_before_a_break_is_kept_and_it_is_said_where_it_is(place: Pla
     assert 100 < len(events(place)) - len(kept) < 3000
 
 
+def test_a_record_that_no_event_can_hold_stops_nothing(place: Place) -> None:
+    asked: Any = '"' * 800_000
+    for _ in range(97):  # each twenty levels become the text of them, and every quote two characters more
+        asked = {"a": asked}
+    (place.folder / "blow.json").write_text(json.dumps([{**CALL, "detail": {**RECORD, "requestParameters": asked}}]))
+    (place.folder / "more.json").write_text(json.dumps(call("more")))
+    done = place.within("collect", "eventbridge", ".", "--json")
+    assert (done.status, done.json()["counts"]["recorded"]) == (0, 2), done.err
+    assert [(each["code"], each["about"]) for each in done.json()["gaps"]] == [("events.record_too_large", "e-1")]
+    found = events(place)
+    assert (found["e-1"].name, set(found["e-1"].record)) == ("UpdateEndpoint", {"bytesTooMany", "sha256"})
+    again = place.within("collect", "eventbridge", ".", "--json").json()
+    assert again["counts"]["recorded"] == 0
+
+
 def test_a_bomb_and_what_cannot_be_read_twice_are_read_within_limits(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:

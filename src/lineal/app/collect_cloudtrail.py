@@ -123,7 +123,7 @@ class _Look:
 
     def everything(self) -> Iterator[Observation | Gap]:
         """Yield the events that are new, then what is known of the trail."""
-        yield from self._held.gaps()
+        yield from self._held.gaps
         if self._request.digests:
             yield from self._proofs.read()
         gaps: list[Gap] = []

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any, Final
 
 from lineal.app.api_record import cut_events, new_events, observe, substance
@@ -11,7 +12,7 @@ from lineal.app.trail_held import WHOLE
 from lineal.app.trail_keep import Keeper
 from lineal.core.api_event import ApiEvent
 from lineal.core.observation import Gap, Observation
-from lineal.sources.cloudtrail_record import MANAGEMENT, recordable
+from lineal.sources.cloudtrail_record import MANAGEMENT, cut_record, recordable
 
 MOST: Final = 500
 _REMEMBERED: Final = 100 * MOST
@@ -73,6 +74,7 @@ class Batch:
         for each in others[:_MOST_GAPS]:
             why = "there are two events of one identifier that say different things: one of them is forged"
             yield Gap("events.contradictory", why, each.id)
+        yield from islice(filter(None, map(cut_record, fresh)), _MOST_GAPS)
         for old in list(self._recent)[: max(0, len(self._recent) - _REMEMBERED)]:
             del self._recent[old]
         self.counts["kept"] += len(chosen)

@@ -12,7 +12,9 @@ from typing import Any, Final
 
 from lineal.app.collect import Collection, last_finished
 from lineal.app.session import Session
+from lineal.core.api_event import read_event
 from lineal.core.observation import Gap
+from lineal.sources.cloudtrail_record import cut_record
 
 WHOLE: Final = "whole"
 _RENAMED: Final = re.compile(r".+\+[0-9a-f]{16}", re.DOTALL)
@@ -20,16 +22,10 @@ _RENAMED: Final = re.compile(r".+\+[0-9a-f]{16}", re.DOTALL)
 
 @dataclass(slots=True)
 class Held:
-    """Hashes of the files that are on record whole, by their names; events that contradict others, not told yet."""
+    """Hashes of the files that are on record whole, by their names; what was met in them, and not told yet."""
 
     files: dict[str, str] = field(default_factory=dict)
-    contradictory: list[str] = field(default_factory=list)
-
-    def gaps(self) -> Iterator[Gap]:
-        """Yield what a look that was stopped met, and did not come to say."""
-        for each in self.contradictory:
-            why = "there are two events of one identifier that say different things: one of them is forged"
-            yield Gap("events.contradictory", why, each)
+    gaps: list[Gap] = field(default_factory=list)
 
 
 def find_held(session: Session, collection: Collection, *, reads: bool) -> Held:
@@ -49,10 +45,20 @@ def find_held(session: Session, collection: Collection, *, reads: bool) -> Held:
         origin = data.get("origin", {})
         if (origin.get("source"), origin.get("scope")) != (collection.source, collection.scope):
             continue
-        held.contradictory += [each["id"] for each in data["events"] if _RENAMED.fullmatch(each["id"])]
+        held.gaps += _gaps(data["events"])
         if reads <= origin.get("reads", False):
             held.files.update(_whole(origin.get("files", {})))
     return held
+
+
+def _gaps(events: list[dict[str, Any]]) -> Iterator[Gap]:
+    """Yield what is to be said of events on record: that they contradict others, or had to be cut."""
+    for each in events:
+        if _RENAMED.fullmatch(each["id"]):
+            why = "there are two events of one identifier that say different things: one of them is forged"
+            yield Gap("events.contradictory", why, each["id"])
+        if (cut := cut_record(read_event(each))) is not None:
+            yield cut
 
 
 def _whole(files: dict[str, Any]) -> dict[str, str]:

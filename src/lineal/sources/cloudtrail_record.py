@@ -22,14 +22,15 @@ from lineal.core.resource import key_of
 from lineal.errors import BadTime
 from lineal.sources.api_targets import find_targets
 
-MOST_BYTES: Final = 4 * 1024 * 1024
-"""A record may have 256 KB since version 1.05; what is over this is no record of CloudTrail."""
+MOST_BYTES: Final = 8 * 1024 * 1024
+"""A record of CloudTrail has 256 KB at the most, an audit event of Kubernetes some MB."""
 _VERSION: Final = re.compile(r"(\d+)(?:\.(\d+))?")
 _READING: Final = re.compile(
     r"(Get|List|Describe|Search|Query|Lookup|BatchGet|BatchDescribe|BatchCheck|Check|Test|Validate|Estimate|Detect|Head"
     r"|Select|Preview|Simulate|View|Download|Poll|Receive|Scan|Filter|AssumeRole|Decrypt|Verify)(?![a-z])"
 )
 _LONGEST: Final = 512
+TOO_LARGE: Final = "bytesTooMany"
 MANAGEMENT, SERVICE_EVENT = "Management", "AwsServiceEvent"
 _SERVICE: Final = ".amazonaws.com"
 _CONSOLE: Final = "AWS Internal"  # what the console calls itself: nobody in between
@@ -87,8 +88,20 @@ def read_of(record: object) -> str:
 
 
 def recordable(event: ApiEvent) -> ApiEvent:
-    """Return `event` with its record as it can be recorded: canonical, without secrets."""
-    return replace(event, record=plain(event.record))
+    """Return `event` with its record as it can be recorded: canonical, without secrets; of one too large the hash."""
+    record = plain(event.record)
+    text = json.dumps(record)
+    if len(text) > MOST_BYTES:
+        record = {TOO_LARGE: len(text), "sha256": hashlib.sha256(text.encode()).hexdigest()}
+    return replace(event, record=record)
+
+
+def cut_record(event: ApiEvent) -> Gap | None:
+    """Return a gap if the record of a `recordable` event was left out of it."""
+    if TOO_LARGE not in event.record:
+        return None
+    why = f"a record of {event.record[TOO_LARGE]:,} bytes: who called what and when is recorded, and its hash"
+    return Gap("events.record_too_large", why, event.id)
 
 
 def unknown_version(record: Mapping[str, Any]) -> Gap | None:
