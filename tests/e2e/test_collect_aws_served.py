@@ -23,6 +23,8 @@ from servers.moto import REGION
 
 START: Final = datetime(2026, 10, 5, 8, tzinfo=UTC)
 ANN = person("ann")
+SHADOW: Final = "inference-experiment/shadow"
+LOOSE: Final = "feature-group/loose"
 MANAGED: Final = {"Status": "ENABLED", "MinInstanceCount": 1, "MaxInstanceCount": 4}
 # Every SageMaker rule that AWS manages (anchor, 1.5), and those its documentation has beside.
 RULES: Final = frozenset(
@@ -311,6 +313,27 @@ def test_every_managed_rule_about_sagemaker_says_what_holds(world: World) -> Non
     for rule, said in states.items():
         assert {"COMPLIANT", "NON_COMPLIANT"} <= said, rule
         assert "INSUFFICIENT_DATA" not in said, rule
+
+
+def test_what_ends_nowhere_or_is_not_offered_there_is_a_gap_and_the_next_look_is_whole(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only = ("collect", "aws", "--region", REGION, "--only", "*FeatureGroup", "--only", "*InferenceExperiment")
+    world.trail.moto.client("sagemaker").delete_inference_experiment(Name="Shadow")
+    world.trail.refused["sagemaker", "ListInferenceExperiments", REGION] = "UnknownOperationException"
+    with monkeypatch.context() as patch:
+        patch.setattr(sagemaker_things, "FEATURES", 0)  # each page names another, and that is the same
+        found = world.ask(*only)
+    world.trail.refused.clear()
+    assert {(each["code"], each["about"].rpartition(":")[2]) for each in found["gaps"]} == {
+        ("aws.failed", "feature-group/Customers"),
+        ("aws.unknown_operation", "InferenceExperiment"),
+    }
+    there = {name: world.ask("show", PREFIX + name)["state"] for name in (SHADOW, LOOSE)}
+    assert there == {SHADOW: "there", LOOSE: "there"}
+    assert world.ask(*only)["gaps"] == []
+    gone = {name: world.ask("show", PREFIX + name)["state"] for name in (SHADOW, LOOSE)}
+    assert gone == {SHADOW: "gone", LOOSE: "gone"}
 
 
 def test_the_ledger_holds_and_can_be_rebuilt(world: World) -> None:
