@@ -123,10 +123,10 @@ class World:
             if old is None:
                 fields = {"": self._created(inside, whole)}
             elif new.values is None:
-                fields = {"": self._one([each for each in inside if each.kind == "delete"], whole)}
+                fields = {"": self._one([each for each in inside if each.kind == "delete"][-1:], whole)}
             else:
                 fields = {
-                    key: self._one([each for each in inside if key in each.values], whole)
+                    key: self._one(_makers(inside, key, new.values[key]), whole)
                     for key in FIELDS
                     if old[key] != new.values[key]
                 }
@@ -187,10 +187,10 @@ class World:
         return self.heard > until and not any(began <= until and ended > since for began, ended in self.holes)
 
     def _one(self, acts: list[Act], whole: bool) -> str:
-        """Return the verdict on a field by the last of the acts that set it."""
-        if not acts or not acts[-1].known:
+        """Return the verdict on a field, or a whole project, by the first of the acts that made it what it is."""
+        if not acts or not acts[0].known:
             return UNEXPLAINED if whole else NOT_OBSERVABLE
-        return APPROVED if acts[-1].approval else UNAPPROVED
+        return APPROVED if acts[0].approval else UNAPPROVED
 
     def _created(self, inside: list[Act], whole: bool) -> str:
         made = inside[0] if inside and inside[0].kind == "create" else None
@@ -209,4 +209,17 @@ class World:
                 yield from (each.event for each in inside if each.kind == "delete")
             else:
                 changed = [key for key in FIELDS if old[key] != new.values[key]]
-                yield from ([each for each in inside if key in each.values][-1].event for key in changed)
+                yield from (each.event for key in changed for each in _makers(inside, key, new.values[key])[:1])
+
+
+def _makers(acts: list[Act], key: str, value: Any) -> list[Act]:
+    """Return the acts that a field has its value from, as far as the trail tells: none after them asked for another.
+
+    Several ask for one value where what was done between them is not known: after the first, none changed a thing.
+    """
+    found: list[Act] = []
+    for act in reversed([each for each in acts if each.known and key in each.values]):
+        if act.values[key] != value:
+            break
+        found.insert(0, act)
+    return found
