@@ -14,13 +14,13 @@ import pytest
 from commandline import LINEAL, make_place
 from test_collect_cloudtrail import BUCKET, World, at, codes, plant, planted, world
 
-from lineal.app import collect, trail_batch
+from lineal.app import collect, trail_batch, trail_lookup
 from lineal.app.collect_cloudtrail import CollectedTrail, TrailRequest, collect_trail
 from lineal.app.erase import erase
 from lineal.app.session import Session
 from lineal.change.watermark import Trail
 from lineal.errors import SourceError
-from lineal.sources import aws_session, cloudtrail_s3
+from lineal.sources import aws_session, cloudtrail_lookup, cloudtrail_s3
 from lineal.wiring import Settings, create, open_session
 from servers.cloud_delivery import put, remove
 from servers.cloud_people import person
@@ -335,3 +335,48 @@ def test_where_events_were_erased_everything_is_read_again(here: World, reading:
         erase(session, [entry], "asked for")
         reading.reset()
         assert "files_held" not in look(session).counts
+
+
+def test_the_event_history_goes_on_after_the_last_whole_span(
+    here: World, reading: Reading, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trail_lookup, "KEPT_DAYS", 1)
+    monkeypatch.setattr(trail_lookup, "_PAGES_AT_ONCE", 3)
+    monkeypatch.setattr(trail_lookup, "PAGE", 3)
+    monkeypatch.setattr(cloudtrail_lookup, "PAGE", 3)  # the newest has two hours: six at once
+    asked: list[tuple[str, str]] = []
+    look_up = trail_lookup.look_up
+
+    def count(client: Any, since: str, until: str, *rest: Any) -> Any:
+        asked.append((since, until))
+        return look_up(client, since, until, *rest)
+
+    monkeypatch.setattr(trail_lookup, "look_up", count)
+
+    def history(session: Session) -> list[CollectedTrail]:
+        asked.clear()
+        done = trail_lookup.collect_lookup(session, TrailRequest(regions=(REGION,)), sleep=lambda _: None)
+        del asked[0]  # how much there is
+        return done
+
+    with ledger(tmp_path / "whole") as session:
+        done = history(session)
+        whole, expected = list(asked), told(session)
+        assert len(whole) == len(done) == 4
+        assert [each.trail[0].until for each in done[:-1]] == [each.trail[0].since for each in done[1:]]
+    commits = reading.commits
+    seen = set()
+    for number in range(1, commits):
+        with ledger(tmp_path / str(number)) as session:
+            reading.reset(die_after=number)
+            with pytest.raises(Killed):
+                history(session)
+            begun = len(asked) - 1
+            reading.reset()
+            history(session)
+            assert asked[-1] == whole[-1]
+            assert asked == whole[-len(asked) :]
+            assert begun + len(asked) in (len(whole), len(whole) + 1), "one span at the most is asked for again"
+            assert told(session) == expected
+            seen.add(len(asked))
+    assert len(seen) > 2

@@ -143,7 +143,7 @@ class _Look:
             why = f"{lost:,} files that could not be read are not tried again by themselves: --since reads them"
             yield Gap("cloudtrail.files_given_up", why, self._place.name)
         self._proofs.remember()
-        self._collection.trail = self._spans.spans
+        self._collection.trail = list(dict.fromkeys(self._spans.spans))
         self._collection.covered = {
             **self._state.describe(),
             "counts": dict(sorted(self.counts.items())),

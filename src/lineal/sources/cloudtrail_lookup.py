@@ -15,7 +15,7 @@ from lineal.sources.aws_session import Refusal, ask
 KEPT_DAYS: Final = 90
 SETTLED_MINUTES: Final = 15
 _EACH_SECONDS: Final = 0.5
-_PAGE: Final = 50
+PAGE: Final = 50
 
 Sleep = Callable[[float], None]
 
@@ -30,7 +30,7 @@ def look_up(
     """
     wait = sleep or time.sleep
     request: dict[str, Any] = {
-        "StartTime": datetime.fromisoformat(since), "EndTime": datetime.fromisoformat(until), "MaxResults": _PAGE,
+        "StartTime": datetime.fromisoformat(since), "EndTime": datetime.fromisoformat(until), "MaxResults": PAGE,
     }  # fmt: skip
     if attribute is not None:
         request["LookupAttributes"] = [{"AttributeKey": attribute[0], "AttributeValue": attribute[1]}]
