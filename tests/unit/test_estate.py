@@ -233,6 +233,16 @@ def test_what_changed_after_it_was_seen_first_may_still_have_been_there_before(w
     assert (found.what, [(step.change.kind, step.certain) for step in found.steps]) == ("appeared", [("updated", True)])
 
 
+def test_what_was_gone_at_the_first_moment_is_created_anew(world: World) -> None:
+    for name in ("back", "brief"):
+        world.seen("Endpoint", name, day(1))
+        world.seen("Endpoint", name, day(2), status="deleted", configuration={})
+        world.seen("Endpoint", name, day(5))
+    world.seen("Endpoint", "brief", day(6), status="deleted", configuration={})
+    found = {name: each.what for name, each in by_name(changed(world, day(3), day(8))).items()}
+    assert found == {"back": "created", "brief": "reverted"}
+
+
 def test_what_was_seen_first_on_the_way_and_is_gone_was_there(world: World) -> None:
     for name, made in (("old", day(1)), ("unsaid", None), ("brief", day(4))):
         world.seen("Endpoint", name, day(5), created=made)

@@ -205,14 +205,16 @@ def _what(
     since: str,
 ) -> str:
     before, after = ends
+    gone = standing([item for item in items if item.time <= since])  # the last word by then, if there is one
+    was_away = gone is not None and gone.status == "deleted"
     if after is None and before is None:
         # What came and went is as it was; of what was seen first on the way and is gone, nobody knows that it came.
         first = next((item for item in items if item.time > since and item.status == "ok"), None)
-        return REVERTED if first is not None and _came(first, steps, since) else DELETED
+        return REVERTED if was_away or (first is not None and _came(first, steps, since)) else DELETED
     if after is None:
         return DELETED
     if before is None:
-        return CREATED if _came(after, steps, since) else APPEARED
+        return CREATED if was_away or _came(after, steps, since) else APPEARED
     return CHANGED if edits or before.shape != after.shape else REVERTED
 
 

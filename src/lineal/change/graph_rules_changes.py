@@ -96,7 +96,9 @@ def schema_drift(questions: Questions, parameters: Mapping[str, Any]) -> Iterato
     grouped: dict[tuple[str, str, str, str], list[Change]] = defaultdict(list)
     members: Counter[str] = Counter(item.resource.type for item in estate.values())
     for change in _changes(questions, {key: items for key, items in histories.items() if len(items) > 1}):
-        if change.kind == "updated" and change.until > begin:
+        if (
+            change.kind == "updated" and change.until > begin and change.type.startswith("AWS::")
+        ):  # files have no service
             for edit in change.edits:
                 if edit.op in {"add", "remove"} and edit.path[0] != TAGS:  # tags are people's
                     path = _widen(edit.path, kind_of(change.type).root)
