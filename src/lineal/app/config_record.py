@@ -10,14 +10,14 @@ from lineal.core.config_item import OBSERVED, ConfigItem
 from lineal.core.observation import Observation
 
 _MOST: Final = 200
-_OWN: Final = "api"  # others keep something else where the state would be: AWS Config, a number of its own
+_ASKED: Final = "aws"  # what AWS Config says where the state would be is a number of its own
 
 
 def new_items(session: Session, items: Iterable[ConfigItem]) -> list[ConfigItem]:
     """Return those of `items` that say anything new: of each resource and shape, what differs from the one before.
 
     Items whose semantic digest and status are those of the item before them (in time) say nothing new; nor does one
-    that is on record at the same moment. In a service's own words a new state (Failed) is news, too.
+    that is on record at the same moment. That the service, asked itself, says another state (Failed) is news, too.
     """
     given = sorted(items, key=lambda each: (each.resource.key, each.time))
     known = session.configuration.items([each.resource.key for each in given])
@@ -28,15 +28,22 @@ def new_items(session: Session, items: Iterable[ConfigItem]) -> list[ConfigItem]
     new: list[ConfigItem] = []
     for item in given:
         before = held.setdefault((item.resource.key, item.shape), [])
-        last = max((each for each in before if each.time <= item.time), key=lambda each: each.time, default=None)
-        if last is None or _told(last) != _told(item):
+        past = [each for each in before if each.time <= item.time]
+        last = max(past, key=lambda each: each.time, default=None)
+        if last is None or _told(last) != _told(item) or _is_in_another_state(item, past):
             new.append(item)
             before.append(item)
     return new
 
 
 def _told(item: ConfigItem) -> tuple[str | None, ...]:
-    return item.semantic, item.status, item.created, item.state if item.shape == _OWN else None
+    return item.semantic, item.status, item.created
+
+
+def _is_in_another_state(item: ConfigItem, past: Sequence[ConfigItem]) -> bool:
+    """Return whether the service itself says another state than when it was asked last."""
+    own = [each for each in past if each.source == _ASKED]
+    return item.source == _ASKED and bool(own) and max(own, key=lambda each: each.time).state != item.state
 
 
 def observe_items(items: Sequence[ConfigItem], actor: str) -> Iterator[Observation]:

@@ -78,7 +78,7 @@ def _states(thing: Thing, items: Sequence[ConfigItem], changed: set[str], looks:
 
     Where that changed as well, its row says what happened, but for a failure.
     """
-    own = [item for item in items if item.shape == "api"]
+    own = [item for item in items if item.source == "aws"]
     ended = sorted((look.ended, look.began) for look in looks_at(items[0].resource, looks) if look.complete)
     for before, item in pairwise(own):
         if before.status != "ok" or item.status != "ok" or before.state == item.state or not item.state:
