@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,22 @@ __all__ = ["s3_server"]
 settings.register_profile("same", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("search", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("same")
+
+
+# Files that take longest, by what they wait and compute for: they begin first, or one process works alone at the end.
+LONG = [
+    "test_month_command_line", "test_month", "test_docs", "test_run", "test_example", "test_demo",
+    "test_ledger_tamper", "test_commands", "test_collect_aws_faults", "test_explanation_machine", "test_replay",
+    "test_ledger_crash", "test_docs_shell", "test_watch", "test_collect_aws", "test_collect_cloudtrail",
+    "test_collect_cloudtrail_resume", "test_snapshot_crash", "test_trace_torture",
+]  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files that take long first, then those with the most tests."""
+    sizes = Counter(item.path for item in items)
+    rank = {path: LONG.index(path.stem) if path.stem in LONG else len(LONG) for path in sizes}
+    items.sort(key=lambda item: (rank[item.path], -sizes[item.path]))
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -98,7 +98,7 @@ def test_two_watchers_by_the_command_line(
             assert run(["watch", "files:conf", "--once", "--json"]) == Refused.exit_status
             assert "ana" in json.loads(capfd.readouterr().out)["error"]["message"]
             first.send_signal(signal.SIGTERM)
-            assert first.wait(60) == 0
+            assert first.wait(900) == 0
         finally:
             first.kill()
     assert run(["watch", "files:conf", "--once", "--json"]) == 0

@@ -58,7 +58,7 @@ class Nursery:
     def close(self) -> None:
         assert self._process.stdin is not None
         self._process.stdin.close()
-        self._process.wait(60)
+        self._process.wait(900)
 
 
 @pytest.fixture(scope="module")

@@ -63,7 +63,7 @@ class Place:
         """Run a command to its end."""
         streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more}
         process = self.start(*command, env=env, **streams)
-        out, err = process.communicate(given, timeout=120)
+        out, err = process.communicate(given, timeout=900)
         return Done(process.returncode, out or b"", (err or b"").decode("utf-8", "surrogateescape"))
 
     def lineal(self, *arguments: str | bytes, **more: Any) -> Done:

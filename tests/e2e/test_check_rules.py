@@ -356,7 +356,7 @@ def test_installed_packages_bring_rules(world: World, tmp_path: Path) -> None:
     def check(*words: str) -> "subprocess.CompletedProcess[str]":
         command = [sys.executable, "-m", "lineal", "check", *words]
         kept = {**os.environ, "PYTHONPATH": f"{tmp_path / 'site'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
-        return subprocess.run(command, env=kept, capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False)
+        return subprocess.run(command, env=kept, capture_output=True, text=True, cwd=tmp_path, timeout=900, check=False)
 
     done = check("--rule", "MINE", "--json")
     assert done.returncode == 1, done.stderr

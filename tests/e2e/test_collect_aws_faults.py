@@ -418,7 +418,7 @@ def test_a_collection_that_is_interrupted_ends_soon(place: Place, aws: FaultyAws
     until(lambda: aws.counts()["ListTags"] > 5, "some are asked for their tags")
     process.send_signal(signal.SIGINT)
     interrupted.set()
-    assert process.wait(timeout=120) == 130
+    assert process.wait(timeout=900) == 130
     assert aws.counts()["ListTags"] < 120
     assert place.within("verify").status == 0
 

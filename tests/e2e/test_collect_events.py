@@ -220,7 +220,7 @@ def test_a_bomb_and_what_cannot_be_read_twice_are_read_within_limits(
 def post(url: str, data: bytes, **headers: str) -> tuple[int, dict[str, Any]]:
     request = urllib.request.Request(url, data, {each.replace("_", "-"): text for each, text in headers.items()})
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=900) as answer:
             return answer.status, json.loads(answer.read())
     except urllib.error.HTTPError as error:
         return error.code, json.loads(error.read())
@@ -257,13 +257,13 @@ def test_events_come_over_http_and_are_durable_when_it_says_so(place: Place) -> 
         request = urllib.request.Request(url, headers={"Content-Length": str(1 << 40), "X-Lineal-Secret": "s3cret"})
         request.get_method = lambda: "POST"  # type: ignore[method-assign]
         with pytest.raises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(request, timeout=30)
+            urllib.request.urlopen(request, timeout=900)
         assert refused.value.code == 413
-        with urllib.request.urlopen(url, timeout=30) as answer:
+        with urllib.request.urlopen(url, timeout=900) as answer:
             assert json.loads(answer.read()) == {"status": "ready"}
     finally:
         process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=900)
     assert (process.returncode, b"Traceback" in err) == (0, False), err
     assert b"received: 3 events, 2 new on record" in out
     assert set(events(place)) == {"e-1", "eventbridge:b-2"}
@@ -280,7 +280,7 @@ def test_a_receiver_for_everybody_needs_a_secret_and_a_free_port(place: Place) -
         assert (done.status, "cannot listen" in done.err) == (2, True)
     finally:
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
+        process.communicate(timeout=900)
     assert process.returncode == 0
 
 
@@ -291,7 +291,7 @@ def test_a_receiver_that_is_killed_loses_nothing_it_acknowledged(place: Place) -
         record = {**RECORD, "eventID": f"k-{number}"}
         said += post(url, json.dumps({**CALL, "detail": record}).encode())[1]["recorded"]
     process.kill()
-    process.communicate(timeout=60)
+    process.communicate(timeout=900)
     assert said == 20
     assert len(events(place)) == 20
 

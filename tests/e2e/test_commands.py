@@ -297,7 +297,7 @@ def test_a_terminal_gets_colours_and_never_what_is_recorded_raw(place: Place) ->
     except OSError:
         pass
     os.close(leader)
-    assert process.wait(60) == 0
+    assert process.wait(900) == 0
     assert b"\x1b[1m" in seen
     assert b"\x1b]0;" not in seen
     assert rb"\x1b]0;owned" in seen

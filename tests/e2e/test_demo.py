@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import importlib.util
 import io
 import json
 import os
@@ -15,7 +16,8 @@ import pytest
 
 from lineal.cli import main
 
-pytest.importorskip("sklearn")
+if importlib.util.find_spec("sklearn") is None:  # to import it here would take every process of a run seconds
+    pytest.skip("needs scikit-learn", allow_module_level=True)
 
 
 def lineal(*words: str, cwd: Path, home: Path) -> subprocess.CompletedProcess[str]:
@@ -23,7 +25,7 @@ def lineal(*words: str, cwd: Path, home: Path) -> subprocess.CompletedProcess[st
     # Another ledger in the environment must not be the one that the demo writes to.
     environment = {**kept, "HOME": str(home), "LINEAL_ACTOR": "somebody@else.example"}
     command = [sys.executable, "-m", "lineal", *words]
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=900)
 
 
 @dataclass

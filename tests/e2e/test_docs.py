@@ -90,7 +90,7 @@ def test_the_commands_of_a_page_do_what_it_says(page: Path, tmp_path: Path) -> N
         _compare(page, work, environment)
     except BaseException:  # a page that went wrong half-way must not leave its server behind
         command = ["lineal", "retire", "endpoint:scorer", "--reason", "the test failed"]
-        subprocess.run(command, env=environment, cwd=work, capture_output=True, timeout=60, check=False)
+        subprocess.run(command, env=environment, cwd=work, capture_output=True, timeout=900, check=False)
         raise
 
 
@@ -105,7 +105,7 @@ def _compare(page: Path, work: Path, environment: dict[str, str]) -> None:
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        timeout=120,
+        timeout=900,
         check=False,
     )
     printed = re.split(rf"\n{_MARK} (\d+)\n", done.stdout)
@@ -136,9 +136,9 @@ def test_the_readme_shows_an_excerpt_of_the_first_model() -> None:
 def test_the_python_of_a_page_runs(page: Path, tmp_path: Path) -> None:
     shutil.copytree(DOCS / "howto" / "first-model", tmp_path / "work")
     environment = _environment(tmp_path)
-    subprocess.run(["lineal", "init"], env=environment, cwd=tmp_path / "work", check=True, timeout=60)
+    subprocess.run(["lineal", "init"], env=environment, cwd=tmp_path / "work", check=True, timeout=900)
     for text in _blocks(page, "python"):
-        subprocess.run([sys.executable, "-c", text], env=environment, cwd=tmp_path / "work", check=True, timeout=60)
+        subprocess.run([sys.executable, "-c", text], env=environment, cwd=tmp_path / "work", check=True, timeout=900)
 
 
 def test_the_pages_made_from_the_code_are_up_to_date() -> None:
@@ -147,7 +147,7 @@ def test_the_pages_made_from_the_code_are_up_to_date() -> None:
         env=_environment(ROOT),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

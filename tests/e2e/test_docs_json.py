@@ -168,7 +168,7 @@ def documents(tmp_path_factory: pytest.TempPathFactory, aws: CloudTrail) -> dict
                 patch.setenv(variable, value)
             if words[0] in {"run", "deploy"}:
                 command = [sys.executable, "-m", "lineal", *words]
-                printed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+                printed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=900).stdout
             else:
                 with contextlib.redirect_stdout(io.StringIO()) as sink:
                     status = run(list(words))

@@ -136,7 +136,7 @@ def _watched(made: Production, words: list[str]) -> Done:
     try:
         first = process.stdout.readline()
         process.send_signal(signal.SIGTERM)
-        rest, _ = process.communicate(timeout=300)
+        rest, _ = process.communicate(timeout=900)
     finally:
         process.kill()
         process.wait()

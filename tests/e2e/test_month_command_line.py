@@ -40,7 +40,7 @@ class Told:
 def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     folder = tmp_path_factory.mktemp("change") / "story"
     command = [sys.executable, str(STORY), str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     printed = [tuple(part.split("\n", 1)) for part in done.stdout.split("\n$ ")[1:] if "\n" in part]
     return Told(printed, Place(folder / "watch", folder / "home"), str(folder / "clock"))  # type: ignore[arg-type]

@@ -106,7 +106,7 @@ def test_interrupt_ends_the_program_and_the_run_is_recorded(place: Place) -> Non
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
     os.killpg(process.pid, signal.SIGINT)
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=900)
     assert process.returncode == killed_by(signal.SIGINT)
     found = detail(place, json.loads(out)["run"])
     assert (found["exit_status"], found["signal"], found["state"]) == (130, 2, "failed")
@@ -118,7 +118,7 @@ def test_a_terminated_lineal_passes_the_signal_on(place: Place) -> None:
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
     process.terminate()
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=900)
     assert process.returncode == killed_by(signal.SIGTERM)
     assert detail(place, json.loads(out)["run"])["signal"] == signal.SIGTERM
 
@@ -473,7 +473,7 @@ def test_a_file_that_changes_while_the_program_runs_is_a_gap_or_its_last_state(p
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
     (place.folder / "in.csv").write_text("second!")
-    out, _ = process.communicate(b"\n", timeout=60)
+    out, _ = process.communicate(b"\n", timeout=900)
     said = json.loads(out)
     used = joined(place, said["run"], "used")
     assert "file:in.csv" not in used, "nobody knows any more what the program read"
@@ -535,7 +535,7 @@ def test_twenty_at_once_are_all_recorded(place: Place) -> None:
         for number in range(20)
     ]  # fmt: skip
     for number, process in enumerate(started):
-        _, err = process.communicate(timeout=120)
+        _, err = process.communicate(timeout=900)
         assert (process.returncode, err) == (number, b"")
     found = runs(place)
     assert {(each["name"], each["exit_status"]) for each in found} == {(f"r{n}", n) for n in range(20)}
@@ -560,6 +560,6 @@ def test_a_locked_ledger_after_the_program_is_waited_for(place: Place) -> None:
     assert process.poll() is None
     lock.execute("ROLLBACK")
     lock.close()
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=900)
     assert process.returncode == 0
     assert "error" not in json.loads(out)

@@ -192,7 +192,7 @@ def test_a_reader_that_goes_away_ends_the_program_as_it_would(tmp_path: Path) ->
         assert process.stdout is not None
         process.stdout.read(4)
         process.stdout.close()
-        assert process.wait(60) == 128 + signal.SIGPIPE
+        assert process.wait(900) == 128 + signal.SIGPIPE
         until(lambda: not marked(mark), "nothing is left")
 
 
@@ -264,7 +264,7 @@ def test_a_daemon_left_behind_is_served_and_nothing_of_ours_outlives_it(tmp_path
         "open('early', 'w').close()\n"
     )
     with tracer(python(text), tmp_path, quick, TEE=tee) as (process, mark):
-        assert process.wait(60) == 0  # returned, although the daemon lives
+        assert process.wait(900) == 0  # returned, although the daemon lives
         assert marked(mark)
         (tmp_path / "go").touch()
         assert process.stdout is not None
@@ -302,7 +302,7 @@ def test_signals_to_us_reach_the_program_once(tmp_path: Path, quick: str) -> Non
         until((tmp_path / "ready").exists, "the program runs")
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             process.send_signal(number)
-        assert process.wait(60) == 9
+        assert process.wait(900) == 9
         assert process.stdout is not None
         said = process.stdout.readline()
         assert sorted(eval(said)) == [1, 2, 15]

@@ -65,7 +65,7 @@ class Watcher:
 
     def end(self, number: signal.Signals) -> int:
         self.process.send_signal(number)
-        return self.process.wait(timeout=60)
+        return self.process.wait(timeout=900)
 
 
 @contextmanager

@@ -191,7 +191,7 @@ class _Handler(BaseHTTPRequestHandler):
     def hand_on(self, body: bytes) -> Answer:
         """Return what moto answers."""
         to = urlsplit(self.aws.moto.url)
-        connection = http.client.HTTPConnection(to.hostname or "", to.port, timeout=30)
+        connection = http.client.HTTPConnection(to.hostname or "", to.port, timeout=900)
         try:
             connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
             for name, value in self.headers.items():

@@ -87,7 +87,7 @@ def proxying(target: str) -> Iterator[Proxy]:
             self.answer(answer)
 
         def pass_on(self, body: bytes) -> Answer:
-            connection = http.client.HTTPConnection(to.hostname or "", to.port, timeout=30)
+            connection = http.client.HTTPConnection(to.hostname or "", to.port, timeout=900)
             try:
                 connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
                 for name, value in self.headers.items():

@@ -56,7 +56,7 @@ class Registry:
         )
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with opener.open(request, timeout=30) as answer:
+            with opener.open(request, timeout=900) as answer:
                 return answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.read()
         except urllib.error.HTTPError as error:
             return error.code, {k.lower(): v for k, v in error.headers.items()}, error.read()
@@ -148,14 +148,14 @@ def image_config(**said: Any) -> dict[str, Any]:
 
 def skopeo(*arguments: str) -> str:
     done = subprocess.run(
-        ["skopeo", "--insecure-policy", *arguments], capture_output=True, text=True, timeout=60, check=False
+        ["skopeo", "--insecure-policy", *arguments], capture_output=True, text=True, timeout=900, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def umoci(*arguments: str | Path) -> None:
-    done = subprocess.run(["umoci", *map(str, arguments)], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(["umoci", *map(str, arguments)], capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stderr
 
 
@@ -228,7 +228,7 @@ def serving(
                 return
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(900)
         assert attempt < _TRIES - 1, f"docker-registry does not start: {(folder / 'log').read_text()[-2000:]}"
 
 

@@ -143,7 +143,7 @@ class _Handler(BaseHTTPRequestHandler):
         kept = {name: self.headers[name] for name in ("X-Amz-Target", "Content-Type", "Authorization", "X-Amz-Date")}
         request = urllib.request.Request(self.lineage.moto.url, data=data, headers=kept)
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=900) as answer:
                 return answer.status, answer.read()
         except urllib.error.HTTPError as error:
             return error.code, error.read()
