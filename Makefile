@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 # Certificates as the system trusts them: also behind an inspecting proxy.
 UV := $(VENV)/bin/python -m uv --system-certs
 # Tests run side by side, those of a file in one process, which makes what they share once. They wait for processes more
-# than they compute: three for two cores. `make test JOBS=1` runs them one by one.
+# than they compute: three for two cores. `make test JOBS=1` runs them one by one. Programs that tests start write no
+# byte code: it is there before.
 JOBS ?= 3
 
 .PHONY: help setup demo example example-change test lint fix docs bench torture lock clean
@@ -42,7 +43,8 @@ example-change: $(VENV)/dev.stamp  ## changes in production explained: API event
 	$(BIN)/python examples/change-control/story.py
 
 test: $(VENV)/dev.stamp  ## all tests but the long ones
-	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile -m "not torture"
+	$(BIN)/python -m compileall -q -j 0 src
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not torture"
 
 torture: $(VENV)/dev.stamp  ## the long crash and load tests, and properties of examples that nobody has tried yet
 	$(BIN)/python -m pytest -q -m torture
