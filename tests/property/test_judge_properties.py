@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lineal.change.attribution import agrees
+from lineal.change.agreement import agrees
 from lineal.change.judge import judge_change
 from lineal.change.judge_evidence import Evidence, current, make_candidate
 from lineal.change.permission import Approvals, is_about

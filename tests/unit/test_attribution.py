@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from lineal.change.attribution import Relation, agrees, relate
+from lineal.change.agreement import agrees
+from lineal.change.attribution import Relation, relate
 from lineal.change.effects import (
     creates,
     deletes,

@@ -1,13 +1,12 @@
 """Which event made a field what it is: by what the call asked for, else by what the operation is known to do."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
 from enum import IntEnum
 from typing import Any, Final
 
+from lineal.change.agreement import agrees, text_of
 from lineal.change.difference import ORDER
 from lineal.change.effects import Effect, effect_of, fits, patterns_of, roots_of, updates_whole
-from lineal.change.said_moment import is_same_moment
 from lineal.change.semantic import read_text
 from lineal.core.api_event import ApiEvent
 from lineal.core.change import Change, Edit, Path
@@ -23,8 +22,11 @@ _NAMES: Final = (
 _SPELLED: Final = frozenset(_NAMES) | {each[:1].upper() + each[1:] for each in _NAMES}
 _HIDDEN: Final = ("HIDDEN_DUE_TO_SECURITY_REASONS", "***", MARK)
 # Members that say which resource is meant: calls with nothing else in their parameters say nothing of its fields.
-_IDENTITY, _TOKENS = ("name", "arn", "id", "identifier"), ("token", "requestid")
+_IDENTITY: Final = ("name", "arn", "id", "identifier")
+_TOKENS: Final = ("token", "requestid")
 _MOST_ORDERED: Final = 200
+_NESTED: Final = (dict, list, Mapping)
+_TABLES: Final = (dict, Mapping)  # nearly all are of the first, which is quick to tell
 
 
 class Relation(IntEnum):
@@ -58,7 +60,10 @@ def relate(event: ApiEvent, change: Change, edit: Edit, after: Mapping[str, Any]
     """
     effect = effect_of(event.service, event.name)
     asked = parameters_of(event)
-    for path in _spellings(change.type, edit.path, effect):
+    found = _relate_value(asked, edit.path, edit, effect)
+    if found is not Relation.NONE:
+        return found
+    for path in _other_spellings(change.type, edit.path, effect):
         found = _relate_value(asked, path, edit, effect)
         if found is not Relation.NONE:
             return found
@@ -83,31 +88,6 @@ def holds(effect: Effect, asked: Mapping[str, Any], after: Mapping[str, Any] | N
         if wanted is not None and not isinstance(seen, _Unsaid) and not agrees(wanted, seen):
             return False
     return True
-
-
-def agrees(asked: Any, seen: Any) -> bool:
-    """Return whether a value of a request is the one that was seen; texts that hold documents are compared as such.
-
-    Numbers may be text, as may true and false; names of keys may differ in case, and the service may add to an object
-    what was not asked for. Of an ARN and a name alone, the name decides.
-    """
-    if isinstance(asked, Mapping) and isinstance(seen, Mapping):
-        held = {key.lower(): value for key, value in seen.items()}
-        if asked and held and not any(key.lower() in held for key in asked):
-            return False  # it speaks of nothing that is there
-        return all(agrees(value, held[key.lower()]) for key, value in asked.items() if key.lower() in held)
-    if isinstance(asked, list) and isinstance(seen, list):
-        return _agree_lists(asked, seen)
-    if isinstance(asked, list) and isinstance(seen, Mapping):
-        pairs = _mapping(asked)
-        return pairs is not None and agrees(pairs, seen)
-    if isinstance(asked, str) and isinstance(seen, Mapping | list):
-        document = read_text(asked)
-        return not isinstance(document, str) and agrees(document, seen)
-    if isinstance(seen, str) and isinstance(asked, Mapping | list):
-        document = read_text(seen)
-        return not isinstance(document, str) and agrees(asked, document)
-    return _agree_scalars(asked, seen)
 
 
 def is_hidden(value: Any) -> bool:
@@ -138,7 +118,7 @@ def _relate_order(asked: Any, seen: Any) -> Relation:
         return Relation.NONE
     if not isinstance(seen, list) or not 0 < len(asked) == len(seen) <= _MOST_ORDERED:
         return Relation.TOUCHES
-    rows = [[each for each in seen if not isinstance(_member([one], _text(each)), _Unsaid)] for one in asked]
+    rows = [[each for each in seen if not isinstance(_member([one], text_of(each)), _Unsaid)] for one in asked]
     if any(len(each) != 1 for each in rows):
         return Relation.TOUCHES  # other elements, or which is which cannot be told
     return Relation.SETS if [each[0] for each in rows] == seen else Relation.CONTRADICTS
@@ -181,9 +161,8 @@ def _is_identity(name: str, value: Any, resource: str) -> bool:
     return resource.casefold() == key or resource.casefold().endswith((f"/{key}", f":{key}"))
 
 
-def _spellings(kind: str, path: Path, effect: Effect) -> Iterable[Path]:
-    """Yield the path of a field as requests may spell it."""
-    yield path
+def _other_spellings(kind: str, path: Path, effect: Effect) -> Iterable[Path]:
+    """Yield what else than the path of a field requests may call it."""
     for asked, held in effect.sets.items():
         prefix = tuple(held.split("."))
         if path[: len(prefix)] == prefix:
@@ -195,29 +174,41 @@ def _spellings(kind: str, path: Path, effect: Effect) -> Iterable[Path]:
 def _walk(value: Any, path: Path) -> Any:
     """Return what stands at `path` in a request, or what is said of its absence."""
     for depth, key in enumerate(path):
-        if is_hidden(value):
-            return value
-        value = read_text(value) if isinstance(value, str) else value
+        if type(value) is dict:  # as nearly everywhere: no call for that
+            small = key[:1].lower() + key[1:]
+            if small in value:
+                value = value[small]
+                continue
+        elif isinstance(value, str):
+            if is_hidden(value):
+                return value
+            value = read_text(value)
         found = _member(value, key)
         if isinstance(found, _Unsaid):
             # Omitted only where the request names what the last key stands in.
-            return _OMITTED if depth and depth == len(path) - 1 and isinstance(value, Mapping | list) else _ABSENT
+            return _OMITTED if depth and depth == len(path) - 1 and isinstance(value, _NESTED) else _ABSENT
         value = found
     return _value_of_pair(value)
 
 
 def _member(value: Any, key: str) -> Any:
-    if isinstance(value, Mapping):
-        for spelled in (key[:1].lower() + key[1:], key):
-            if spelled in value:
-                return value[spelled]
-        return next((held for name, held in value.items() if name.lower() == key.lower()), _ABSENT)
-    if isinstance(value, list):
+    if isinstance(value, _TABLES):
+        small = key[:1].lower() + key[1:]
+        if small in value:
+            return value[small]
+        if key in value:
+            return value[key]
+        lowered = key.lower()
+        for name, held in value.items():
+            if name.lower() == lowered:
+                return held
+    elif isinstance(value, list):
         for element in value:
-            if isinstance(element, Mapping):
-                if any(held == key and name in _SPELLED for name, held in element.items()):
-                    return element
-            elif not isinstance(element, list) and _text(element) == key:
+            if isinstance(element, _TABLES):
+                for name, held in element.items():
+                    if held == key and name in _SPELLED:
+                        return element
+            elif not isinstance(element, list) and text_of(element) == key:
                 return element
         if key.isdecimal() and int(key) < len(value) and not any(_has_name(each) for each in value):
             return value[int(key)]
@@ -225,76 +216,19 @@ def _member(value: Any, key: str) -> Any:
 
 
 def _has_name(element: Any) -> bool:
-    return isinstance(element, Mapping) and any(
+    return isinstance(element, _TABLES) and any(
         isinstance(held, str) and name in _SPELLED for name, held in element.items()
     )
 
 
 def _value_of_pair(value: Any) -> Any:
     """Return the value of a pair such as ``{"key": …, "value": …}``, anything else as it is."""
-    if isinstance(value, Mapping) and len(value) == 2:
+    if isinstance(value, _TABLES) and len(value) == 2:
         held = {name.lower(): each for name, each in value.items()}
         if "value" in held and ("key" in held or "name" in held):
             return held["value"]
     return value
 
 
-def _mapping(pairs: list[Any]) -> dict[str, Any] | None:
-    """Return a list of pairs such as ``{"key": …, "value": …}`` as a table, None where it is no such list."""
-    found: dict[str, Any] = {}
-    for each in pairs:
-        held = {name.lower(): value for name, value in each.items()} if isinstance(each, Mapping) else {}
-        name = held.get("key", held.get("name"))
-        if not isinstance(name, str) or "value" not in held:
-            return None
-        found[name] = held["value"]
-    return found
-
-
 def _texts(value: Any) -> Sequence[str]:
     return value if isinstance(value, list) else ()
-
-
-def _agree_lists(asked: list[Any], seen: list[Any]) -> bool:
-    if len(asked) != len(seen):
-        return False
-    if all(agrees(one, other) for one, other in zip(asked, seen, strict=True)):
-        return True
-    left = list(seen)
-    for one in asked:
-        at = next((n for n, other in enumerate(left) if agrees(one, other)), None)
-        if at is None:
-            return False
-        del left[at]
-    return True
-
-
-def _agree_scalars(asked: Any, seen: Any) -> bool:
-    if asked == seen and isinstance(asked, bool) == isinstance(seen, bool):
-        return True
-    a, b = _text(asked), _text(seen)
-    if a == b:
-        return True
-    one, other = _number(a), _number(b)
-    if one is not None and other is not None:
-        return one == other
-    if a.startswith("arn:") != b.startswith("arn:") and a and b:
-        arn, name = (a, b) if a.startswith("arn:") else (b, a)
-        return arn.endswith(("/" + name, ":" + name))
-    return is_same_moment(a, b)
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    text = "" if value is None else str(value)
-    return text.lower() if text in {"True", "False", "TRUE", "FALSE"} else text
-
-
-def _number(text: str) -> Decimal | None:
-    if not text or len(text) > 40 or not text.isascii() or not (text[0].isdigit() or text[0] in "+-."):
-        return None
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        return None

@@ -97,6 +97,7 @@ def roots_of(kind: str) -> tuple[str, ...]:
     return _table().roots.get(kind, ())
 
 
+@lru_cache(maxsize=4096)
 def service_word(service: str) -> str:
     """Return the first word of an eventSource, by which a service is known: ``sagemaker``."""
     word = service.partition(".")[0].lower()
@@ -133,9 +134,10 @@ def updates_whole(event: ApiEvent, kind: str, key: str) -> bool:
     """Return whether `event` is the call that updates resources of this type: ``Update`` or ``Put`` and its noun."""
     if kind.startswith(_KUBERNETES):
         return verb_of(event) in {"update", "patch"}
-    match = _VERB.fullmatch(_VERSION.sub("", event.name))
-    same = service_word(event.service) == service_of(kind, key)
-    return match is not None and match[1] in {"Update", "Put"} and match[2] == _noun(kind) and same
+    verb, noun = _words(event.name)
+    if verb not in {"Update", "Put"} or noun != _noun(kind):
+        return False
+    return service_word(event.service) == service_of(kind, key)
 
 
 def may_change(event: ApiEvent, kind: str, key: str) -> bool:
@@ -169,14 +171,18 @@ def patterns_of(effect: Effect, kind: str) -> tuple[str, ...]:
 
 
 def _acts_on(event: ApiEvent, kind: str, key: str) -> bool:
-    match = _VERB.fullmatch(_VERSION.sub("", event.name))
-    return (
-        match is not None
-        and match[2] in {_noun(kind), _noun(kind) + "s"}
-        and service_word(event.service) == service_of(kind, key)
-    )
+    noun, own = _words(event.name)[1], _noun(kind)
+    return noun != "" and noun in {own, own + "s"} and service_word(event.service) == service_of(kind, key)
 
 
+@lru_cache(maxsize=4096)
+def _words(name: str) -> tuple[str, str]:
+    """Return the verb and the noun of an operation, without its version; both are '' where it has no such words."""
+    match = _VERB.fullmatch(_VERSION.sub("", name))
+    return ("", "") if match is None else (match[1], match[2])
+
+
+@lru_cache(maxsize=4096)
 def _verb(name: str) -> str:
     match = _VERB.fullmatch(name)
     return "" if match is None else match[1]
@@ -227,12 +233,21 @@ def _nouns_beside(kind: str) -> tuple[str, ...]:
 
 def fits(pattern: str, path: Path, parameters: Mapping[str, Any]) -> bool:
     """Return whether a pattern of `touches` fits the path of a field, given the parameters of the call."""
-    pattern, _, condition = pattern.partition(" if ")
-    return (not condition or condition in parameters) and _fits(tuple(_fill(pattern, parameters)), path)
+    words, condition = _split(pattern)
+    if condition and condition not in parameters:
+        return False
+    return _fits(tuple(_fill(words, parameters)) if "{" in pattern else words, path)
 
 
-def _fill(pattern: str, parameters: Mapping[str, Any]) -> Iterator[str]:
-    for word in pattern.split("."):
+@lru_cache(maxsize=4096)
+def _split(pattern: str) -> tuple[tuple[str, ...], str]:
+    """Return the words of a pattern, and the parameter without which it does not hold ('' where it always does)."""
+    words, _, condition = pattern.partition(" if ")
+    return tuple(words.split(".")), condition
+
+
+def _fill(words: tuple[str, ...], parameters: Mapping[str, Any]) -> Iterator[str]:
+    for word in words:
         if word.startswith("{"):
             value = parameters.get(word[1:-1])
             yield "=" + value if isinstance(value, str) else "*"  # not said (or hidden): any

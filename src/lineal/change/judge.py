@@ -5,24 +5,17 @@ The same evidence gives the same judgement, in whatever order it is given.
 
 from collections.abc import Iterable
 from dataclasses import replace
-from itertools import groupby
+from functools import cache
+from itertools import chain, groupby
 from typing import Final
 
 from lineal.change.attribution import Relation, relate
 from lineal.change.effects import creates, deletes, effects_version, may_change
-from lineal.change.judge_chain import act_of, is_by_cloudformation
-from lineal.change.judge_evidence import (
-    Candidate,
-    Evidence,
-    begins,
-    digest_of_approval,
-    digest_of_inputs,
-    in_time,
-)
+from lineal.change.judge_evidence import Candidate, Evidence, digest_of_approval, digest_of_inputs
+from lineal.change.judge_hearing import Hearing
 from lineal.change.judge_managed import is_managed
 from lineal.change.judge_unasked import find_unasked
 from lineal.change.judge_words import Made, say_why
-from lineal.change.permission import Act, Target, find_permission
 from lineal.change.semantic import RULES
 from lineal.core.api_event import ApiEvent
 from lineal.core.change import (
@@ -33,7 +26,6 @@ from lineal.core.change import (
     UNAPPROVED,
     UNEXPLAINED,
     Change,
-    ChangeApproval,
     Edit,
     FieldJudgement,
     Judgement,
@@ -44,8 +36,11 @@ from lineal.core.timestamp import shift
 WORST_FIRST: Final = (UNEXPLAINED, NOT_OBSERVABLE, PENDING, UNAPPROVED, MANAGED, APPROVED)
 _OPEN: Final = frozenset({"tags", "imageTags", "InlinePolicies"})  # tables whose entries come and go one by one
 _MOST_NOTES: Final = 10
+_CAN: Final = (Relation.SETS, Relation.TOUCHES)
+_RANK: Final = {verdict: at for at, verdict in enumerate(WORST_FIRST)}
 
 
+@cache
 def rules_version() -> str:
     """Return the version of everything that a verdict depends on beside the evidence."""
     return f"{RULES} {effects_version()}"
@@ -62,13 +57,14 @@ def judge_change(change: Change, evidence: Evidence) -> Judgement:
     waiting = _why_pending(change, evidence)
     if waiting:
         return _pending(change, waiting)
-    candidates = in_time(change, evidence)
-    made = _whole(change, evidence, candidates) if change.kind != "updated" else _fields(change, evidence, candidates)
-    verdict = worst(each.field.verdict for each in made)
-    notes = list(dict.fromkeys(note for each in made for note in each.notes))
-    if verdict == UNEXPLAINED and not evidence.coverage.proves(begins(change, evidence), change.until):
+    hearing = Hearing(change, evidence)
+    made = _fields(hearing) if change.kind == "updated" else _whole(hearing)
+    fields = [each.field for each in made]
+    verdict = worst([each.verdict for each in fields])
+    notes = list(dict.fromkeys([note for each in made for note in each.notes]))
+    if verdict == UNEXPLAINED and not evidence.coverage.proves(hearing.began, change.until):
         notes.append("nobody vouches that the trail's files are all there: no digests were validated")
-    acts = list({act.events: act for each in made for act in each.acts}.values())
+    acts = {act.events: act for each in made for act in each.acts}
     return Judgement(
         about=change.id,
         subject="change",
@@ -77,11 +73,11 @@ def judge_change(change: Change, evidence: Evidence) -> Judgement:
         why=say_why(change, evidence, verdict, made),
         since=change.since,
         until=change.until,
-        fields=tuple(each.field for each in made),
-        events=tuple(dict.fromkeys(event for act in acts for event in act.events)),
-        approvals=tuple(dict.fromkeys(each.field.approval for each in made if each.field.approval)),
-        principals=tuple(dict.fromkeys(act.describe() for act in acts)),
-        inputs=_inputs(change, evidence, candidates),
+        fields=tuple(fields),
+        events=tuple(dict.fromkeys(chain.from_iterable(acts))),
+        approvals=tuple(dict.fromkeys([each.approval for each in fields if each.approval])),
+        principals=tuple(dict.fromkeys([act.describe() for act in acts.values()])),
+        inputs=_inputs(hearing),
         rules=rules_version(),
         notes=tuple(notes[:_MOST_NOTES]),
     )
@@ -89,7 +85,7 @@ def judge_change(change: Change, evidence: Evidence) -> Judgement:
 
 def worst(verdicts: Iterable[str]) -> str:
     """Return the worst of some verdicts: what nobody explained comes first, what was approved last."""
-    return min(verdicts, key=WORST_FIRST.index, default=UNEXPLAINED)
+    return min(verdicts, key=_RANK.__getitem__, default=UNEXPLAINED)
 
 
 def _why_pending(change: Change, evidence: Evidence) -> str:
@@ -116,38 +112,38 @@ def _pending(change: Change, why: str) -> Judgement:
     )
 
 
-def _fields(change: Change, evidence: Evidence, candidates: list[tuple[Candidate, bool]]) -> list[Made]:
+def _fields(hearing: Hearing) -> list[Made]:
+    change, candidates = hearing.change, hearing.candidates
     usual = [each for each, odd in candidates if not odd]
-    # An odd one counts only if it asked for one of these very values: it was carried out in this change, then.
-    odd = [
-        each
-        for each, is_odd in candidates
-        if is_odd and any(_relation(each, change, edit, evidence) is Relation.SETS for edit in change.edits)
-    ]
-    every = [each for each, _ in candidates if each in usual or each in odd]
+    every = usual
+    if len(usual) < len(candidates):
+        # An odd one counts only if it asked for one of these very values: it was carried out in this change, then.
+        every = [
+            each
+            for each, odd in candidates
+            if not odd or any(_relation(hearing, each, edit) is Relation.SETS for edit in change.edits)
+        ]
     made = []
     for edit in change.edits:
-        parts = []
-        for part in _parts(edit):
-            found = _explain(change, part, evidence, usual)
-            if not found and odd:
-                found = _explain(change, part, evidence, every)
-            judged = _judge(change, edit.path, found, evidence)
-            parts.append(judged if found else _judge_unasked(change, part, evidence, judged))
-        made.append(_join(parts))
+        parts = [_judge_field(hearing, part, edit.path, usual, every) for part in _parts(edit)]
+        made.append(parts[0] if len(parts) == 1 else _join(parts))
     return made
+
+
+def _judge_field(hearing: Hearing, edit: Edit, path: Path, usual: list[Candidate], every: list[Candidate]) -> Made:
+    found = _explain(hearing, edit, usual)
+    if not found and len(every) > len(usual):
+        found = _explain(hearing, edit, every)
+    judged = _judge(hearing, path, found)
+    return judged if found else _judge_unasked(hearing, edit, judged)
 
 
 def _parts(edit: Edit) -> list[Edit]:
     """Return an edit of all entries of an open table one by one: each may have come or gone by a call of its own."""
+    if len(edit.path) != 1 or edit.path[0] not in _OPEN or edit.op == "replace":
+        return [edit]
     held = edit.new if edit.op == "add" else edit.old
-    if (
-        len(edit.path) != 1
-        or edit.path[0] not in _OPEN
-        or edit.op == "replace"
-        or not isinstance(held, dict)
-        or not held
-    ):
+    if not isinstance(held, dict) or not held:
         return [edit]
     if edit.op == "add":
         return [Edit("add", (*edit.path, name), None, value) for name, value in sorted(held.items())]
@@ -156,14 +152,12 @@ def _parts(edit: Edit) -> list[Edit]:
 
 def _join(made: list[Made]) -> Made:
     """Return what was concluded of the parts of a field as one: the worst of it."""
-    if len(made) == 1:
-        return made[0]
-    worst_part = min(made, key=lambda each: WORST_FIRST.index(each.field.verdict))
+    worst_part = min(made, key=_rank)
     notes = tuple(dict.fromkeys(note for each in made for note in each.notes))
-    return replace(worst_part, acts=tuple(act for each in made for act in each.acts), notes=notes)
+    return worst_part._replace(acts=tuple(act for each in made for act in each.acts), notes=notes)
 
 
-def _explain(change: Change, edit: Edit, evidence: Evidence, candidates: list[Candidate]) -> list[Candidate]:
+def _explain(hearing: Hearing, edit: Edit, candidates: list[Candidate]) -> list[Candidate]:
     """Return the events (newest first given) that made a field what it is.
 
     That is the first that asked for the value that it ended with, if none after it asked for another one: whoever asks
@@ -171,121 +165,106 @@ def _explain(change: Change, edit: Edit, evidence: Evidence, candidates: list[Ca
     was asked for: which of them it was, nobody can tell. What asked for another value in the second of the look may
     have come after it: a trail tells whole seconds.
     """
-    certain = shift(change.until, -1)
+    if len(candidates) == 1:
+        return candidates if _relation(hearing, candidates[0], edit) in _CAN else []
     setting: Candidate | None = None
     touching: list[Candidate] = []
-    for time, together in groupby(candidates, key=lambda each: each.event.time):
-        at_once = [(each, _relation(each, change, edit, evidence)) for each in together]
+    for time, together in groupby(candidates, key=_time):
+        at_once = [(each, _relation(hearing, each, edit)) for each in together]
         sets = [each for each, relation in at_once if relation is Relation.SETS]
         setting = sets[-1] if sets else setting
         if setting is None:
             touching += [each for each, relation in at_once if relation is Relation.TOUCHES]
-        if not sets and time <= certain and any(relation is Relation.CONTRADICTS for _, relation in at_once):
+        if not sets and time <= hearing.certain and any(relation is Relation.CONTRADICTS for _, relation in at_once):
             break
     return [setting] if setting is not None else touching
 
 
-def _relation(candidate: Candidate, change: Change, edit: Edit, evidence: Evidence) -> Relation:
+def _time(candidate: Candidate) -> str:
+    return candidate.event.time
+
+
+def _relation(hearing: Hearing, candidate: Candidate, edit: Edit) -> Relation:
+    evidence = hearing.evidence
     if evidence.spent and (candidate.event.id, edit.path) in evidence.spent:
         return Relation.NONE
-    return relate(candidate.event, change, edit, evidence.after)
+    return relate(candidate.event, hearing.change, edit, evidence.after)
 
 
-def _whole(change: Change, evidence: Evidence, candidates: list[tuple[Candidate, bool]]) -> list[Made]:
+def _whole(hearing: Hearing) -> list[Made]:
     """Judge a creation or deletion: by the call that did it, and of a creation by every change before it was seen."""
+    change, candidates = hearing.change, hearing.candidates
     does = creates if change.kind == "created" else deletes
     able = [(each, odd) for each, odd in candidates if does(each.event, change.type, change.resource)]
     doing = [each for each, odd in able if not odd] or [each for each, _ in able]
-    made = [_judge(change, (), doing[:1], evidence)]
+    made = [_judge(hearing, (), doing[:1])]
     for each, odd in candidates if doing and change.kind == "created" else ():
         later = not odd and each.event.time >= doing[0].event.time and each is not doing[0]
         if later and may_change(each.event, change.type, change.resource):
-            found = _judge(change, (), [each], evidence)
+            found = _judge(hearing, (), [each])
             made += [found] if found.field.verdict == UNAPPROVED else []
     return made
 
 
-def _judge(change: Change, path: Path, found: list[Candidate], evidence: Evidence) -> Made:
+def _judge(hearing: Hearing, path: Path, found: list[Candidate]) -> Made:
     """Return the verdict on one field: the worst that the events in question give."""
     if not found:
-        return Made(FieldJudgement(path=path, verdict=_verdict_without_event(change, evidence)))
-    judged = [_judge_act(change, path, each, evidence) for each in found]
-    if len(judged) == 1:
-        return judged[0]
-    made = min(judged, key=lambda each: WORST_FIRST.index(each.field.verdict))
+        return Made(FieldJudgement(path=path, verdict=_verdict_without_event(hearing)))
+    if len(found) == 1:
+        return _judge_act(hearing, path, found[0].event)
+    judged = [_judge_act(hearing, path, each.event) for each in found]
+    made = min(judged, key=_rank)
     acts = tuple(act for each in judged for act in each.acts)
     note = f"{len(found)} calls can have changed it; the worst of them counts"
-    return replace(made, acts=acts, notes=(*made.notes, note))
+    return made._replace(acts=acts, notes=(*made.notes, note))
 
 
-def _judge_unasked(change: Change, edit: Edit, evidence: Evidence, made: Made) -> Made:
+def _rank(made: Made) -> int:
+    return _RANK[made.field.verdict]
+
+
+def _judge_act(hearing: Hearing, path: Path, event: ApiEvent) -> Made:
+    act = hearing.act_of(event)
+    if act.behind is None and is_managed(hearing.change.type, path, event):
+        return Made(FieldJudgement(path=path, verdict=MANAGED, event=event.id), (act,))
+    approval, notes = hearing.permission(path, act)
+    if approval is None:
+        return Made(FieldJudgement(path=path, verdict=UNAPPROVED, event=event.id), (act,), "", notes)
+    said = FieldJudgement(path=path, verdict=APPROVED, event=event.id, approval=approval.id)
+    return Made(said, (act,), approval.ticket or approval.id, notes)
+
+
+def _judge_unasked(hearing: Hearing, edit: Edit, made: Made) -> Made:
     """Return `made`, or that the service does such a thing without a call, where nothing but that explains it."""
-    by = find_unasked(change.type, edit, evidence.after) if made.field.verdict == UNEXPLAINED else None
+    if made.field.verdict != UNEXPLAINED:
+        return made
+    by = find_unasked(hearing.change.type, edit, hearing.evidence.after)
     if by is None:
         return made
     return Made(replace(made.field, verdict=MANAGED), notes=(f"the service does so without a call ({by.source})",))
 
 
-def _judge_act(change: Change, path: Path, found: Candidate, evidence: Evidence) -> Made:
-    act = _act_of(found.event, evidence)
-    event = found.event.id
-    if act.behind is None and is_managed(change.type, path, found.event):
-        return Made(FieldJudgement(path=path, verdict=MANAGED, event=event), (act,))
-    notes = []
-    if act.behind is None and is_by_cloudformation(found.event):
-        notes.append("CloudFormation made the call; the event of the stack behind it is not on record")
-    approval, told = _permission(change, path, act, evidence)
-    if approval is None:
-        return Made(FieldJudgement(path=path, verdict=UNAPPROVED, event=event), (act,), "", (*notes, *told))
-    said = FieldJudgement(path=path, verdict=APPROVED, event=event, approval=approval.id)
-    return Made(said, (act,), approval.ticket or approval.id, (*notes, *told))
-
-
-def _permission(
-    change: Change, path: Path, act: Act, evidence: Evidence
-) -> tuple[ChangeApproval | None, tuple[str, ...]]:
-    asked = (act.event.id, path if any(each.fields for each in evidence.approvals) else ("",))
-    if asked not in evidence.known:
-        stacks = act.behind.targets if act.behind is not None else ()
-        targets = (
-            Target(change.resource, change.type, path),
-            *(Target(each, "AWS::CloudFormation::Stack", None) for each in stacks),
-        )
-        first_decided = sorted(evidence.approvals, key=lambda each: (each.decided, each.id))
-        evidence.known[asked] = find_permission(first_decided, act, targets)
-    found: tuple[ChangeApproval | None, tuple[str, ...]] = evidence.known[asked]
-    return found
-
-
-def _act_of(event: ApiEvent, evidence: Evidence) -> Act:
-    found: Act | None = evidence.known.get((event.id, None))
-    if found is None:
-        found = evidence.known[event.id, None] = act_of(event, evidence.stack_events, evidence.stacks)
-    return found
-
-
-def _verdict_without_event(change: Change, evidence: Evidence) -> str:
-    began = begins(change, evidence)
-    whole = bool(began) and evidence.coverage.covers(began, change.until)
+def _verdict_without_event(hearing: Hearing) -> str:
+    whole = bool(hearing.began) and hearing.evidence.coverage.covers(hearing.began, hearing.change.until)
     return UNEXPLAINED if whole else NOT_OBSERVABLE
 
 
-def _inputs(change: Change, evidence: Evidence, candidates: list[tuple[Candidate, bool]]) -> str:
-    used = {each.event.id: each.digest for each, _ in candidates}
-    for each, _ in candidates:
-        act = _act_of(each.event, evidence)
+def _inputs(hearing: Hearing) -> str:
+    change, evidence = hearing.change, hearing.evidence
+    used = {each.event.id: each.digest for each, _ in hearing.candidates}
+    for each, _ in hearing.candidates if evidence.stack_events else ():
+        act = hearing.act_of(each.event)
         if act.behind is not None:
             used |= {one.event.id: one.digest for one in evidence.stack_events if one.event.id == act.behind.id}
-    began = begins(change, evidence)
     coverage = evidence.coverage
     return digest_of_inputs(
         {
             "change": _describe(change),
             "events": [[event, used[event]] for event in sorted(used)],
-            "approvals": sorted(digest_of_approval(each) for each in evidence.approvals),
-            "covered": [list(each) for each in coverage.clip(began, change.until)],
+            "approvals": sorted(map(digest_of_approval, evidence.approvals)),
+            "covered": [list(each) for each in coverage.clip(hearing.began, change.until)],
             "trail": bool(coverage.watermark),
-            "spent": sorted([event, *path] for event, path in evidence.spent if event in used),
+            "spent": sorted([[event, *path] for event, path in evidence.spent if event in used]) if used else [],
             "skew": evidence.skew,
         }
     )

@@ -24,9 +24,9 @@ def is_by_cloudformation(event: ApiEvent) -> bool:
 
     AWS says so itself (``invokedBy``, ``sourceIPAddress``); what callers say of themselves (``userAgent``) is no word.
     """
-    if service_word(event.service) == _SERVICE:
+    if _CALLER not in (event.via, event.record.get("sourceIPAddress")):
         return False
-    return _CALLER in (event.via, event.record.get("sourceIPAddress"))
+    return service_word(event.service) != _SERVICE
 
 
 def act_of(event: ApiEvent, stack_events: Sequence[Candidate], stacks: frozenset[str]) -> Act:

@@ -1,7 +1,7 @@
 """What a change is judged by: the events about its resource, the approvals, and what the trail covered."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -25,7 +25,7 @@ class Candidate:
     digest: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Evidence:
     """Everything that a change of one resource is judged by.
 
@@ -45,8 +45,6 @@ class Evidence:
     stacks: frozenset[str] = frozenset()
     after: Mapping[str, Any] | None = None
     spent: frozenset[tuple[str, Path]] = frozenset()
-    known: dict[tuple[str, Path | None], Any] = field(default_factory=dict, compare=False, repr=False)
-    """What was found out of an event already: the same is asked of it for every field that it explains."""
 
 
 def make_candidate(event: ApiEvent) -> Candidate:
@@ -59,13 +57,27 @@ def current(events: Iterable[Candidate]) -> list[Candidate]:
 
     Of several that amend the same event the last holds.
     """
-    held = {each.event.id: each for each in events}
+    given = list(events)
+    if _are_current(given):
+        return given
+    held = {each.event.id: each for each in given}
     amended = {each.event.amends for each in held.values() if each.event.amends} & held.keys()
     last: dict[str, Candidate] = {}
     for each in sorted(held.values(), key=_order):
         if each.event.id not in amended:
             last[each.event.amends or each.event.id] = each
     return sorted(last.values(), key=_order)
+
+
+def _are_current(events: Sequence[Candidate]) -> bool:
+    """Return whether none of `events` is there twice or amends another one, and all are in order: most ever are."""
+    last = ("", "")
+    for each in events:
+        event = each.event
+        if event.amends or (event.time, event.id) <= last:
+            return False
+        last = (event.time, event.id)
+    return len({each.event.id for each in events}) == len(events)
 
 
 def _order(candidate: Candidate) -> tuple[str, str]:

@@ -1,6 +1,8 @@
 """Whether a service itself made a change, in a field that it manages: never so for the same call by a person."""
 
 from collections.abc import Iterable
+from functools import lru_cache
+from typing import Final
 
 from lineal.change.effects import verb_of
 from lineal.change.kinds import Manager, managers_of
@@ -11,7 +13,11 @@ from lineal.core.change import Path
 
 def is_managed(kind: str, path: Path, event: ApiEvent) -> bool:
     """Return whether `event` is one by which a service manages the field at `path` of a resource of the type `kind`."""
-    return bool(path) and any(_is_by(each, event) for each in managers_of(kind, path))
+    managers = _managers_of(kind, path) if path else ()
+    return bool(managers) and any(_is_by(each, event) for each in managers)
+
+
+_managers_of: Final = lru_cache(maxsize=4096)(managers_of)
 
 
 def _is_by(manager: Manager, event: ApiEvent) -> bool:

@@ -1,7 +1,6 @@
 """What was concluded of each field, and why, in words: the sentence that a judgement gives to people."""
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from lineal.change.judge_evidence import Evidence, begins
 from lineal.change.permission import Act
@@ -10,8 +9,7 @@ from lineal.core.change import APPROVED, MANAGED, UNAPPROVED, UNEXPLAINED, Chang
 _MOST_NAMED: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(NamedTuple):
     """What was concluded of one field, with the act that made it and what is odd about it."""
 
     field: FieldJudgement
@@ -23,7 +21,8 @@ class Made:
 def say_why(change: Change, evidence: Evidence, verdict: str, made: list[Made]) -> str:
     """Return in a sentence why `change` has this `verdict`, given what was concluded of its fields."""
     chosen = [each for each in made if each.field.verdict == verdict]
-    acts = list(dict.fromkeys(f"{act.event.name} by {act.describe()}" for each in chosen for act in each.acts))
+    several = {id(act): act for each in chosen for act in each.acts}.values()  # most fields of a change share one
+    acts = list(dict.fromkeys(f"{act.event.name} by {act.describe()}" for act in several))
     told = "; ".join(acts[:_MOST_NAMED]) + (f"; and {len(acts) - _MOST_NAMED} more" if len(acts) > _MOST_NAMED else "")
     of = f"{len(chosen)} of {len(made)} fields: " if len(chosen) < len(made) else ""
     if verdict == APPROVED:

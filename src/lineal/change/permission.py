@@ -1,12 +1,12 @@
 """Whether an approval allows an act: who did it, when, to which fields of what, by which call, and who allowed it."""
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
+from lineal.change.caller import last_word, names_of_caller, person
 from lineal.change.effects import service_word
 from lineal.change.pattern import fits
 from lineal.core.api_event import ApiEvent
@@ -16,9 +16,8 @@ from lineal.core.timestamp import shift
 
 # Approvals whose window ended or began so near to an act are told of, though they do not allow it.
 NEAR: Final = 7 * 86400
-_CASELESS: Final = ":sagemaker:"  # its names differ in more than capitals: its keys are in small letters
-_BEHIND: Final = re.compile(r"(.+) \((.+)\)")
 _TAKEN: Final = re.compile(r"(arn:[a-z-]+):sts::([0-9]{12}):assumed-role/(.+)")
+_CASELESS: Final = ":sagemaker:"  # its names differ in more than capitals: its keys are in small letters
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +43,14 @@ class Act:
     @property
     def names(self) -> tuple[str, ...]:
         """Everything that whoever did it is called: principal, its last word, session, and both together."""
-        return _names(self.first.principal, self.first.session)
+        return names_of_caller(self.first.principal, self.first.session)
 
     @property
     def sure(self) -> tuple[str, ...]:
         """Those of its names that nobody chooses who merely takes on a role."""
         principal, session = self.first.principal, self.first.session
-        return _names(principal, "") + (_both(principal, session) if session else ())
+        both = (f"{principal}/{session}", f"{last_word(principal)}/{session}") if session else ()
+        return names_of_caller(principal, "") + both
 
     def describe(self) -> str:
         """Return who did it, for people: the principal, and what its session calls itself."""
@@ -83,24 +83,6 @@ _NOT: Final = Answer(False)
 _YES: Final = Answer(True, met=True)
 
 
-@lru_cache(maxsize=4096)
-def _names(principal: str, session: str) -> tuple[str, ...]:
-    short = re.split(r"[/:]", principal)[-1]
-    both = _both(principal, session) if session else ()
-    behind = _BEHIND.fullmatch(session)  # a session that also says who is behind it: "deploy-7 (ana@bank.example)"
-    parts = behind.groups() if behind is not None else ()
-    return tuple(dict.fromkeys(each for each in (principal, short, session, *both, *parts) if each))
-
-
-def _both(principal: str, session: str) -> tuple[str, ...]:
-    return f"{principal}/{session}", f"{re.split(r'[/:]', principal)[-1]}/{session}"
-
-
-@lru_cache(maxsize=4096)
-def _persons(names: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(map(person, names))
-
-
 def permit(approval: ChangeApproval, act: Act, target: Target) -> Answer:
     """Return whether `approval` allows `act` on `target`.
 
@@ -110,7 +92,8 @@ def permit(approval: ChangeApproval, act: Act, target: Target) -> Answer:
     """
     if not is_about(approval, target.key, target.type) or not _fits_call(approval, act):
         return _NOT
-    if not _fits_field(approval, target.path) or not fits(_principals(approval), act.names):
+    names, principals = act.names, _spell_principals(approval.principals)
+    if not _fits_field(approval, target.path) or not fits(principals, names):
         return _NOT
     name, moment = approval.ticket or approval.id, act.first.time
     if moment > approval.not_after:
@@ -122,13 +105,13 @@ def permit(approval: ChangeApproval, act: Act, target: Target) -> Answer:
     approver = spellings(approval.approver)
     if approval.requester and approver & spellings(approval.requester):
         return Answer(False, f"{name} was approved by {approval.approver}, who asked for it", met=True)
-    if approver & _persons(act.names):
+    if not approver.isdisjoint(map(person, names)):
         return Answer(False, f"{name} was approved by {approval.approver}, who did it: four eyes", met=True)
     if approval.decided > moment:
         if not approval.retroactive:
             return Answer(False, f"{name} was decided only at {approval.decided}, after the act", met=True)
         return Answer(True, f"{name}: approved after the fact, at {approval.decided}", met=True)
-    if not fits(_principals(approval), act.sure):
+    if principals and not fits(principals, act.sure):
         return Answer(True, f"{name} knows {act.describe()} only by what the session calls itself", met=True)
     return _YES
 
@@ -142,11 +125,12 @@ def find_permission(
     """
     refusals: list[str] = []
     for approval in approvals:
-        answers = [permit(approval, act, target) for target in targets]
-        allowed = next((each for each in answers if each.allowed), None)
-        if allowed is not None:
-            return approval, (allowed.note,) if allowed.note else ()
-        refusals += [each.note for each in answers if each.note]
+        for target in targets:
+            answer = permit(approval, act, target)
+            if answer.allowed:
+                return approval, (answer.note,) if answer.note else ()
+            if answer.note:
+                refusals.append(answer.note)
     return None, tuple(dict.fromkeys(refusals))
 
 
@@ -157,10 +141,15 @@ def is_about(approval: ChangeApproval, key: str, kind: str) -> bool:
     if not approval.resources:
         return True
     names = names_of(key, kind)
-    patterns = tuple(spell_pattern(each) for each in approval.resources)
     if _CASELESS in key:
-        names, patterns = tuple(map(str.lower, names)), tuple(map(str.lower, patterns))
-    return fits(patterns, names)
+        return fits(_spell_patterns(approval.resources, caseless=True), tuple(map(str.lower, names)))
+    return fits(_spell_patterns(approval.resources), names)
+
+
+@lru_cache(maxsize=65536)
+def _spell_patterns(patterns: tuple[str, ...], *, caseless: bool = False) -> tuple[str, ...]:
+    spelled = tuple(map(spell_pattern, patterns))
+    return tuple(map(str.lower, spelled)) if caseless else spelled
 
 
 @lru_cache(maxsize=65536)
@@ -183,24 +172,17 @@ def names_of(key: str, kind: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=4096)
-def person(name: str) -> str:
-    """Return the spelling of a name that all spellings of it have: without case, width, outer blanks, unseen signs."""
-    seen = "".join(each for each in unicodedata.normalize("NFKC", name) if unicodedata.category(each) != "Cf")
-    return " ".join(seen.casefold().split())
-
-
-@lru_cache(maxsize=4096)
 def spellings(name: str) -> frozenset[str]:
     """Return what else somebody of this name may be called: of an ARN or a path the last word, too."""
-    return frozenset(filter(None, (person(name), person(key_of(name)), person(re.split(r"[/:]", name)[-1]))))
-
-
-def _principals(approval: ChangeApproval) -> tuple[str, ...]:
-    """Return the patterns of who may act as names are spelled: roles without their paths, sessions below them."""
-    return tuple(map(_spell_principal, approval.principals))
+    return frozenset(filter(None, (person(name), person(key_of(name)), person(last_word(name)))))
 
 
 @lru_cache(maxsize=4096)
+def _spell_principals(patterns: tuple[str, ...]) -> tuple[str, ...]:
+    """Return patterns of who may act as names are spelled: roles without their paths, sessions below them."""
+    return tuple(map(_spell_principal, patterns))
+
+
 def _spell_principal(pattern: str) -> str:
     taken = _TAKEN.fullmatch(pattern)
     if taken is not None:
@@ -226,52 +208,73 @@ def _fits_field(approval: ChangeApproval, path: Path | None) -> bool:
     return fits(approval.fields, dotted)
 
 
+class _Window(NamedTuple):
+    """An approval, and from when to when it is worth telling of: its window and `NEAR` of it."""
+
+    since: str
+    until: str
+    approval: ChangeApproval
+
+
+def by_decision(approval: ChangeApproval) -> tuple[str, str]:
+    """Return what approvals are put in order by, so that the one that was decided first comes first."""
+    return approval.decided, approval.id
+
+
 @dataclass(slots=True)
 class Approvals:
     """All approvals on record, found by what they are about and when."""
 
     given: Sequence[ChangeApproval]
-    _exact: dict[str, list[ChangeApproval]] = field(default_factory=dict)
-    _by_day: dict[str, list[ChangeApproval]] = field(default_factory=dict)
-    _long: list[ChangeApproval] = field(default_factory=list)
+    _exact: dict[str, list[_Window]] = field(default_factory=dict)
+    _by_day: dict[str, list[_Window]] = field(default_factory=dict)
+    _long: list[_Window] = field(default_factory=list)
+    _asked: tuple[str, str] = ("", "")
+    _found: list[_Window] = field(default_factory=list)
+    """Those that no day finds, of the resource that was `_asked` for last: most are asked for several times."""
 
     def __post_init__(self) -> None:
-        for each in sorted(self.given, key=lambda each: (each.decided, each.id)):
+        for each in sorted(self.given, key=by_decision):
+            window = _Window(shift(each.not_before, -NEAR), shift(each.not_after, NEAR), each)
             if each.resources and not any(map(is_wide, each.resources)):
                 for name in {spell_pattern(name).lower() for name in each.resources}:
-                    self._exact.setdefault(name, []).append(each)
+                    self._exact.setdefault(name, []).append(window)
             elif shift(each.not_before, 60 * 86400) < each.not_after:
-                self._long.append(each)
+                self._long.append(window)
             else:
-                for day in _days(shift(each.not_before, -NEAR), shift(each.not_after, NEAR)):
-                    self._by_day.setdefault(day, []).append(each)
+                for day in _days(window.since, window.until):
+                    self._by_day.setdefault(day, []).append(window)
 
     def about(self, key: str, kind: str, since: str | None, until: str) -> tuple[ChangeApproval, ...]:
         """Return the approvals about a resource whose window, or `NEAR` of it, meets a time, oldest decision first."""
         if not self.given:
             return ()
         began = since or ""
-        found = [each for name in names_of(key, kind) for each in self._exact.get(name.lower(), ())]
-        found += [each for each in self._long if is_about(each, key, kind)]
+        if self._asked != (key, kind):
+            named = [each for name in names_of(key, kind) for each in self._exact.get(name.lower(), ())]
+            self._found = [each for each in named + self._long if is_about(each.approval, key, kind)]
+            self._asked = (key, kind)
+        near = {each.approval.id: each.approval for each in self._found if each.since <= until and each.until >= began}
         if self._by_day:
-            days = _days(began, until) if began and shift(began, 60 * 86400) > until else self._by_day
-            found += [each for day in days for each in self._by_day.get(day, ()) if is_about(each, key, kind)]
-        near = {
-            each.id: each
-            for each in found
-            if shift(each.not_before, -NEAR) <= until
-            and shift(each.not_after, NEAR) >= began
-            and is_about(each, key, kind)
-        }
-        return tuple(sorted(near.values(), key=lambda each: (each.decided, each.id)))
+            days = _days(began, until) if began and _day_after(began[:10], 60) > until[:10] else self._by_day
+            for day in days:
+                for each in self._by_day.get(day, ()):
+                    if each.since <= until and each.until >= began and is_about(each.approval, key, kind):
+                        near[each.approval.id] = each.approval
+        return tuple(near.values() if len(near) < 2 else sorted(near.values(), key=by_decision))
 
 
 def _days(since: str, until: str) -> list[str]:
-    days, at = [], since
-    while at[:10] <= until[:10]:
-        days.append(at[:10])
-        following = shift(at, 86400)
-        if following <= at:
+    days, day, last = [], since[:10], until[:10]
+    while day <= last:
+        days.append(day)
+        following = _day_after(day)
+        if following <= day:
             break
-        at = following
+        day = following
     return days
+
+
+@lru_cache(maxsize=4096)
+def _day_after(day: str, days: int = 1) -> str:
+    return shift(f"{day}T00:00:00.000000Z", days=days)[:10]

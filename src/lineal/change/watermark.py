@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from lineal.core import timestamp
@@ -52,7 +53,7 @@ class Coverage:
 
     def holes(self, since: str, until: str) -> tuple[Hole, ...]:
         """Return what is not covered after `since` and up to `until` (included), in order."""
-        return self._holes(since, timestamp.next_after(until))
+        return self._holes(since, _next_after(until))
 
     def known_holes(self) -> tuple[Hole, ...]:
         """Return what is not covered between the beginning and the end of what is known, in order."""
@@ -74,8 +75,14 @@ class Coverage:
 
     def clip(self, since: str, until: str) -> tuple[Span, ...]:
         """Return the covered spans cut to the interval: what a judgement of it rests on."""
-        end = timestamp.next_after(until)
-        return tuple(both for each in self.covered if (both := overlap(each, (since, end))) is not None)
+        end = _next_after(until)
+        found = []
+        for at in range(bisect_right(self.covered, since, key=_end), len(self.covered)):
+            both = overlap(self.covered[at], (since, end))
+            if both is None:
+                break
+            found.append(both)
+        return tuple(found)
 
     def _why(self, since: str, until: str) -> str:
         return ", ".join(
@@ -151,6 +158,13 @@ def read_coverage(spans: Iterable[TrailSpan]) -> Coverage:
 def _is_lost(span: TrailSpan) -> bool:
     """Return whether a span says that events were there and are not any more, not just that nobody knows."""
     return span.missing and span.proof != "none" and span.why not in _UNKNOWN
+
+
+_next_after: Final = lru_cache(maxsize=4096)(timestamp.next_after)
+
+
+def _end(span: Span) -> str:
+    return span.until
 
 
 def _covers(spans: Sequence[Span], since: str, until: str) -> bool:
