@@ -23,7 +23,9 @@ from lineal.app.collect import Collected, Collection, collect
 from lineal.app.collect_aws import collect_aws
 from lineal.app.collect_aws_config import collect_aws_config
 from lineal.app.config_record import new_items, observe_items
+from lineal.app.estate import configuration_of, estate
 from lineal.app.session import Session
+from lineal.catalog.graph import NOW, Moment
 from lineal.change.history import list_changes
 from lineal.change.semantic import with_semantic
 from lineal.cli.collect_aws_config import collect_aws_config as command
@@ -122,10 +124,10 @@ def test_history_is_read_once_in_the_order_of_time(place: Place) -> None:
     _write(logs, _history("2026/10/1", 2), _pack(gone))
     _write(logs, f"{BASE}/ConfigWritabilityCheckFile", b"")
     first = _collect(place, "logs")
-    assert (first.seen, first.recorded, first.gaps) == (4, 3, ())
+    assert (first.seen, first.recorded, first.gaps) == (4, 4, ())
     found = _items(place, BUILD)
     assert [(item.time[:13], item.status) for item in found] == [
-        ("2026-09-30T01", "ok"), ("2026-10-01T01", "ok"), ("2026-10-01T02", "deleted")
+        ("2026-09-30T01", "ok"), ("2026-09-30T02", "ok"), ("2026-10-01T01", "ok"), ("2026-10-01T02", "deleted")
     ]  # fmt: skip
     assert {item.source for item in found} == {"aws-config"}
     again = _collect(place, "logs")
@@ -135,6 +137,32 @@ def test_history_is_read_once_in_the_order_of_time(place: Place) -> None:
     changes = list_changes(found, [])
     assert [change.kind for change in changes] == ["updated", "deleted"]
     assert place.lineal("verify").status == 0
+
+
+def test_records_that_come_late_leave_what_holds_now_as_it_is(place: Place) -> None:
+    said = {1: 5, 2: 9, 3: 5}
+    for hour in (1, 3, 2):
+        record = _record(f"2026-03-01T{hour:02}:00:00Z", {"timeoutInMinutes": said[hour]}, configurationStateId=hour)
+        _write(place.folder / f"part-{hour}", _history("2026/3/1", hour), _pack(record))
+        _collect(place, f"part-{hour}")
+    with _session(place) as session:
+        assert session.configuration.estate()[BUILD].configuration == {"timeoutInMinutes": 5}
+        found = estate(session, Moment(time="2026-03-01T01:30:00.000000Z")).resources
+        assert [each.state.changed[11:13] for each in found] == ["01"]
+    told = [(each.kind, each.until[11:13]) for each in list_changes(_items(place, BUILD), [])]
+    assert told == [("updated", "02"), ("updated", "03")]
+
+
+def test_what_is_seen_again_did_not_change_then(place: Place) -> None:
+    for hour in (1, 2, 3):
+        record = _record(f"2026-03-01T{hour:02}:00:00Z", {"timeoutInMinutes": 5}, configurationStateId=hour)
+        _write(place.folder / "logs", _history("2026/3/1", hour), _pack(record))
+    _collect(place, "logs")
+    with _session(place) as session:
+        (one,) = estate(session, NOW).resources
+        told = configuration_of(session, "build", NOW)
+    assert told is not None
+    assert {one.state.changed, told.state.changed} == {"2026-03-01T01:00:00.000000Z"}
 
 
 def test_files_that_say_the_same_are_recorded_once_before_anything_is_committed(

@@ -10,6 +10,7 @@ from lineal.core.config_item import OBSERVED, ConfigItem
 from lineal.core.observation import Observation
 
 _MOST: Final = 200
+_RECORDED: Final = "aws-config"
 _ASKED: Final = "aws"  # what AWS Config says where the state would be is a number of its own
 
 
@@ -17,7 +18,8 @@ def new_items(session: Session, items: Iterable[ConfigItem]) -> list[ConfigItem]
     """Return those of `items` that say anything new: of each resource and shape, what differs from the one before.
 
     Items whose semantic digest and status are those of the item before them (in time) say nothing new; nor does one
-    that is on record at the same moment. That the service, asked itself, says another state (Failed) is news, too.
+    that is on record at the same moment. That the service, asked itself, says another state (Failed) is news, too; and
+    so is that a recorder saw the same again: its records come late and in any order, and another may lie between.
     """
     given = sorted(items, key=lambda each: (each.resource.key, each.time))
     known = session.configuration.items([each.resource.key for each in given])
@@ -30,7 +32,7 @@ def new_items(session: Session, items: Iterable[ConfigItem]) -> list[ConfigItem]
         before = held.setdefault((item.resource.key, item.shape), [])
         past = [each for each in before if each.time <= item.time]
         last = max(past, key=lambda each: each.time, default=None)
-        if last is None or _told(last) != _told(item) or _is_in_another_state(item, past):
+        if last is None or _told(last) != _told(item) or _is_in_another_state(item, past) or _is_again(item, last):
             new.append(item)
             before.append(item)
     return new
@@ -44,6 +46,17 @@ def _is_in_another_state(item: ConfigItem, past: Sequence[ConfigItem]) -> bool:
     """Return whether the service itself says another state than when it was asked last."""
     own = [each for each in past if each.source == _ASKED]
     return item.source == _ASKED and bool(own) and max(own, key=lambda each: each.time).state != item.state
+
+
+def _is_again(item: ConfigItem, last: ConfigItem) -> bool:
+    """Return whether AWS Config says, under another number, that a resource is as it was."""
+    return (
+        item.source == last.source == _RECORDED
+        and item.status == last.status == "ok"
+        and None not in (item.state, last.state)
+        and item.state != last.state
+        and item.time != last.time
+    )
 
 
 def observe_items(items: Sequence[ConfigItem], actor: str) -> Iterator[Observation]:

@@ -5,17 +5,21 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
 
+import sqlalchemy as sa
+
 from lineal.app.endpoints import current
-from lineal.app.estate_state import State, looks_at, standing, state_of
+from lineal.app.estate_state import State, held_since, looks_at, standing, state_of
 from lineal.app.pointers import find_resources
 from lineal.app.session import Session
 from lineal.app.timeline_row import Verdicts
+from lineal.catalog import tables
 from lineal.catalog.graph import Moment
 from lineal.catalog.reader import NodeView
 from lineal.core.change import Change, Judgement
 from lineal.core.config_item import ConfigItem
 from lineal.core.coverage import Look
 from lineal.errors import UnknownRef
+from lineal.ledger.database import chunks
 
 ENDPOINT: Final = "endpoint"
 
@@ -82,9 +86,10 @@ def estate(session: Session, moment: Moment, wanted: Filter | None = None) -> Es
     found = configuration.estate(moment, account=wanted.account, region=wanted.region)
     kept = [item for item in found.values() if wanted.has(item)]
     kept.sort(key=lambda item: (item.resource.account, item.resource.region, item.resource.type, item.resource.name))
+    since = _changed(session, kept, moment)
     return Estate(
         moment=moment,
-        resources=tuple(Standing(item=item, state=_state(item, complete)) for item in kept),
+        resources=tuple(Standing(item=item, state=_state(item, since, complete)) for item in kept),
         endpoints=tuple(_endpoints(session, moment)) if wanted.is_open and wanted.has_type(ENDPOINT) else (),
     )
 
@@ -98,11 +103,27 @@ def _last_looks(looks: Sequence[Look]) -> dict[tuple[str, str, str], str]:
     return found
 
 
-def _state(item: ConfigItem, complete: dict[tuple[str, str, str], str]) -> State:
+def _changed(session: Session, items: Sequence[ConfigItem], moment: Moment) -> dict[str, str]:
+    """Return since when each of `items` holds, by key."""
+    table = tables.config.c
+    query = (
+        sa.select(table.resource, table.shape, table.time, table.status, table.semantic)
+        .where(table.time <= moment.time, table.taken <= moment.known)
+        .order_by(table.resource, table.time, table.idx, table.n)
+    )
+    told: dict[str, list[tuple[str, str, str, str | None]]] = {item.resource.key: [] for item in items}
+    with session.catalog_database.reading() as connection:
+        for part in chunks(list(told)):
+            for row in connection.execute(query.where(table.resource.in_(part))):
+                told[row.resource].append((row.shape, row.time, row.status, row.semantic))
+    return {item.resource.key: held_since(told[item.resource.key], item) for item in items}
+
+
+def _state(item: ConfigItem, since: dict[str, str], complete: dict[tuple[str, str, str], str]) -> State:
     of = item.resource
     places = [(of.account, region, kind) for region in {of.region, ""} for kind in (of.type, "*")]
     looked = max((complete.get(place, "") for place in places), default="")
-    return State(state="there", changed=item.time, last_seen=max(item.time, looked), last_looked=looked or None)
+    return State(state="there", changed=since[of.key], last_seen=max(item.time, looked), last_looked=looked or None)
 
 
 def _endpoints(session: Session, moment: Moment) -> list[Serving]:

@@ -1,6 +1,6 @@
 """How a resource stands, by what was recorded of it and by who looked: there, gone, or not seen."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from lineal.core.config_item import ConfigItem
@@ -49,19 +49,35 @@ def standing(items: Sequence[ConfigItem]) -> ConfigItem | None:
     return next((item for item in alive if item.shape == "api"), alive[-1] if alive else items[-1])
 
 
+def held_since(told: Iterable[tuple[str, str, str, str | None]], holds: ConfigItem) -> str:
+    """Return when the configuration that holds was seen first, by shape, time, status and semantic digest of all items.
+
+    They come in the order of time. What was seen again with nothing in it that counts changed is no other one.
+    """
+    since = ""
+    for shape, time, status, semantic in told:
+        if status == "deleted":
+            since = ""
+        elif shape == holds.shape and status == "ok" and time <= holds.time:
+            same = semantic is not None and semantic == holds.semantic
+            since = (since or time) if same else ""
+    return since or holds.time
+
+
 def state_of(items: Sequence[ConfigItem], looks: Sequence[Look], until: str) -> State:
     """Return how a resource with these `items` (oldest first) stands at `until`, given `looks` of all kinds."""
     holds = standing(items)
     if holds is None:
         return State(state="unseen")
     complete = sorted(look.ended for look in looks_at(holds.resource, looks) if look.complete and look.ended <= until)
+    since = held_since([(item.shape, item.time, item.status, item.semantic) for item in items], holds)
     seen = [item for item in items if item.status == "ok"]
     first, last = (seen[0].time, seen[-1].time) if seen else (None, None)
     looked = complete[-1] if complete else None
     if holds.status == "ok":
         # A look that says nothing new is not recorded item by item: who was not missed was there.
         return State(
-            state="there", first_seen=first, changed=holds.time, last_seen=max(last or "", looked or "") or None,
+            state="there", first_seen=first, changed=since, last_seen=max(last or "", looked or "") or None,
             last_looked=looked,
         )  # fmt: skip
     if holds.status == "unrecorded":
