@@ -168,7 +168,8 @@ def test_an_interpreter_that_does_not_answer_is_a_gap(tmp_path: Path) -> None:
     assert read_environment([str(fake)], cwd=tmp_path, env=ENV).gaps[0].code == "environment.interpreter"
 
 
-def test_gpus_are_those_that_nvidia_smi_lists(tmp_path: Path) -> None:
+def test_gpus_are_those_that_nvidia_smi_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lineal.capture.environment.GPU_TIMEOUT", 300.0)
     tool = tmp_path / "nvidia-smi"
     tool.write_text("#!/bin/sh\necho 'NVIDIA A10G, GPU-1f2e, 550.54.15, 23028'\n")
     tool.chmod(0o755)

@@ -43,6 +43,8 @@ def traced(argv: list[str], cwd: Path, mechanism: str, **options: object) -> Out
         if mechanism == "ptrace-every-call":  # as within another run, whose filter would hide calls from ours
             patch.setenv("LINEAL_TRACER", "seccomp-notify")
         wanted = "ptrace" if mechanism == "ptrace-every-call" else mechanism
+        for module in ("trace", "_ptrace"):  # what ends just after the program may take its time on a busy machine
+            patch.setattr(f"lineal.capture.{module}.GRACE", 60.0)
         outcome = run(argv, cwd=os.fsencode(cwd), mechanism=wanted, **options)  # type: ignore[arg-type]
     if outcome.trace.mechanism != wanted:
         pytest.skip(f"{wanted} is not to be had here: {dict(outcome.trace.gaps).get('capture.fallback')}")
