@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 from commandline import LINEAL, Place, make_place
 
+from lineal.app import collect_events
 from lineal.app.session import Session
+from lineal.app.trail_batch import Batch
 from lineal.core.api_event import ApiEvent
 from lineal.sources import event_file
 from lineal.wiring import Settings, open_session
@@ -181,6 +183,18 @@ def test_what_comes_before_a_break_is_kept_and_it_is_said_where_it_is(place: Pla
     kept = sorted(each for each in events(place) if not each.startswith("z-"))
     assert kept == ["a-0", "a-1", "l_0", "l_1", "l_2", "r-0", "r-1", "u_0", "u_1", "u_2"]
     assert 100 < len(events(place)) - len(kept) < 3000
+
+
+def test_few_large_events_do_not_pile_up(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collect_events, "_MOST_HELD", 3000)
+    monkeypatch.setattr(event_file, "_STEP", 1000)
+    large = [{**call(f"w-{number}"), "pad": "x" * 1000} for number in range(20)]
+    (place.folder / "large.jsonl").write_text("".join(f"{json.dumps(each)}\n" for each in large))
+    waiting: list[int] = []
+    release = Batch.release
+    monkeypatch.setattr(Batch, "release", lambda self: (waiting.append(len(self._waiting)), release(self))[1])
+    assert place.within("collect", "eventbridge", "large.jsonl", "--json").json()["counts"]["recorded"] == 20
+    assert (max(waiting) < 5, len(waiting) > 4) == (True, True)
 
 
 def test_a_record_that_no_event_can_hold_stops_nothing(place: Place) -> None:

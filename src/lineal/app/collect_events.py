@@ -16,6 +16,8 @@ from lineal.sources.event_file import EventFile, open_events
 from lineal.sources.eventbridge import read_message, read_payload
 from lineal.sources.kubernetes_audit import read_audit
 
+_MOST_HELD: Final = 32 * 1024 * 1024
+"""After so many bytes read, what waits is recorded, however few events they were."""
 _ENDINGS: Final = (".json", ".json.gz", ".jsonl", ".jsonl.gz", ".log", ".log.gz", ".ndjson", ".gz")
 
 Read = Callable[[object], ApiEvent | Gap | None]
@@ -114,7 +116,18 @@ def _read_file(name: str, file: EventFile, read: Read, batch: Batch) -> Iterator
     if file.fault:
         yield Gap("events.file_broken", f"{file.fault}: what comes after {file.size:,} bytes was not read", name)
     told = {"sha256": file.sha256, "proof": "none"}
-    for message in read_payload(file.pieces()):
+    passed = held = 0
+
+    def pieces() -> Iterator[bytes]:
+        nonlocal passed
+        for piece in file.pieces():
+            passed += len(piece)
+            yield piece
+
+    for message in read_payload(pieces()):
+        if passed - held > _MOST_HELD:
+            held = passed
+            yield from batch.release()
         event = message if isinstance(message, Gap) else read(message)
         if isinstance(event, Gap):
             yield from batch.refuse(event, name)
