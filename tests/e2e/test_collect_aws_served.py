@@ -19,7 +19,7 @@ from servers import sagemaker_things
 from servers.cloud_patches import Backends
 from servers.cloud_people import autoscaling, person
 from servers.cloud_trail import CloudTrail, trail_server
-from servers.moto import REGION
+from servers.moto import ACCOUNT, REGION
 
 START: Final = datetime(2026, 10, 5, 8, tzinfo=UTC)
 ANN = person("ann")
@@ -98,7 +98,7 @@ def _build(trail: CloudTrail) -> None:
     moto, client = trail.moto, trail.moto.client("sagemaker")
     estate.models(moto, 4)
     things.things(moto)
-    for name in ("Scaled", "Hidden", "Gone"):
+    for name in ("Scaled", "Hidden", "Gone", "Slow"):
         things.component(moto, name)
     for kind in ("DataQuality", "ModelQuality"):
         things.definition(moto, kind, f"{kind}-open", isolated=False)
@@ -154,6 +154,9 @@ def _change(trail: CloudTrail) -> None:
         AppImageConfigName="risk-app", KernelGatewayImageConfig={"KernelSpecs": [{"Name": "other"}]}
     )
     ann.delete_inference_component(InferenceComponentName="Gone")
+    # One that takes its time to go: it is Deleting when somebody looks.
+    trail.note("sagemaker.amazonaws.com", "DeleteInferenceComponent", {"inferenceComponentName": "Slow"}, ANN)
+    trail.moto.thing("InferenceComponent", "Slow")["InferenceComponentStatus"] = "Deleting"
     # By themselves, with no call: a schedule and endpoints fail, instances are added and taken away.
     trail.moto.thing("MonitoringSchedule", "Broken")["MonitoringScheduleStatus"] = "Failed"
     backends = Backends()
@@ -167,6 +170,7 @@ def _change(trail: CloudTrail) -> None:
 def _refuse_and_delete(world: World) -> None:
     """Take two things away, of which one may not be listed."""
     trail, client = world.trail, world.trail.client("sagemaker", ANN)
+    del sagemaker_things.things(ACCOUNT, REGION)["InferenceComponent", "Slow"]
     client.delete_feature_group(FeatureGroupName="Loose")
     client.delete_monitoring_schedule(MonitoringScheduleName="Broken")
     trail.refused[("sagemaker", "ListFeatureGroups", REGION)] = "AccessDeniedException"
@@ -181,7 +185,7 @@ def test_everything_is_seen_page_by_page_and_recorded_once(world: World) -> None
     assert first["seen"] == first["recorded"] == again["seen"]
     assert again["recorded"] == 0
     shown = world.ask("show", "--at", "2026-10-05T08:06:00Z", "--type", "AWS::SageMaker::InferenceComponent")
-    assert {each["name"] for each in shown["resources"]} == {"Scorer", "Scaled", "Hidden", "Gone"}
+    assert {each["name"] for each in shown["resources"]} == {"Scorer", "Scaled", "Hidden", "Gone", "Slow"}
     features = world.ask("show", f"{PREFIX}feature-group/customers", "--at", "2026-10-05T08:06:00Z")["item"]
     assert [each["FeatureName"] for each in features["configuration"]["FeatureDefinitions"]] == ["f0", "f1", "f2"]
     assert "NextToken" not in features["configuration"]
@@ -223,9 +227,11 @@ def test_a_component_is_changed_by_a_person_by_autoscaling_and_behind_the_trail(
     assert approved == {"Specification.ModelName": "APPROVED", copies: "APPROVED"}
     assert world.verdicts("inference-component/scaled") == {copies: "SERVICE_MANAGED"}
     assert world.verdicts("inference-component/hidden") == {copies: "UNEXPLAINED"}
-    (gone,) = world.explained("inference-component/gone")
-    assert gone["verdict"] == "ATTRIBUTED_UNAPPROVED"
-    assert "DeleteInferenceComponent" in gone["why"]
+    for name in ("gone", "slow"):  # that was Deleting when somebody looked after the call
+        (gone,) = world.explained(f"inference-component/{name}")
+        assert gone["verdict"] == "ATTRIBUTED_UNAPPROVED", name
+        assert "DeleteInferenceComponent" in gone["why"]
+    assert [each["code"] for each in world.said["second"]["gaps"]] == ["aws.settling"]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 
 from lineal.core.config_item import ConfigItem, Relationship
 from lineal.core.observation import Gap
+from lineal.core.resource import make_resource, read_arn
 from lineal.errors import BadInput, SourceError
 from lineal.sources.aws_config_items import KINDS, TYPES, Looked, read_all
 from lineal.sources.aws_session import DENIED, MISSING, Refusal
@@ -57,6 +58,9 @@ def kind(name: str, *given: Seen | Exception) -> Kind:
 
 def test_every_type_is_read_once_and_can_be_asked_for_by_name() -> None:
     assert len(TYPES) == len(set(TYPES))
+    for kind in TYPES:
+        made = make_resource(kind, "123456789012", "eu-west-1", "Name")
+        assert read_arn(made.key) is not None, "known by its ARN, as a trail and AWS Config name it"
     assert all(callable(each.still) for each in KINDS)
 
 
