@@ -1,7 +1,9 @@
 """Two configurations of some 10 KB compared field by field: Lineal beside jsonpatch and deepdiff, in one process.
 
-The pair is read from JSON anew, so that the two share nothing. Lineal's own question before it is also timed: whether
-two items say the same, by the digests of what counts in them.
+The pair is read from JSON anew, so that the two share nothing. Lineal strips each item of a history of what does not
+count and freezes it, once, then compares it with the one before and the one after: both steps are timed alone and
+together, and the comparison of documents as they are. Lineal's own question before that is also timed: whether two
+items say the same, by the digests of what counts in them.
 """
 
 from __future__ import annotations

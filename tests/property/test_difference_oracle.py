@@ -24,6 +24,7 @@ from lineal.core.config_item import ConfigItem
 
 FREE = "AWS::Other::Thing"
 CONFIG = "AWS::SageMaker::EndpointConfig"
+ENDPOINT = "AWS::SageMaker::Endpoint"
 
 ALIKE = st.sampled_from([True, False, 0, 1, "true", "1", "1.0", None])
 TREES = st.recursive(
@@ -215,6 +216,37 @@ def test_parts_that_stand_at_two_places_keep_what_the_table_says_of_each() -> No
     other = [{"VariantName": "b", "Name": "x", "v": True}, {"VariantName": "a", "Name": "y", "v": 1}]
     for kind in (CONFIG, "File::json", FREE):
         check({"ProductionVariants": shared, "z": shared}, {"ProductionVariants": other, "z": other}, kind)
+
+
+def test_the_same_part_counts_otherwise_where_the_table_says_so() -> None:
+    def endpoint(weight: str, **more: Any) -> dict[str, Any]:
+        held = [{"VariantName": name, "CurrentWeight": weight, **more} for name in "ab"]
+        return {"ProductionVariants": held, "other": copy.deepcopy(held)}
+
+    for more in ({}, {"DeployedImages": [{"SpecifiedImage": "x"}]}):  # kept as a whole, and element by element
+        document = endpoint("0.5", **more)
+        thawed = thaw(freeze_item(make(ENDPOINT, document), Frozen(kind_of(ENDPOINT))))
+        assert spelled(thawed) == spelled(strip(make(ENDPOINT, document)))
+        assert thawed["ProductionVariants"] != thawed["other"] == document["other"]
+        check(document, endpoint("1.0", **more), ENDPOINT)
+
+
+def test_one_list_at_two_places_has_the_names_of_each() -> None:
+    def pod(*sizes: int) -> dict[str, Any]:
+        mounts = [{"name": f"n{n}", "mountPath": f"/m{n}", "size": size} for n, size in enumerate(sizes)]
+        containers = [{"name": "c", "volumeMounts": mounts}, {"name": "d"}]
+        return {"spec": {"template": {"spec": {"initContainers": containers}}}, "x": mounts}
+
+    check(pod(1, 2), pod(1, 3), "Kubernetes::apps/Deployment")
+    check(pod(1, 2), pod(2, 1), "Kubernetes::apps/Deployment")
+
+
+def test_lists_known_by_different_fields_are_compared_by_one_that_both_have() -> None:
+    auto = kind_of(FREE).auto
+    old = [{auto[0]: f"a{n}", auto[1]: f"b{n}"} for n in range(2)]
+    new = [{auto[1]: f"b{n}"} for n in range(2)]
+    check({"x": old}, {"x": new}, FREE)
+    check({"x": old}, {"x": new[::-1]}, FREE)
 
 
 @given(OBJECTS)
