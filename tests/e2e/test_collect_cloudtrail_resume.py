@@ -337,6 +337,38 @@ def test_where_events_were_erased_everything_is_read_again(here: World, reading:
         assert "files_held" not in look(session).counts
 
 
+def test_files_in_which_nothing_is_kept_are_not_read_again_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    for number in range(450):
+        record = {
+            "eventVersion": "1.11", "eventTime": f"2026-10-01T09:{number % 60:02}:00Z", "awsRegion": REGION,
+            "eventSource": "sagemaker.amazonaws.com", "eventName": "ListModels", "eventID": f"e-{number}",
+            "recipientAccountId": ACCOUNT, "readOnly": True,
+        }  # fmt: skip
+        name = f"{ACCOUNT}_CloudTrail_{REGION}_20261001T1000Z_{number:016}.json"
+        (logs / name).write_text(json.dumps({"Records": [record]}))
+    made = Reading(die_after=2)
+    say_all = Session.say_all
+
+    def say(self: Session, observations: Any, append: Any = None) -> Any:
+        done = say_all(self, observations, append)
+        made.commits += 1
+        if made.commits == made.die_after:
+            raise Killed
+        return done
+
+    monkeypatch.setattr(Session, "say_all", say)
+    with ledger(tmp_path) as session:
+        with pytest.raises(Killed):
+            collect_trail(session, str(logs))
+        done = collect_trail(session, str(logs))
+        assert (done.counts["files_held"], done.counts["files"], done.counts["kept"]) == (400, 50, 0)
+        assert [(each.proof, each.missing) for each in done.trail] == [("none", False)]
+
+
 def test_the_event_history_goes_on_after_the_last_whole_span(
     here: World, reading: Reading, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

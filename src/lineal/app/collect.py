@@ -119,6 +119,9 @@ class _Recorder:
             return
         self._waiting.append(item)
         self._weight += 1 + sum(len(each) for each in item.data.values() if isinstance(each, list))
+        origin = item.data.get("origin")
+        if isinstance(origin, dict):  # that files were read is worth keeping, too
+            self._weight += len(origin.get("files", ()))
         if self._weight >= _STEP:
             self.flush()
 
