@@ -153,6 +153,23 @@ def test_records_that_come_late_leave_what_holds_now_as_it_is(place: Place) -> N
     assert told == [("updated", "02"), ("updated", "03")]
 
 
+def test_what_came_back_between_two_deletions_and_is_told_of_late_is_gone(place: Place) -> None:
+    said = {1: "OK", 2: "ResourceDeleted", 3: "ResourceDiscovered", 4: "ResourceDeleted"}
+    for hour in (1, 2, 4, 3):
+        stamp, body = f"2026-03-01T{hour:02}:00:00Z", {"timeoutInMinutes": hour} if hour % 2 else None
+        record = _record(stamp, body, status=said[hour], configurationStateId=hour)
+        _write(place.folder / f"part-{hour}", _history("2026/3/1", hour), _pack(record))
+        _collect(place, f"part-{hour}")
+        if hour == 4:
+            with _session(place) as session:
+                told = configuration_of(session, "build", NOW)
+            assert told is not None
+            assert (told.state.state, (told.state.gone or "")[11:13]) == ("gone", "02")
+    with _session(place) as session:
+        assert session.configuration.estate() == {}
+    assert [each.kind for each in list_changes(_items(place, BUILD), [])] == ["deleted", "created", "deleted"]
+
+
 def test_what_is_seen_again_did_not_change_then(place: Place) -> None:
     for hour in (1, 2, 3):
         record = _record(f"2026-03-01T{hour:02}:00:00Z", {"timeoutInMinutes": 5}, configurationStateId=hour)

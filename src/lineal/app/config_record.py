@@ -49,10 +49,10 @@ def _is_in_another_state(item: ConfigItem, past: Sequence[ConfigItem]) -> bool:
 
 
 def _is_again(item: ConfigItem, last: ConfigItem) -> bool:
-    """Return whether AWS Config says, under another number, that a resource is as it was."""
+    """Return whether AWS Config says, under another number, that a resource is as it was, or still gone."""
     return (
         item.source == last.source == _RECORDED
-        and item.status == last.status == "ok"
+        and item.status == last.status
         and None not in (item.state, last.state)
         and item.state != last.state
         and item.time != last.time

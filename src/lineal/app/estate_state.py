@@ -82,8 +82,9 @@ def state_of(items: Sequence[ConfigItem], looks: Sequence[Look], until: str) -> 
         )  # fmt: skip
     if holds.status == "unrecorded":
         return State(state="unseen", first_seen=first, changed=holds.time, last_seen=last, last_looked=looked)
-    there = [ended for ended in complete if ended < holds.time]
+    gone = next((item.time for item in items if item.status == "deleted" and item.time > (last or "")), holds.time)
+    there = [ended for ended in complete if ended < gone]
     return State(
-        state="gone", first_seen=first, changed=holds.time, gone=holds.time, last_looked=looked,
+        state="gone", first_seen=first, changed=gone, gone=gone, last_looked=looked,
         last_seen=max([last or "", *there[-1:]]) or None,
     )  # fmt: skip
