@@ -34,16 +34,16 @@ def test_a_prefix_from_snapshot_to_verify(place: Place, store: Store) -> None:
     assert (done.status, done.err) == (0, "")
     assert b"dataset:clicks@1" in done.out
     assert b"identified by bytes" in done.out
-    said = place.lineal("snapshot", "dataset:clicks", uri.rstrip("/"), "--json").json()
+    said = place.within("snapshot", "dataset:clicks", uri.rstrip("/"), "--json").json()
     assert (said["new"], said["files"], said["bytes"], said["version"]["ref"]) == (False, 2, 3, "dataset:clicks@1")
-    assert place.lineal("verify", uri).status == 0
+    assert place.within("verify", uri).status == 0
     assert place.lineal("restore", uri, "back").status == 0
     assert (place.folder / "back" / "b.csv").read_bytes() == b"bb"
     store.write("lake/dt=2026-03-01/a.csv", b"rewritten")
-    done = place.lineal("verify", "dataset:clicks@1", "--json")
+    done = place.within("verify", "dataset:clicks@1", "--json")
     assert done.status == 10
     assert [finding["code"] for finding in done.json()["findings"]] == ["dataset.prefix_changed"]
-    assert place.lineal("verify").status == 0  # the ledger itself is sound
+    assert place.within("verify").status == 0  # the ledger itself is sound
 
 
 def test_mistakes_are_named_without_a_traceback(place: Place, store: Store) -> None:
@@ -60,17 +60,17 @@ def test_mistakes_are_named_without_a_traceback(place: Place, store: Store) -> N
         ((uri, "--endpoint-url", "ftp://x"), 2),
         ((uri, "--inventory", "missing/manifest.json"), 2),
     ):
-        done = place.lineal("snapshot", "dataset:d", *words)
+        done = place.within("snapshot", "dataset:d", *words)
         assert (done.status, "Traceback" in done.err) == (status, False), (words, done.err)
     none = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_CONFIG_FILE": "/nonexistent"}
-    done = place.lineal("snapshot", "dataset:d", uri, env=none)
+    done = place.within("snapshot", "dataset:d", uri, env=none)
     assert (done.status, "credentials" in done.err) == (12, True)
-    done = place.lineal("snapshot", "dataset:d", uri, env={"AWS_SECRET_ACCESS_KEY": "wrong"})
+    done = place.within("snapshot", "dataset:d", uri, env={"AWS_SECRET_ACCESS_KEY": "wrong"})
     assert (done.status, "secret key" in done.err) == (12, True)
     assert "wrong" not in done.err
-    done = place.lineal("snapshot", "dataset:d", uri, env={"AWS_PROFILE": "nobody"})
+    done = place.within("snapshot", "dataset:d", uri, env={"AWS_PROFILE": "nobody"})
     assert (done.status, "nobody" in done.err) == (12, True)
-    assert place.lineal("ls", "--json").json() == {"nodes": []}
+    assert place.within("ls", "--json").json() == {"nodes": []}
 
 
 def test_an_inventory_in_a_bucket_is_the_listing(place: Place, store: Store) -> None:
@@ -88,14 +88,14 @@ def test_an_inventory_in_a_bucket_is_the_listing(place: Place, store: Store) -> 
     store.put(**{"inventory/data/1.csv": rows, "inventory/now/manifest.json": manifest})
     store.write("inventory/now/manifest.checksum", hashlib.md5(manifest).hexdigest())
     at = f"s3://{store.bucket}/inventory/now/manifest.json"
-    done = place.lineal("snapshot", "dataset:d", f"s3://{store.bucket}/p/", "--inventory", at, "--json")
+    done = place.within("snapshot", "dataset:d", f"s3://{store.bucket}/p/", "--inventory", at, "--json")
     assert (done.status, done.json()["files"]) == (0, 2)
-    detail = place.lineal("show", "dataset:d", "--json").json()["statements"][0]["detail"]
+    detail = place.within("show", "dataset:d", "--json").json()["statements"][0]["detail"]
     assert detail["inventory"] == {"created": "2026-03-01T00:00:00.000000Z", "format": "CSV", "manifest": at}
     store.write("p/a", b"changed since the inventory")
-    again = place.lineal("snapshot", "dataset:e", f"s3://{store.bucket}/p/", "--inventory", at, "--json")
+    again = place.within("snapshot", "dataset:e", f"s3://{store.bucket}/p/", "--inventory", at, "--json")
     assert again.json()["version"]["digest"] == done.json()["version"]["digest"]  # known by ETags from then
-    done = place.lineal("snapshot", "dataset:e", f"s3://{store.bucket}/p/", "--inventory", at, "--store")
+    done = place.within("snapshot", "dataset:e", f"s3://{store.bucket}/p/", "--inventory", at, "--store")
     assert (done.status, "between listing and reading" in done.err) == (11, True)
 
 
@@ -106,19 +106,19 @@ def test_keys_that_seaweedfs_cannot_have_are_gaps_and_never_paths(place: Place, 
     for key in ("p/../escape", "p//double", "p/./here", "/lead", "p/fine", "p/t x%", "pre//fix/a b", "p/x\\y"):
         client.put_object(Bucket="odd", Key=key, Body=key.encode())
     env = moto.environment()
-    done = place.lineal("snapshot", "dataset:d", "s3://odd/p/", "--store", "--json", env=env)
+    done = place.within("snapshot", "dataset:d", "s3://odd/p/", "--store", "--json", env=env)
     assert done.status == 0, done.err
     assert sorted(gap["code"] for gap in done.json()["gaps"]) == ["bucket.key_not_kept"] * 3
     assert done.json()["files"] == 3
-    done = place.lineal("restore", "dataset:d", "back", env=env)
+    done = place.within("restore", "dataset:d", "back", env=env)
     assert done.status == 0, done.err
     assert (place.folder / "back" / "t x%").read_bytes() == b"p/t x%"
     assert sorted(each.name for each in (place.folder / "back").iterdir()) == ["fine", "t x%", "x\\y"]
-    done = place.lineal("snapshot", "dataset:e", "s3://odd/pre//fix/", "--json", env=env)
+    done = place.within("snapshot", "dataset:e", "s3://odd/pre//fix/", "--json", env=env)
     assert done.json()["files"] == 1
-    assert place.lineal("restore", "dataset:e", "back2", env=env).status == 0
+    assert place.within("restore", "dataset:e", "back2", env=env).status == 0
     assert (place.folder / "back2" / "a b").read_bytes() == b"pre//fix/a b"
-    done = place.lineal("snapshot", "dataset:f", "s3://odd", "--json", env=env)
+    done = place.within("snapshot", "dataset:f", "s3://odd", "--json", env=env)
     assert len(done.json()["gaps"]) == 5  # /lead and pre//fix/a b too
     assert done.json()["files"] == 3
 
@@ -128,9 +128,9 @@ def test_moto_lists_checksums_as_aws_does(place: Place, moto: Moto) -> None:
     client = moto.client("s3")
     client.create_bucket(Bucket="sums", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     client.put_object(Bucket="sums", Key="p/a", Body=b"abc", ChecksumAlgorithm="SHA256")
-    done = place.lineal("snapshot", "dataset:d", "s3://sums/p/", "--json", env=moto.environment())
+    done = place.within("snapshot", "dataset:d", "s3://sums/p/", "--json", env=moto.environment())
     assert done.status == 0, done.err
-    detail: dict[str, Any] = place.lineal("show", "dataset:d", "--json").json()["statements"][0]["detail"]
+    detail: dict[str, Any] = place.within("show", "dataset:d", "--json").json()["statements"][0]["detail"]
     assert detail["basis_of_identity"] == "checksum"
 
 

@@ -56,23 +56,23 @@ def test_from_the_tag_to_the_commit_on_the_command_line(registry: Registry, layo
     assert done.status == 0, done.err
     assert f"{image}:v1  {digest}  new" in done.out.decode()
     assert "oci.mutability_unknown" in done.err
-    again = place.lineal("collect", "oci", f"{image}:v1", "--json").json()
+    again = place.within("collect", "oci", f"{image}:v1", "--json").json()
     assert again["recorded"] == 0
     assert again["images"] == [
         {"image": f"{image}:v1", "ref": f"container:{image}@{digest}", "before": None, "new": False}
     ]
     for name in (f"{image}@{digest}", digest):
-        assert place.lineal("show", name, "--json").json()["node"]["digest"] == digest
-    shown = place.lineal("show", f"{image}:v1", "--json").json()
+        assert place.within("show", name, "--json").json()["node"]["digest"] == digest
+    shown = place.within("show", f"{image}:v1", "--json").json()
     assert shown["node"]["basis"] == "verified"
     detail = shown["statements"][0]["detail"]
     assert (detail["platform"], detail["entrypoint"], detail["labels"]) == ("linux/amd64", ["python"], LABELS)
     assert len(detail["layers"]) == 1
-    trace = place.lineal("trace", f"{image}:v1", "--json").json()
+    trace = place.within("trace", f"{image}:v1", "--json").json()
     assert [(node["name"], node["version"]) for node in trace["nodes"] if node["kind"] == "code"] == [
         ("github.com/acme/risk", COMMIT)
     ]
-    assert place.lineal("verify").status == 0
+    assert place.within("verify").status == 0
 
 
 def test_a_run_in_the_image_leads_to_the_commit_that_git_knows(registry: Registry, place: Place) -> None:
@@ -83,12 +83,12 @@ def test_a_run_in_the_image_leads_to_the_commit_that_git_knows(registry: Registr
     image = f"{registry.address}/story/known"
     first = place.run("python", script, env={"LINEAL_IMAGE_DIGEST": f"{image}@{built['digest']}"})
     assert first.status == 0, first.err
-    assert place.lineal("collect", "oci", f"{image}:v1", "-q").status == 0
-    trace = place.lineal("trace", f"{image}:v1", "--json").json()
+    assert place.within("collect", "oci", f"{image}:v1", "-q").status == 0
+    trace = place.within("trace", f"{image}:v1", "--json").json()
     code = [node for node in trace["nodes"] if node["kind"] == "code"]
     assert [(node["version"], node["basis"]) for node in code] == [(commit, "observed")]
     run = first.last()["run"]
-    through = place.lineal("trace", run if isinstance(run, str) else run["ref"], "--json").json()
+    through = place.within("trace", run if isinstance(run, str) else run["ref"], "--json").json()
     edges = {(edge["source"].partition(":")[0], edge["target"].partition(":")[0]) for edge in through["edges"]}
     assert ("code", "container") in edges
 
@@ -202,12 +202,12 @@ def test_a_revision_that_is_no_commit_is_a_gap(registry: Registry, looker: Looke
 def test_the_same_image_under_a_name_that_a_run_gave_it(registry: Registry, place: Place) -> None:
     built = registry.put_image("same/app", "v1", labels=LABELS)
     name = f"{registry.address}/same/app"
-    added = place.lineal("add", "container", "train", f"train@{built['digest']}")
+    added = place.within("add", "container", "train", f"train@{built['digest']}")
     assert added.status == 0, added.err
-    assert place.lineal("collect", "oci", f"{name}:v1", "-q").status == 0
-    trace = place.lineal("trace", "container:train", "--json").json()
+    assert place.within("collect", "oci", f"{name}:v1", "-q").status == 0
+    trace = place.within("trace", "container:train", "--json").json()
     assert COMMIT in [node["version"] for node in trace["nodes"]]
-    assert place.lineal("collect", "oci", f"{name}:v1", "--json").json()["recorded"] == 0
+    assert place.within("collect", "oci", f"{name}:v1", "--json").json()["recorded"] == 0
 
 
 def _artifact(

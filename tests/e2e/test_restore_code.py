@@ -228,22 +228,22 @@ def test_the_command_line(tmp_path: Path) -> None:
     assert done.status == 0, done.err
     (version,) = done.json()["versions"]
     assert (version["commit"], version["verification"]["holds"]) == (commit, True)
-    told = place.lineal("collect", "git", f"file://{tmp_path}/risk.git", "--ref", "main")
+    told = place.within("collect", "git", f"file://{tmp_path}/risk.git", "--ref", "main")
     assert "  verified\n" in told.err
     assert "reachable yes: behind a branch or tag that counts as protected" in told.err
     target = tmp_path / "out"
-    back = place.lineal("restore", f"code:risk@{commit}", str(target))
+    back = place.within("restore", f"code:risk@{commit}", str(target))
     assert back.status == 0, back.err
     assert b"(from the host file://" in back.out
-    again = place.lineal("restore", "--offline", "--json", f"code:risk@{commit[:8]}", str(target))
+    again = place.within("restore", "--offline", "--json", f"code:risk@{commit[:8]}", str(target))
     assert (again.json()["origin"], again.json()["skipped"]) == ("object store", 2)
     for arguments, said in (
         (("collect", "git", "nowhere"), "no such folder"),
         (("collect", "git", ".", "--ref", "nope"), "no branch, tag or commit"),
         (("show", "f" * 40), "lineal collect git REPO --commit"),
     ):
-        refused = place.lineal(*arguments)
+        refused = place.within(*arguments)
         assert refused.status == 2
         assert said in refused.err
         assert "Traceback" not in refused.err
-    assert place.lineal("verify").status == 0
+    assert place.within("verify").status == 0

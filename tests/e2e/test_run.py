@@ -196,7 +196,7 @@ def test_a_disk_that_fills_up_during_the_run_leaves_the_status_and_the_start(pla
     assert "NOT fully recorded" in said["error"]["message"]
     assert "Traceback" not in done.err
     assert detail(place, said["run"])["state"] == "started"
-    assert place.lineal("verify").status == 0
+    assert place.within("verify").status == 0
 
 
 def test_a_program_that_removes_the_ledger_keeps_its_status(place: Place) -> None:
@@ -411,7 +411,7 @@ def test_very_many_files_are_one_folder(place: Place, tmp_path: Path) -> None:
 
 def test_a_registered_model_that_is_read_is_used_as_such(place: Place) -> None:
     (place.folder / "m.bin").write_bytes(b"weights")
-    assert place.lineal("register", "model:m", "m.bin", "-q").status == 0
+    assert place.within("register", "model:m", "m.bin", "-q").status == 0
     assert "model:m" in joined(place, place.run("cat", "m.bin").last()["run"], "used")
 
 
@@ -459,7 +459,7 @@ def test_files_of_every_sort(place: Place) -> None:
     assert {unspell(name.removeprefix("file:")) for name in used if name.startswith("file:")} >= {b"n\xffm \n"}
     assert {unspell(name.removeprefix("file:")) for name in made} == {b"both.csv", b"o\xfe", b"empty"}
     assert made["file:both.csv"]["digest"] == str(Digest.of(b"after"))
-    assert place.lineal("verify").status == 0
+    assert place.within("verify").status == 0
     odd = place.run(b"sh", b"-c", b"exit 0", b"\xff\xfe.py")
     assert odd.status == 0, odd.err
 
@@ -539,7 +539,7 @@ def test_twenty_at_once_are_all_recorded(place: Place) -> None:
         assert (process.returncode, err) == (number, b"")
     found = runs(place)
     assert {(each["name"], each["exit_status"]) for each in found} == {(f"r{n}", n) for n in range(20)}
-    assert place.lineal("verify").status == 0
+    assert place.within("verify").status == 0
 
 
 def test_a_locked_ledger_after_the_program_is_waited_for(place: Place) -> None:

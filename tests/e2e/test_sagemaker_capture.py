@@ -65,13 +65,13 @@ def test_the_job_and_the_run_captured_inside_are_one(place: Place, account: Acco
     account.train()
     arn = f"{PREFIX}training-job/Train-1"
     run = train_inside(place, "Train-1", TRAINING_JOB_ARN=arn)
-    shown = place.lineal("show", "--json", arn)
+    shown = place.within("show", "--json", arn)
     assert shown.json()["node"]["ref"] == run, "the ARN names the run before anything is collected"
     assert collect(place, account)["recorded"] == 1
-    assert place.lineal("show", "--json", arn).json()["node"]["ref"] == run
-    runs = place.lineal("ls", "run", "--json").json()
+    assert place.within("show", "--json", arn).json()["node"]["ref"] == run
+    runs = place.within("ls", "run", "--json").json()
     assert not [each for each in runs["nodes"] if "sagemaker-training-job" in each["ref"]]
-    traced = place.lineal("trace", "--json", DATA).json()
+    traced = place.within("trace", "--json", DATA).json()
     refs = {each["ref"].partition("@")[0] for each in traced["nodes"]}
     assert run in refs
     assert "dataset:s3://data-bucket/clean" in refs, "what only SageMaker knows: where the channel comes from"
@@ -82,7 +82,7 @@ def test_the_job_and_the_run_captured_inside_are_one(place: Place, account: Acco
 
 def test_hyperparameters_of_the_container_are_captured_without_secrets(place: Place) -> None:
     run = train_inside(place, "Train-9", TRAINING_JOB_ARN=f"{PREFIX}training-job/Train-9")
-    shown = place.lineal("show", "--json", run)
+    shown = place.within("show", "--json", run)
     assert b"hunter2" not in shown.out
     parameters = shown.json()["statements"][-1]["detail"]["parameters"]
     assert parameters["lr"] == {"origin": "sagemaker", "value": "0.1"}
@@ -96,7 +96,7 @@ def test_a_job_that_knows_its_name_alone_is_joined_by_name_and_time(place: Place
     account.shift({"it": job}, minutes=10)
     account.kept.training_jobs["Train-1"].creation_time = job.creation_time.replace(year=2020)
     assert collect(place, account)["recorded"] == 1
-    assert place.lineal("show", "--json", f"{PREFIX}training-job/Train-1").json()["node"]["ref"] == run
+    assert place.within("show", "--json", f"{PREFIX}training-job/Train-1").json()["node"]["ref"] == run
 
 
 def test_two_hosts_of_one_job_stay_two_runs(place: Place, account: Account) -> None:

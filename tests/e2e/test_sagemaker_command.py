@@ -37,10 +37,10 @@ def test_it_prints_what_it_did_and_checks_and_traces_go_on_from_there(place: Pla
     assert said["run"] in said["runs"]
     assert {gap["code"] for gap in said["gaps"]} == {"aws.failed"}, "what moto lacks, and nothing else"
     arn = f"{PREFIX}endpoint/Scorer"
-    traced = place.lineal("trace", arn)
+    traced = place.within("trace", arn)
     assert traced.status == 0
     assert b"Train-1" in traced.out
-    touched = place.lineal("impact", "--json", f"s3://{BUCKET}/raw")
+    touched = place.within("impact", "--json", f"s3://{BUCKET}/raw")
     assert "endpoint:Scorer@1" in {node["ref"] for node in touched.json()["nodes"]}
     card = place.lineal("check", "endpoint:Scorer", "--json")
     assert card.status == 1
@@ -48,7 +48,7 @@ def test_it_prints_what_it_did_and_checks_and_traces_go_on_from_there(place: Pla
     assert rows["training", "parameters"]["verified"] is True
     assert rows["training", "dataset"]["immutable"] is False
     assert rows["deployment", "approval"]["tracked"] is True
-    assert place.lineal("verify").status == 0
+    assert place.within("verify").status == 0
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_wrong_words_are_refused_with_a_way_out(
     place: Place, account: Account, more: list[str], status: int, word: str
 ) -> None:
     env = {**account.moto.environment(), "AWS_MAX_ATTEMPTS": "1"}
-    done = place.lineal("collect", "sagemaker", *more, env=env)
+    done = place.within("collect", "sagemaker", *more, env=env)
     assert done.status == status, done.err
     assert word in done.err
     assert "Traceback" not in done.err
@@ -74,10 +74,10 @@ def test_without_credentials_or_a_network_it_says_so(place: Place) -> None:
         "AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
         "AWS_EC2_METADATA_DISABLED": "true", "AWS_REGION": REGION, "AWS_MAX_ATTEMPTS": "1",
     }  # fmt: skip
-    done = place.lineal("collect", "sagemaker", env=env)
+    done = place.within("collect", "sagemaker", env=env)
     assert (done.status, "no credentials" in done.err, "Traceback" in done.err) == (12, True, False)
     keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
-    done = place.lineal("collect", "sagemaker", env={**env, **keys, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"})
+    done = place.within("collect", "sagemaker", env={**env, **keys, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"})
     assert (done.status, "cannot be reached" in done.err, "Traceback" in done.err) == (12, True, False)
 
 
@@ -86,9 +86,9 @@ def test_expired_credentials_end_it_and_what_was_seen_is_on_record(place: Place,
     with lineage_server(account.moto) as lineage:
         lineage.faults["ListModels"] = [(400, "ExpiredTokenException", "The security token is expired")]
         env = {**lineage.environment(), "AWS_MAX_ATTEMPTS": "1"}
-        done = place.lineal("collect", "sagemaker", env=env)
+        done = place.within("collect", "sagemaker", env=env)
     assert (done.status, "expired" in done.err, "Traceback" in done.err) == (12, True, False)
-    assert place.lineal("show", f"{PREFIX}training-job/Train-1").status == 0
+    assert place.within("show", f"{PREFIX}training-job/Train-1").status == 0
 
 
 def test_a_pipeline_and_what_it_started(account: Account, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Place:
         ("snapshot", "dataset:d", "data"),
         ("snapshot", "dataset:ref", "data", "--reference"),
     ):
-        ok(place.lineal(*command))
+        ok(place.within(*command))
     (place.folder / "data/a.csv").write_text("id,name\n1,x\n3,z\n")
     ok(place.lineal("snapshot", "dataset:d", "data"))
     ok(place.run("true", options=["--name", "prepare"]))
@@ -32,7 +32,7 @@ def place(tmp_path: Path) -> Place:
     made = make_place(tmp_path)
     (made.folder / "data").mkdir()
     (made.folder / "data/a.csv").write_text("id,name\n1,x\n")
-    ok(made.lineal("snapshot", "dataset:d", "data"))
+    ok(made.within("snapshot", "dataset:d", "data"))
     return made
 
 
@@ -50,28 +50,28 @@ def refused(done: Done, status: int, *words: str) -> None:
 
 
 def tags(place: Place, ref: str, *more: str) -> Any:
-    return ok(place.lineal("show", ref, "--json", *more)).json()["tags"]
+    return ok(place.within("show", ref, "--json", *more)).json()["tags"]
 
 
 def test_tags_are_set_shown_found_and_removed(place: Place) -> None:
     made = ok(place.lineal("tag", "dataset:d@1", "stage=raw", "note=two words = fine", "--json")).json()
     assert made["node"]["ref"] == "dataset:d@1"
     assert (made["tags"], made["new"]) == ({"note": "two words = fine", "stage": "raw"}, True)
-    then = ok(place.lineal("log", "--json")).json()["entries"][0]["recorded"]
-    done = ok(place.lineal("tag", "dataset:d", "stage=gold", "--remove", "note", "--as", "ana"))
+    then = ok(place.within("log", "--json")).json()["entries"][0]["recorded"]
+    done = ok(place.within("tag", "dataset:d", "stage=gold", "--remove", "note", "--as", "ana"))
     assert done.out.decode().splitlines() == ["tagged dataset:d@1", "  stage = gold"]
     assert tags(place, "dataset:d@1") == {"stage": "gold"}
     assert tags(place, "dataset:d@1", "--at", then) == {"note": "two words = fine", "stage": "raw"}
-    assert [each["ref"] for each in ok(place.lineal("ls", "--tag", "stage", "--json")).json()["nodes"]] == [
+    assert [each["ref"] for each in ok(place.within("ls", "--tag", "stage", "--json")).json()["nodes"]] == [
         "dataset:d@1"
     ]
-    assert ok(place.lineal("ls", "--tag", "stage=raw", "--at", then, "--json")).json()["nodes"]
-    shown = ok(place.lineal("show", "dataset:d@1")).out.decode()
+    assert ok(place.within("ls", "--tag", "stage=raw", "--at", then, "--json")).json()["nodes"]
+    shown = ok(place.within("show", "dataset:d@1")).out.decode()
     assert "stage = gold" in shown
     assert shown.count("tag.set/1") == 2
     assert "ana" in shown
-    ok(place.lineal("verify", "dataset:d@1"))
-    assert ok(place.lineal("rebuild", "--json")).json()["same"]
+    ok(place.within("verify", "dataset:d@1"))
+    assert ok(place.within("rebuild", "--json")).json()["same"]
 
 
 MISTAKES: list[tuple[list[str | bytes], str]] = [
@@ -85,19 +85,19 @@ MISTAKES: list[tuple[list[str | bytes], str]] = [
 
 
 def test_mistakes_with_tags_are_told_and_record_nothing(shared: Place) -> None:
-    before = ok(shared.lineal("log", "--json")).json()["entries"]
+    before = ok(shared.within("log", "--json")).json()["entries"]
     for arguments, words in MISTAKES:
         done = shared.lineal("tag", *arguments)
         refused(done, 2, words)
         assert done.out == b""
-    assert json.loads(shared.lineal("tag", "dataset:d", "x", "--json").out)["error"]["code"] == "usage.bad_input"
-    assert ok(shared.lineal("log", "--json")).json()["entries"] == before
+    assert json.loads(shared.within("tag", "dataset:d", "x", "--json").out)["error"]["code"] == "usage.bad_input"
+    assert ok(shared.within("log", "--json")).json()["entries"] == before
 
 
 def test_ls_by_a_tag_that_nothing_has_says_so(shared: Place) -> None:
-    done = ok(shared.lineal("ls", "--tag", "nothing=here"))
+    done = ok(shared.within("ls", "--tag", "nothing=here"))
     assert "`lineal tag` sets them" in done.err
-    refused(shared.lineal("ls", "--tag", "=x"), 2, "key of a tag")
+    refused(shared.within("ls", "--tag", "=x"), 2, "key of a tag")
 
 
 def read(folder: Path) -> dict[str, str]:
@@ -109,7 +109,7 @@ def test_a_version_is_restored_as_it_was(shared: Place) -> None:
     done = ok(shared.lineal("restore", "dataset:d@1", "restored", "--json")).json()
     assert (done["files"], done["skipped"], done["origin"]) == (2, 0, "object store")
     assert read(target) == {"a.csv": "id,name\n1,x\n2,y\n", "sub/b.txt": "one"}
-    again = ok(shared.lineal("restore", "dataset:d@1", "restored", "--json")).json()
+    again = ok(shared.within("restore", "dataset:d@1", "restored", "--json")).json()
     assert (again["files"], again["skipped"]) == (0, 2)
 
 
@@ -118,9 +118,9 @@ def test_nothing_is_overwritten_without_being_told_to(shared: Place) -> None:
     target.mkdir()
     (target / "a.csv").write_text("my own work")
     (target / "other.txt").write_text("mine, too")
-    refused(shared.lineal("restore", "dataset:d@1", "mine"), 2, "nothing was written", "--force")
+    refused(shared.within("restore", "dataset:d@1", "mine"), 2, "nothing was written", "--force")
     assert read(target) == {"a.csv": "my own work", "other.txt": "mine, too"}
-    done = ok(shared.lineal("restore", "dataset:d@1", "mine", "--force", "--json")).json()
+    done = ok(shared.within("restore", "dataset:d@1", "mine", "--force", "--json")).json()
     assert (done["files"], done["others"]) == (2, 1)
     assert read(target)["other.txt"] == "mine, too"
 
@@ -134,7 +134,7 @@ def test_mistakes_with_restore_are_told_and_write_nothing(shared: Place) -> None
         (["dataset:d@1", "data/a.csv"], 2, "cannot restore into"),
         (["dataset:d@1", "x", "--link", "magic"], 2, "no such way of linking"),
     ):
-        refused(shared.lineal("restore", *arguments), status, words)
+        refused(shared.within("restore", *arguments), status, words)
         assert not (shared.folder / "x").exists()
     assert sorted(read(shared.folder / "data")) == before
 
@@ -144,8 +144,8 @@ def test_links_in_the_target_lead_nowhere(shared: Place, tmp_path: Path) -> None
     outside.mkdir()
     target.mkdir()
     (target / "sub").symlink_to(outside)
-    refused(shared.lineal("restore", "dataset:d@1", "linked"), 2, "nothing was written")
-    refused(shared.lineal("restore", "dataset:d@1", "linked", "--force"), 2, "link")
+    refused(shared.within("restore", "dataset:d@1", "linked"), 2, "nothing was written")
+    refused(shared.within("restore", "dataset:d@1", "linked", "--force"), 2, "link")
     assert list(outside.iterdir()) == []
 
 
@@ -154,7 +154,7 @@ def test_an_altered_object_is_not_restored(place: Place) -> None:
         os.chmod(pack, 0o644)
         data = pack.read_bytes()
         pack.write_bytes(data.replace(b"id,name\n1,x\n", b"id,name\n1,X\n"))
-    done = place.lineal("restore", "dataset:d@1", "restored")
+    done = place.within("restore", "dataset:d@1", "restored")
     refused(done, 10, "digest")
     assert not list((place.folder / "restored").glob("*.csv"))
 
@@ -163,11 +163,11 @@ def test_rows_that_differ_on_the_command_line(shared: Place) -> None:
     plain = ok(shared.lineal("diff", "dataset:d@1", "dataset:d@2"))
     assert "rows  1 added, 1 removed, 1 same" in plain.out.decode()
     assert "--key COLUMN" in plain.err
-    found = ok(shared.lineal("diff", "dataset:d@1", "dataset:d@2", "--key", "id", "--rows", "1", "--json")).json()
+    found = ok(shared.within("diff", "dataset:d@1", "dataset:d@2", "--key", "id", "--rows", "1", "--json")).json()
     (rows,) = [section for section in found["sections"] if section["name"] == "rows"]
     assert [(each["name"], each["change"]) for each in rows["changes"]] == [("id=3", "added"), ("id=2", "removed")]
     refused(
-        shared.lineal("diff", "dataset:d@1", "dataset:d@2", "--key", "nope"), 2, "no column 'nope'", "It has id, name"
+        shared.within("diff", "dataset:d@1", "dataset:d@2", "--key", "nope"), 2, "no column 'nope'", "It has id, name"
     )
-    refused(shared.lineal("diff", "dataset:d@1", "dataset:d@2", "--rows", "100000"), 2, "at most 1,000")
-    assert shared.lineal("diff", "dataset:d@1", "dataset:d@2", "--exit-code").status == 1
+    refused(shared.within("diff", "dataset:d@1", "dataset:d@2", "--rows", "100000"), 2, "at most 1,000")
+    assert shared.within("diff", "dataset:d@1", "dataset:d@2", "--exit-code").status == 1
