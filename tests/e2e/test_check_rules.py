@@ -224,6 +224,17 @@ def test_severity_decides_what_fails(world: World) -> None:
     assert ask("--severity", "worst")[0] == 2
 
 
+def test_who_asks_of_little_is_not_told_that_all_is_well(world: World) -> None:
+    world.see(repository("MUTABLE"), item("File::yaml", "a", {}, source="files", shape="file"))
+    world.cover([look(REPOSITORY)])
+    status, out, _ = say("check", "--rules", "ecr", "--severity", "critical")
+    assert status == 0
+    assert "nothing so severe is broken: 3 rules asked" in " ".join(out.split())
+    status, out, _ = say("check", "File::yaml/a", "--rules", "ecr")
+    assert status == 0
+    assert "nothing to judge: 3 rules asked: none of them has anything to say" in " ".join(out.split())
+
+
 def test_documents_for_other_tools(world: World, tmp_path: Path) -> None:
     world.see(repository("MUTABLE"))
     words = ("check", "--rules", "ecr", "--at", day(9), "--format")

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lineal.cli.terminal import plain
-from lineal.core.conclusion import INSUFFICIENT, NON_COMPLIANT, SEVERITIES, STATES, Conclusion
+from lineal.core.conclusion import COMPLIANT, INSUFFICIENT, NON_COMPLIANT, SEVERITIES, STATES, Conclusion
 
 if TYPE_CHECKING:
     from lineal.app.check_rules import Checked
@@ -28,9 +28,13 @@ def print_checked(found: "Checked", out: Console) -> None:
     verdict = "[bold green]compliant[/]" if found.compliant else "[bold red]not compliant[/]"
     if found.compliant and counts[INSUFFICIENT]:
         verdict = "[bold yellow]nothing broken is known, and not all is known[/]"
+    elif found.compliant and found.milder:
+        verdict = "[bold yellow]nothing so severe is broken[/]"
+    elif found.compliant and not counts[COMPLIANT]:
+        verdict = "[bold yellow]nothing to judge[/]"
     if found.milder:
         out.print(f"[dim]{found.milder} broken rules are less severe: --severity informational shows them[/]")
-    out.print(f"{verdict}: {len(found.rules.rules)} rules asked: {told or 'nothing to ask them of'}")
+    out.print(f"{verdict}: {len(found.rules.rules)} rules asked: {told or 'none of them has anything to say'}")
 
 
 def _table(broken: Sequence[Conclusion]) -> Table:
