@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 UV := $(VENV)/bin/python -m uv --system-certs
 # Tests run side by side, those of a file in one process, which makes what they share once. They wait for processes more
 # than they compute: one more than there are processors, six at most. `make test JOBS=1` runs them one by one.
-# Programs that tests start write no
+# Programs that tests start write no byte code: it is there before.
 JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$n -lt 5 ] && echo $$((n + 1)) || echo 6)
 
 .PHONY: help setup demo example example-change test lint fix docs bench torture lock clean
