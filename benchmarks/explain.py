@@ -195,7 +195,7 @@ class Estate:
         )  # fmt: skip
         document = canonical.encode(event.describe()).decode()
         at = (_ROW + self._made, 0)
-        row = (*at, event.id, when, when, event.service, name, ACCOUNT, REGION, who, False, reads, "", document)
+        row = (*at, event.id, when, when, event.service, name, ACCOUNT, REGION, who, False, reads, "", False, document)
         return row, targets
 
 

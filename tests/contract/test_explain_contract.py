@@ -214,3 +214,43 @@ def test_only_what_its_own_source_saw_before_a_look_is_gone_when_the_look_misses
     found = missing(session, [key("kept")], at=at(3), **where)
     assert [(each.resource.key, each.status, each.time) for each in found] == [(key("gone"), "deleted", at(3))]
     assert not missing(session, [], at=at(3), **{**where, "region": "eu-north-1"})
+
+
+def test_what_was_only_claimed_explains_a_change_until_a_whole_trail_does_not_have_it(session: Session) -> None:
+    """Whoever may send to a bus can make up a call that was allowed."""
+    items = [
+        with_semantic(
+            ConfigItem(
+                resource=make_resource(KIND, ACCOUNT, REGION, "a"),
+                time=at(hour),
+                source="aws",
+                shape="api",
+                configuration={"name": "a", "timeoutInMinutes": 2 if hour > 1 else 60},
+            )
+        )
+        for hour in (1, 3)
+    ]
+    said = event("a", 2, claimed=True)
+    looks = [
+        Look(source="aws", account=ACCOUNT, region=REGION, type=KIND, complete=True, began=at(hour), ended=at(hour))
+        for hour in (1, 3)
+    ]
+    sent = Collection("test", "test", looks=looks)
+    collect(session, sent, [*observe_items(items, "t"), *observe_events([said], "t", {})])
+    (claimed,) = explain(session, now=at(20)).judgements
+    assert (claimed.verdict, claimed.events) == (UNAPPROVED, (said.id,))
+    assert any("only claimed" in note for note in claimed.notes)
+
+    looked(session)  # the trail is whole, and nothing in it
+    found = {each.subject: each for each in explain(session, now=at(20)).judgements}
+    assert (found["change"].verdict, found["change"].events) == (UNEXPLAINED, ())
+    assert found["event"].verdict == WITHOUT_EFFECT
+    assert "the trail, which is whole there, does not have it" in found["event"].why
+
+    looked(session, *observe_events([replace(said, claimed=False)], "t", {}))  # it comes late
+    (borne_out,) = (each for each in explain(session, now=at(20)).judgements if each.subject == "change")
+    assert (borne_out.verdict, borne_out.events, borne_out.notes) == (UNAPPROVED, (said.id,), ())
+    asked = session.configuration
+    assert [each.claimed for each in asked.events_by_id([said.id])] == [False]
+    assert [each.claimed for each in asked.events_between()] == [False]
+    assert [each.claimed for each in asked.events([key("a")])[key("a")]] == [False]

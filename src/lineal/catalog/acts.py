@@ -40,6 +40,13 @@ def acts_on_watched(database: Database, resources: Sequence[str]) -> Iterator[To
         yield from _stream(database, _acts().where(tables.api_target.c.resource.in_(part)))
 
 
+def counts(known: str | None = None) -> sa.ColumnElement[bool]:
+    """Return the condition that an event was not only claimed, or (by the moment `known`) is on record only so."""
+    other = tables.api.alias()
+    borne_out = sa.exists().where(other.c.id == tables.api.c.id, ~other.c.claimed)
+    return sa.or_(~tables.api.c.claimed, ~(borne_out if known is None else borne_out.where(other.c.taken <= known)))
+
+
 def acts_on_unseen(database: Database) -> Iterator[Told]:
     """Yield the mutating events about resources that came and went, and of which nobody ever saw a configuration.
 
@@ -107,11 +114,11 @@ def _called(verb: str, target: sa.FromClause) -> sa.Select[Any]:
 def _acts() -> sa.Select[Any]:
     api, target = tables.api.c, tables.api_target.c
     # What failed is not read, but for what takes back the success of another.
-    counts = sa.or_(~api.failed, api.amends != "")
-    document = sa.case((counts, api.document), else_="").label("document")
+    is_read = sa.or_(~api.failed, api.amends != "")
+    document = sa.case((is_read, api.document), else_="").label("document")
     return (
         sa.select(target.resource, api.id, api.failed, document)
-        .where(api.idx == target.idx, api.n == target.n, ~api.read_only)
+        .where(api.idx == target.idx, api.n == target.n, ~api.read_only, counts())
         .order_by(target.resource, target.time, target.idx, target.n)
     )
 

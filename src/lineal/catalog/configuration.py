@@ -12,6 +12,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from lineal.catalog import tables
+from lineal.catalog.acts import counts
 from lineal.catalog.graph import NOW, Moment
 from lineal.core.api_event import RECORDED, ApiEvent, read_event
 from lineal.core.change import ChangeApproval, Judgement, read_approval, read_judgement
@@ -23,7 +24,10 @@ from lineal.ledger.database import Database, chunks, select_in
 
 _MOST_SPLITS: Final = 8
 _KNOWN_EVENTS: Final = "SELECT id FROM catalog_api WHERE id IN ({})"
-_EVENTS_BY_ID: Final = "SELECT document FROM catalog_api WHERE id IN ({})"
+_EVENTS_BY_ID: Final = (
+    "SELECT document FROM catalog_api WHERE id IN ({}) AND (NOT claimed OR NOT EXISTS"
+    " (SELECT 1 FROM catalog_api AS other WHERE other.id = catalog_api.id AND NOT other.claimed))"
+)
 
 
 def _look_of(idx: int, time: str, spans: Sequence[tuple[int, TrailSpan]]) -> int | None:
@@ -140,14 +144,14 @@ class Configuration:
                 query = (
                     sa.select(target.resource, api.id, api.document)
                     .where(target.resource.in_(part), target.time > since, target.time <= moment.time)
-                    .where(api.idx == target.idx, api.n == target.n, api.taken <= moment.known)
+                    .where(api.idx == target.idx, api.n == target.n, api.taken <= moment.known, counts(moment.known))
                     .order_by(target.time, target.idx, target.n)
                 )
                 if not reads:
                     query = query.where(~api.read_only)
                 for row in connection.execute(query):
                     held = found.setdefault(row.resource, {})
-                    if row.id not in held or held[row.id].claimed:  # until it is borne out
+                    if row.id not in held:
                         held[row.id] = read_event(json.loads(row.document))
         return {key: list(held.values()) for key, held in found.items()}
 
@@ -155,7 +159,7 @@ class Configuration:
         """Yield every API event after `since`, each once, whatever it is about."""
         api = tables.api.c
         query = sa.select(api.id, api.document).where(
-            api.time > since, api.time <= moment.time, api.taken <= moment.known
+            api.time > since, api.time <= moment.time, api.taken <= moment.known, counts(moment.known)
         )
         query = query if reads else query.where(~api.read_only)
         seen: set[str] = set()

@@ -57,7 +57,8 @@ def _event(rows: Rows, at: Place, document: Mapping[str, Any], _time: str, taken
     flags = (bool(document.get("error")), bool(document.get("read_only")))
     principal, amends = str(document.get("principal", "")), str(document.get("amends", ""))
     check_keys(principal, amends)
-    _add(rows, tables.api, (*at, identity, when, taken, *told, principal, *flags, amends, _spell(document)))
+    claimed = bool(document.get("claimed"))
+    _add(rows, tables.api, (*at, identity, when, taken, *told, principal, *flags, amends, claimed, _spell(document)))
     for target in dict.fromkeys(document.get("targets", ())):
         check_keys(str(target))
         _add(rows, tables.api_target, (str(target), when, *at))

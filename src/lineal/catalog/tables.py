@@ -168,6 +168,7 @@ api: Final = Table(
     Column("failed", Boolean, nullable=False),
     Column("read_only", Boolean, nullable=False),
     Column("amends", _TEXT, nullable=False),
+    Column("claimed", Boolean, nullable=False),
     Column("document", _TEXT, nullable=False),
     Index("catalog_api_id", "id"),
     Index("catalog_api_time", "time"),

@@ -19,6 +19,8 @@ from lineal.core.change import (
 from lineal.core.timestamp import shift
 
 _MOST_NAMED: Final = 5
+_NOTHING: Final = "no change that was seen is its doing: rolled back, overwritten, or it changed nothing"
+_MADE_UP: Final = "it was only claimed, and the trail, which is whole there, does not have it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,13 +60,13 @@ def judge_event(candidate: Candidate, watched: Watched, approvals: Sequence[Chan
     act = Act(event)
     allowed, notes = find_permission(approvals, act, (Target(watched.resource, watched.type, None),))
     verdict = PENDING if waiting else WITHOUT_EFFECT
+    without = _MADE_UP if event.claimed else _NOTHING
     return Judgement(
         about=event.amends or event.id,
         subject="event",
         resource=watched.resource,
         verdict=verdict,
-        why=f"{event.name} by {act.describe()}: "
-        + (waiting or "no change that was seen is its doing: rolled back, overwritten, or it changed nothing"),
+        why=f"{event.name} by {act.describe()}: " + (waiting or without),
         since=event.time,
         until=event.time,
         events=(event.id,),

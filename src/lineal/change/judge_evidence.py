@@ -94,12 +94,15 @@ def in_time(change: Change, evidence: Evidence) -> list[tuple[Candidate, bool]]:
 
     Those after `begins` and up to `until`. Odd are some more, which count only where no other explains anything: up to
     `skew` later (the clock of the trail may be fast), and from before, of operations that take the service a while.
+    What was only claimed is none of them where the trail is whole: it would have it.
     """
     began, latest = begins(change, evidence), shift(change.until, evidence.skew)
     found: list[tuple[Candidate, bool]] = []
     for each in reversed(current(evidence.events)):
         event = each.event
         if event.read_only or event.error or event.time > latest:
+            continue
+        if event.claimed and evidence.coverage.covers(event.time, event.time):
             continue
         if event.time > began:
             found.append((each, event.time > change.until))

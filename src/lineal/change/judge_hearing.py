@@ -60,5 +60,7 @@ class Hearing:
             approval, notes = find_permission(self._approvals, act, targets)
             if act.behind is None and is_by_cloudformation(act.event):
                 notes = ("CloudFormation made the call; the event of the stack behind it is not on record", *notes)
+            if act.event.claimed:
+                notes = ("the call is only claimed: it came without its source, and no trail has it so far", *notes)
             found = self._permissions[asked] = approval, notes
         return found
