@@ -110,7 +110,7 @@ def test_diff_is_the_difference_of_the_sets(
         assert each.change == ("added" if each.old is None else "removed" if each.new is None else "changed")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(TREES, TREES, TREES)
 def test_rewriting_what_changed_gives_what_writing_all_of_it_gives(
     common: dict[bytes, tuple[str, Digest, int]],
@@ -160,7 +160,7 @@ def reseal(manifest: Manifest, memory: Memory, number: int, altered: bytes) -> D
     return memory.put("\n".join(lines).encode())
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(TREES.filter(len), st.data())
 def test_only_the_canonical_text_is_read(tree: dict[bytes, tuple[str, Digest, int]], data: st.DataObject) -> None:
     """Whatever is done to the lines, either the result is refused or it is what `write` makes of its entries."""
@@ -187,7 +187,7 @@ def test_only_the_canonical_text_is_read(tree: dict[bytes, tuple[str, Digest, in
     assert again == loaded
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(TREES, st.data())
 def test_a_root_of_other_bytes_is_refused_or_canonical(
     tree: dict[bytes, tuple[str, Digest, int]], data: st.DataObject

@@ -27,7 +27,7 @@ from lineal.app.watch_source import _COLLECTORS
 from lineal.core.conclusion import CONCLUDED, Conclusion
 from lineal.core.observation import Observation
 from lineal.core.timestamp import read_length
-from lineal.errors import BadInput, DigestMismatch, Refused, SourceDenied, SourceError, StoreUnavailable, TooLarge
+from lineal.errors import BadInput, BadProof, Refused, SourceDenied, SourceError, StoreUnavailable, TooLarge
 from lineal.wiring import Settings, create, open_session
 
 T0 = "2026-03-01T00:00:00.000000Z"
@@ -244,8 +244,8 @@ def test_what_fails_comes_again_sooner_and_what_works_at_its_tick(folder: Path) 
 
 
 def test_a_breach_of_the_ledger_ends_the_watch(folder: Path) -> None:
-    watching = Watching(folder, {"a": failing(DigestMismatch("forged")), "b": nothing})
-    with pytest.raises(DigestMismatch):
+    watching = Watching(folder, {"a": failing(BadProof("forged")), "b": nothing})
+    with pytest.raises(BadProof):
         watching.run(3)
     assert [name for name, _ in watching.calls] == ["a"]
 
