@@ -113,9 +113,14 @@ def serving(*, image: str = f"{ECR}:1", package: str | None = PACKAGE, deployed:
     )
 
 
-def package(status: str, *, since: str, seen: str) -> ConfigItem:
+def package(status: str, *, since: str, seen: str, **more: str) -> ConfigItem:
     found = item(
-        SM + "ModelPackage", "risk/1", {"ModelApprovalStatus": status}, time=seen, modified=since, created=day(1)
+        SM + "ModelPackage",
+        "risk/1",
+        {"ModelApprovalStatus": status, **more},
+        time=seen,
+        modified=since,
+        created=day(1),
     )
     return replace(found, resource=make_resource(SM + "ModelPackage", ACCOUNT, REGION, "risk/1"))
 
@@ -129,6 +134,9 @@ KEY = key_of(PACKAGE)
         ([package("Approved", since=day(8), seen=day(9))], [], COMPLIANT, "was approved when it was deployed"),
         ([package("Approved", since=day(8), seen=day(15))], [], COMPLIANT, "was approved"),
         ([package("Approved", since=day(11), seen=day(15))], [], INSUFFICIENT, "is not known"),
+        ([package("PendingManualApproval", since=day(2), seen=day(9)),
+          package("Approved", since=day(11), seen=day(15), ModelPackageDescription="described later")], [],
+         INSUFFICIENT, "is not known"),
         ([package("PendingManualApproval", since=day(2), seen=day(9)),
           package("Approved", since=day(11), seen=day(15))], [],
          NON_COMPLIANT, "it was approved at 2026-03-11T00:00:00.000000Z, afterwards"),

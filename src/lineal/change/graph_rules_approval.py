@@ -12,6 +12,8 @@ from lineal.core.config_item import ConfigItem
 APPROVED: Final = "Approved"
 _UNKNOWN: Final = "not known"
 _DECIDES: Final = frozenset({"UpdateModelPackage", "CreateModelPackage"})
+# What a decision on a package changes, and what every change of it does.
+_OF_DECISIONS: Final = frozenset({"ModelApprovalStatus", "ApprovalDescription", "LastModifiedTime", "LastModifiedBy"})
 _ORDER: Final = (NON_COMPLIANT, INSUFFICIENT, COMPLIANT)
 
 Told = tuple[str, str, tuple[str, ...]]
@@ -84,17 +86,31 @@ def _judge_package(served: Served, key: str, items: Sequence[ConfigItem], events
 def _points(items: Sequence[ConfigItem], events: Sequence[ApiEvent]) -> Iterator[tuple[str, str, str]]:
     """Yield from which moment on a package had which status, and what says so.
 
-    A package that was seen at some time has had its status since it was changed last, which it states itself.
+    A package that was seen at some time has had its status since it was changed last, which it states itself. Where
+    something else changed as well, that may have been later than the decision: since it was seen before, it is not
+    known.
     """
+    before: ConfigItem | None = None
     for item in items:
         status = item.configuration.get("ModelApprovalStatus")
         if item.status == "ok" and isinstance(status, str):
             stated = item.modified or item.created
-            yield (stated if stated is not None and stated <= item.time else item.time), status, item.digest()
+            since = stated if stated is not None and stated <= item.time else item.time
+            yield since, status, item.digest()
+            if before is not None and since > before.time and _is_more_than_decided(before, item):
+                yield before.time, _UNKNOWN, item.digest()
+            before = item
     for event in events:
         status = event.parameters.get("modelApprovalStatus")
         if event.name in _DECIDES and not event.error and isinstance(status, str):
             yield event.time, status, event.id
+
+
+def _is_more_than_decided(before: ConfigItem, item: ConfigItem) -> bool:
+    """Return whether a decision on a package and something else of it changed between two looks."""
+    old, new = before.configuration, item.configuration
+    changed = {name for name in {*old, *new} if old.get(name) != new.get(name)}
+    return "ModelApprovalStatus" in changed and not changed <= _OF_DECISIONS
 
 
 def _at(points: Sequence[tuple[str, str, str]], moment: str) -> str:
