@@ -7,7 +7,7 @@ import struct
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,6 +18,7 @@ from lineal.ledger.database import Database
 
 _BLOCK: Final = 100
 _LEAST: Final = 8  # blocks: below that, a second process gains nothing
+_RARELY: Final = 100_000
 _LENGTH: Final = struct.Struct("<Q")
 _PIPE: Final = 1 << 20
 _SET_PIPE_SIZE: Final = 1031  # fcntl.h: F_SETPIPE_SZ, which Python 3.11 has no name for everywhere
@@ -77,7 +78,8 @@ class Share:
         if len(body) != size:
             self._is_over = True
             return None
-        return read(body)
+        with _without_collection():
+            return read(body)
 
     def close(self) -> None:
         """End the process."""
@@ -111,6 +113,7 @@ def _share_out(court: Court, blocks: Sequence[Sequence[str]]) -> list[Share]:
             continue
         try:
             gc.freeze()  # what this process was given stays the other's: nothing of it is to be closed
+            gc.set_threshold(_RARELY)  # next to nothing of what is made here refers to itself
             os.close(reader)
             for each in shares:  # else nobody would notice that the one who reads is gone
                 os.close(each.file.fileno())
@@ -125,6 +128,18 @@ def _share_out(court: Court, blocks: Sequence[Sequence[str]]) -> list[Share]:
             share.close()
         return []
     return shares
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Let nobody look for garbage meanwhile: all that is made is kept, and none of it refers to itself."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _processors() -> int:
