@@ -13,8 +13,10 @@ def main() -> None:
         except BrokenPipeError:
             pass
         return
-    from lineal.cli.main import run
-
+    try:
+        from lineal.cli.main import run
+    except KeyboardInterrupt:  # before there was anything to stop
+        sys.exit(130)
     sys.exit(run())
 
 

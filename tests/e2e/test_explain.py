@@ -287,3 +287,28 @@ def test_many_judgements_go_on_record_some_at_a_time(place: Place) -> None:
         assert seen[-1] == (700, 700)
         assert len(seen) > 3
         assert explain(session, now=at(20)).recorded == 0
+
+
+def test_a_field_names_the_ticket_that_allowed_it(place: Place) -> None:
+    with opened(place) as session:
+        tell(
+            session,
+            [item("a", 9), item("a", 11, timeoutInMinutes=90, description="new")],
+            [update("a", at(10), timeoutInMinutes=90, description="new")],
+            spans=[span(0, 20)],
+        )
+    allow = ("approve", "change", f"{KIND}/a", "--from", at(0), "--to", at(20), "--ticket", "F-1", "--retroactive")
+    assert place.within(*allow, "--field", "timeoutInMinutes", "--reason", "more time").status == 0
+    shown = place.within("explain").out.decode()
+    assert "APPROVED by F-1" in shown
+    assert "approval-" not in shown
+
+
+def test_ctrl_c_is_answered_with_a_word(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lineal.app.explain.explain", stop)
+    done = place.within("explain")
+    assert (done.status, done.out) == (130, b"")
+    assert done.err == "lineal: stopped; nothing is half-written, and the command can be run again\n"

@@ -28,7 +28,7 @@ class Explained:
 
     `changes` are the changes judged, by their identifiers; `resources` and `events` say how many were looked at,
     `failed` how many further events about them did not succeed, and so changed nothing. `trail` says of each account
-    and region with resources how far its trail is known.
+    and region with resources how far its trail is known, `tickets` what people call the approvals.
     """
 
     judgements: list[Judgement] = field(default_factory=list)
@@ -38,6 +38,7 @@ class Explained:
     events: int = 0
     failed: int = 0
     trail: dict[Place, Coverage] = field(default_factory=dict)
+    tickets: dict[str, str] = field(default_factory=dict)
 
 
 def explain(
@@ -73,7 +74,8 @@ def explain(
     keys = configuration.watched() if resources is None else sorted(set(resources))
     recorder = Recorder(session, resources, enabled=record)
     sums = Sums(grounds)
-    found = Explained(trail=sums.places)
+    tickets = {each.id: each.ticket for each in grounds.approvals.given if each.ticket}
+    found = Explained(trail=sums.places, tickets=tickets)
     progress = on_progress or (lambda _done, _recorded: None)
 
     def keep(judgement: Judgement) -> bool:

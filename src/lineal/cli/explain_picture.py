@@ -1,6 +1,7 @@
 """An explanation for a terminal: what was looked at, then verdict by verdict each change with its fields."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
@@ -41,7 +42,7 @@ def print_explained(found: "Explained", shown: list[Judgement], out: Console) ->
         if chosen:
             out.print(f"\n[{COLOURS[verdict]}]{verdict}[/]  {len(chosen):,}")
         for each in chosen:
-            _print_judgement(each, found.changes.get(each.about), out)
+            _print_judgement(each, found, out)
     counts = Counter(each.verdict for each in found.judgements)
     told = ", ".join(f"{counts[verdict]:,} {verdict}" for verdict in _ORDER if counts[verdict]) or "nothing to judge"
     out.print(f"\n{told}; {found.recorded:,} judgements are new on record", markup=False, highlight=False)
@@ -69,7 +70,8 @@ def print_coverage(found: "Explained", out: Console) -> None:
         out.print(tame(line), markup=False, highlight=False)
 
 
-def _print_judgement(judgement: Judgement, change: Change | None, out: Console) -> None:
+def _print_judgement(judgement: Judgement, found: "Explained", out: Console) -> None:
+    change = found.changes.get(judgement.about)
     what = judgement.subject if change is None else change.kind
     about = judgement.about if judgement.subject == "approval" else judgement.resource
     when = moment(judgement.until)
@@ -77,20 +79,20 @@ def _print_judgement(judgement: Judgement, change: Change | None, out: Console) 
         when = f"{moment(judgement.since)} .. {when}"
     out.print(f"  [bold]{plain(about)}[/]  {what}  [dim]{when}[/]")
     if change is not None and change.kind == "updated":
-        _print_fields(judgement, change, out)
+        _print_fields(judgement, change, found.tickets, out)
     out.print(f"{_INDENT}{plain(judgement.why)}")
     for note in judgement.notes:
         out.print(f"{_INDENT}[dim]{plain(note)}[/]")
 
 
-def _print_fields(judgement: Judgement, change: Change, out: Console) -> None:
+def _print_fields(judgement: Judgement, change: Change, tickets: Mapping[str, str], out: Console) -> None:
     """Print each field with its values, and its own verdict where that differs from the one of the change."""
     by_path: dict[tuple[str, ...], FieldJudgement] = {each.path: each for each in judgement.fields}
     for edit in change.edits[:_MOST_EDITS]:
         print_edits((edit,), out, _INDENT)
         field = by_path.get(edit.path)
         if field is not None and field.verdict != judgement.verdict:
-            ticket = f" by {plain(field.approval)}" if field.approval else ""
+            ticket = f" by {plain(tickets.get(field.approval, field.approval))}" if field.approval else ""
             out.print(f"{_INDENT}  [{COLOURS[field.verdict]}]{field.verdict}[/]{ticket}")
     if len(change.edits) > _MOST_EDITS:
         out.print(f"{_INDENT}… and {len(change.edits) - _MOST_EDITS:,} more fields (--json has all)")

@@ -13,6 +13,7 @@ from lineal.cli.terminal import discard_output, to_json
 from lineal.errors import LinealError, StoreError, UsageError
 
 _BUG: Final = 70
+_STOPPED: Final = 128 + signal.SIGINT  # what Typer makes of Ctrl-C, too
 _ALONE: Final = frozenset({"snapshot", "restore"})
 
 _app = typer.Typer(
@@ -92,13 +93,25 @@ def _run(given: list[str]) -> int:
         _print_error(error, as_json=_wants_json(given))
         return error.exit_status
     except (KeyboardInterrupt, typer.Abort):
-        sys.stderr.write("lineal: stopped; nothing is half-written, and the command can be run again\n")
-        return 128 + signal.SIGINT
+        return _tell_stopped()
     except OSError:
         raise
     except Exception as error:  # noqa: BLE001  # the last boundary: no traceback reaches a person
         return _print_foreign(error, as_json=_wants_json(given))
+    if result == _STOPPED and _command_of(given) != "run":  # that one ends as its program does, and says so
+        return _tell_stopped()
     return result if isinstance(result, int) else 0
+
+
+def _tell_stopped() -> int:
+    sys.stderr.write("lineal: stopped; nothing is half-written, and the command can be run again\n")
+    return _STOPPED
+
+
+def _command_of(given: list[str]) -> str:
+    """Return the first word that is neither an option nor the ledger."""
+    words = (word for before, word in zip(["", *given], given, strict=False) if before != "--ledger")
+    return next((word for word in words if not word.startswith("-")), "")
 
 
 def _commands(given: list[str]) -> typer.Typer:
