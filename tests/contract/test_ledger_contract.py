@@ -23,6 +23,7 @@ from lineal.errors import (
     NewerFormat,
     ReadOnlyStore,
     Refused,
+    StoreFull,
     StoreUnavailable,
     TooLarge,
     UnknownRef,
@@ -33,7 +34,7 @@ from lineal.ledger.commit import Receipt, commit_batch, prepare
 from lineal.ledger.erase import erase_bodies
 from lineal.ledger.log import Ledger
 from lineal.ledger.log_files import LogFiles
-from lineal.ledger.publish import check_start
+from lineal.ledger.publish import Publisher, check_start
 from lineal.ledger.reader import read_head
 from lineal.ledger.verify import audit_files, audit_log, check_proof, prove_entry, verify_ledger
 
@@ -169,6 +170,30 @@ def test_every_signed_entry_has_a_proof(ledger: Ledger) -> None:
         prove_entry(ledger, 301)
     with pytest.raises(UnknownRef):
         prove_entry(ledger, -1)
+
+
+def test_who_only_reads_is_not_told_that_the_tail_of_another_cannot_be_published(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process died between its commit and its checkpoint, and now the disk is full."""
+    dead = place.create()
+    dead.append(Speaker().many(3))
+    dead.database.close()
+
+    def refuse(*_: object) -> None:
+        raise StoreFull("no space left", fix="Make room.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Publisher, "publish", refuse)
+        with place.open() as reading:
+            assert len(list(reading.reader.entries())) == 4
+        writing = place.open()
+        writing.append([Speaker("q").says()])
+        with pytest.raises(StoreFull):
+            writing.close()
+    place.open().close()
+    with place.open() as ledger:
+        assert audit_log(ledger).signed == 5
 
 
 def test_entries_after_the_last_checkpoint_are_told_and_no_failure(ledger: Ledger) -> None:

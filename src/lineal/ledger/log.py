@@ -64,6 +64,7 @@ class Ledger:
         self._writer: Writer | None = None
         self._publisher: Publisher | None = None
         self._unpublished = unsigned  # what a process that died left committed but not signed
+        self._recorded = False
         self._unusable = unusable
         if signer is not None and not database.read_only:
             self._writer = self._make_writer()
@@ -107,6 +108,7 @@ class Ledger:
             raise self._refusal("nothing was recorded")
         receipts = self._writer.append(events)
         self._unpublished += len(receipts)
+        self._recorded = True
         if self._unpublished >= _PUBLISH_EVERY:
             self.publish()
         return receipts
@@ -119,10 +121,16 @@ class Ledger:
         return self._publisher.publish()
 
     def close(self) -> None:
-        """Publish what this process recorded, and let go of the database."""
+        """Publish what this process recorded, or one before it left, and let go of the database.
+
+        Who only read is not told that the other's could not be published: whoever writes next tries again.
+        """
         try:
             if self._unpublished and self._publisher is not None:
                 self.publish()
+        except StoreError:
+            if self._recorded:
+                raise
         finally:
             self.database.close()
 
