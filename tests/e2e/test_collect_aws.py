@@ -284,7 +284,7 @@ def test_the_command_prints_what_it_did(moto: Moto, place: Place) -> None:
     assert (len(said["runs"]), said["lost"], said["gaps"]) == (2, [], [])
     done = place.within("collect", "aws", "--only", "aws::sagemaker::*", env=env)
     assert done.status == 0, done.err
-    assert b"collected: 7 seen, 0 new on record, 0 gaps" in done.out
+    assert b"collected: 20 seen, 0 new on record, 0 gaps" in done.out
     assert place.within("verify").status == 0
     assert place.within("rebuild").status == 0
 
