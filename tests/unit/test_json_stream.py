@@ -118,3 +118,22 @@ def test_of_a_long_list_or_a_long_file_no_more_than_a_piece_is_held(monkeypatch:
             assert each == {"n": count}
             count, most = count + 1, max(most, len(stream._text))
         assert (count, most < 8000) == (9000, True)
+
+
+@pytest.mark.parametrize(("step", "longest"), [(7, 70), (1 << 20, 1 << 23)])
+def test_what_is_inside_of_a_broken_document_never_passes_for_one(step: int, longest: int) -> None:
+    each = [{"name": number, "asked": [{"forged": [{"deep": 1}, 1]}], "x": {"t": ""}} for number in range(2)]
+    for text in ("\n".join(json.dumps(one, indent=2) for one in each), json.dumps(each, indent=4)):
+        data = text.replace('"t"', '\n\r\n"t"').encode()
+        for at in range(len(data)):
+            for broken in (data[:at], data[:at] + b"\x00" + data[at + 1 :]):
+                found = [one for one in read(broken, step, longest=longest) if isinstance(one, dict | list | int)]
+                assert all(isinstance(one, dict) and "name" in one for one in found)
+                assert len({json.dumps(one) for one in found}) == len(found)
+
+
+@pytest.mark.parametrize("step", [1, 7, 1 << 20])
+def test_after_a_break_reading_goes_on_where_lines_are_as_deep_again(step: int) -> None:
+    text = '[\n  {"a": 1},\n  {\n    "b": ?\n    {"in": 1}\n\n  },\n  {"c": 3}\n]\n {"d": 4}\n{"e": 5}\n'
+    found = read(text.encode(), step)
+    assert [each for each in found if not isinstance(each, Broken)] == [{"a": 1}, {"c": 3}, {"e": 5}]

@@ -1,7 +1,8 @@
 """JSON read a little at a time (RFC 8259): documents one after the other, in lists, or in the list of an envelope.
 
 What is read is given away piece by piece, so that no file is too large. Where it is broken, what came before stays
-read, and it is said where: reading goes on at the next line, as in JSON Lines.
+read, and it is said where: reading goes on at the next line, as in JSON Lines. A line that is indented deeper than the
+one where the broken document begins is taken for a part of it: nothing inside of a document passes for one.
 """
 
 import codecs
@@ -19,6 +20,7 @@ _STEP: Final = 1 << 20
 _EDGE: Final = 32  # characters of a word or number that may go on in the next piece
 _BETWEEN: Final = re.compile("[ \t\r\n,\x1e\ufeff]*")
 _SPACE: Final = re.compile("[ \t\r\n]*")
+_DEEPLY: Final = 1000  # characters that a line may be indented: what is deeper is as deep as that
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,9 @@ class JsonStream:
         self._ill = -1
         self._begin = -1  # where the document begins, -1 between two; nothing of it is forgotten before it gave a value
         self._last = 0  # behind the last value given
+        self._start = 0  # where the value that is read begins, -1 if that is forgotten
+        self._indent = 0  # how deep the line was indented on which it began
+        self._before = ""  # how the line begins that the text begins in the middle of
         self._gave = False
 
     def documents(self) -> Iterator[Any | Broken]:
@@ -80,6 +85,7 @@ class JsonStream:
             yield Broken(f"not UTF-8 from byte {self._ill:,} on: nothing after that is read", is_last=True)
 
     def _value(self, depth: int) -> Iterator[Any]:
+        self._start = self._place
         first = self._text[self._place]
         if first == "[" and depth < self._deepest:
             yield from self._list(depth)
@@ -214,10 +220,24 @@ class JsonStream:
             end = self._last if self._gave else 0
         if end > least:
             gone = self._text[:end]
+            if 0 <= self._start < end:
+                self._indent, self._start = self._indented(), -1
             self._bytes += len(gone.encode())
             self._lines += gone.count("\n")
+            self._before = self._line_to(end)[:_DEEPLY]
             self._text = self._text[end:]
             self._last, self._place = max(0, self._last - end), self._place - end
+            self._start = max(-1, self._start - end)
+
+    def _indented(self) -> int:
+        """Return how deep the line is indented on which the value begins that is read."""
+        line = self._line_to(self._start)
+        return self._indent if self._start < 0 else min(len(line) - len(line.lstrip(" \t")), _DEEPLY)
+
+    def _line_to(self, place: int) -> str:
+        """Return the line in which `place` of the text is, as far as that; of what is forgotten its beginning."""
+        line = self._text.rfind("\n", 0, max(0, place)) + 1
+        return ("" if line else self._before) + self._text[line : max(0, place)]
 
     def _broken(self, error: _BreakError) -> Broken:
         before = self._text[: error.at]
@@ -235,9 +255,21 @@ class JsonStream:
             if start and not self._text[start:at].strip():
                 self._place = at
                 return
-        while (end := self._text.find("\n", at)) < 0:
-            self._place, self._begin, at = len(self._text), -1, 0
+        depth, self._begin, self._place = self._indented(), -1, at
+        while self._go_to_line():
+            while True:
+                held = self._text[self._place : self._place + depth + 1]
+                if len(held) > depth or held.strip(" \t\r") or not self._fill():
+                    break
+            if (first := held.strip(" \t\r")[:1]) and first != "\n":
+                return
+
+    def _go_to_line(self) -> bool:
+        """Go to where the next line begins, to the end where there is none; return whether there is one."""
+        while (end := self._text.find("\n", self._place)) < 0:
+            self._place = len(self._text)
             self._drop(0)
             if not self._fill():
-                return
+                return False
         self._place = end + 1
+        return True
