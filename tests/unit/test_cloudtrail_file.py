@@ -158,6 +158,10 @@ def test_names_say_what_a_file_is(key: str, expected: tuple[str, ...]) -> None:
         "", "events.json.gz", "123456789012_CloudTrail-Insight_eu-west-1_20261001T1005Z_AbC.json.gz",
         "1234_CloudTrail_eu-west-1_20261001T1005Z_AbC.json.gz",
         "123456789012_Config_eu-west-1_ConfigHistory_x.json.gz",
+        "123456789012_CloudTrail_eu-west-1_20269999T9999Z_AbC.json.gz",
+        "123456789012_CloudTrail_eu-west-1_00000000T0000Z_AbC.json.gz",
+        "123456789012_CloudTrail_eu-west-1_20260229T1005Z_AbC.json.gz",
+        "123456789012_CloudTrail-Digest_eu-west-1_main_eu-west-1_20261001T240000Z.json.gz",
     ],
 )  # fmt: skip
 def test_other_names_say_nothing(key: str) -> None:

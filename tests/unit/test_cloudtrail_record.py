@@ -122,6 +122,7 @@ def test_versions() -> None:
     [
         None, 7, [], "text", {}, {"eventName": "X"},
         RECORDS["user"] | {"eventTime": "soon"}, RECORDS["user"] | {"eventTime": "2026-13-45T00:00:00Z"},
+        RECORDS["user"] | {"eventTime": "0001-01-01T00:00:00+23:00"},
         RECORDS["user"] | {"eventTime": None}, RECORDS["user"] | {"eventName": ["X"]},
         RECORDS["user"] | {"eventSource": ""},
     ],

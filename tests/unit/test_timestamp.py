@@ -72,3 +72,11 @@ def test_only_the_canonical_spelling_is_one(text: str) -> None:
 def test_a_moment_without_a_zone_is_none() -> None:
     with pytest.raises(BadTime):
         timestamp.spell(datetime(2026, 3, 3))  # noqa: DTZ001
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+23:00", "9999-12-31T23:59:59-23:00"])
+def test_a_moment_whose_year_cannot_be_written_in_utc_is_none(text: str) -> None:
+    with pytest.raises(BadTime):
+        timestamp.spell(datetime.fromisoformat(text))
+    with pytest.raises(BadTime):
+        timestamp.read(text, datetime.now(UTC))

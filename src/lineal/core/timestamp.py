@@ -15,10 +15,16 @@ _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 def spell(moment: datetime) -> str:
-    """Return `moment` (aware) as ``2026-11-23T10:32:11.123456Z``; raise `BadTime` if it has no time zone."""
+    """Return `moment` (aware) as ``2026-11-23T10:32:11.123456Z``.
+
+    Raises `BadTime` if it has no time zone, or lies outside of the years 1 to 9999 in UTC.
+    """
     if moment.tzinfo is None:
         raise BadTime(f"a moment without a time zone: {moment}")
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+    try:
+        return moment.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+    except OverflowError as error:
+        raise BadTime(f"no year that can be written: {moment}") from error
 
 
 def next_after(text: str) -> str:

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
+from lineal.core import timestamp
 from lineal.core.observation import Gap
-from lineal.errors import BadInput
+from lineal.errors import BadInput, BadTime
 from lineal.sources.cloudtrail_file import MOST_PACKED
 from lineal.sources.reading_ahead import read_ahead
 
@@ -85,14 +86,18 @@ class Place(Protocol):
 
 
 def read_name(key: str, size: int) -> LogFile | None:
-    """Return the log file or digest that is called `key`, by its last part; None if the name is that of neither."""
+    """Return the log file or digest that is called `key`, by its last part; None if the name is that of neither.
+
+    One of a moment that never was (the 99th of a month) is neither: whoever can write there can name a file so.
+    """
     name = key.rpartition("/")[2]
     if (match := _LOG.fullmatch(name)) is not None:
-        return LogFile(key, name, size, match["account"], match["region"], _stamp(match["day"], match["time"] + "00"))
-    if (match := _DIGEST.fullmatch(name)) is not None:
-        trail = f"{match['trail']}_{match['home']}{match['more'] or ''}"
-        return LogFile(key, name, size, match["account"], match["region"], _stamp(match["day"], match["time"]), trail)
-    return None
+        stamp, trail = _stamp(match["day"], match["time"] + "00"), ""
+    elif (match := _DIGEST.fullmatch(name)) is not None:
+        stamp, trail = _stamp(match["day"], match["time"]), f"{match['trail']}_{match['home']}{match['more'] or ''}"
+    else:
+        return None
+    return LogFile(key, name, size, match["account"], match["region"], stamp, trail) if stamp else None
 
 
 def fetch_each(place: Place, wanted: Iterable[LogFile]) -> Iterator[tuple[LogFile, Fetched | Gap]]:
@@ -167,4 +172,8 @@ class Folder:
 
 
 def _stamp(day: str, time: str) -> str:
-    return f"{day[:4]}-{day[4:6]}-{day[6:]}T{time[:2]}:{time[2:4]}:{time[4:]}.000000Z"
+    """Return the moment that digits spell, '' if there is none."""
+    try:
+        return timestamp.check(f"{day[:4]}-{day[4:6]}-{day[6:]}T{time[:2]}:{time[2:4]}:{time[4:]}.000000Z")
+    except BadTime:
+        return ""

@@ -242,9 +242,9 @@ def read_moment(text: str) -> str | None:
             return None
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
+        return timestamp.spell(found if found.tzinfo is not None else found.replace(tzinfo=UTC))
+    except (ValueError, BadTime):
         return None
-    return timestamp.spell(found if found.tzinfo is not None else found.replace(tzinfo=UTC))
 
 
 def cut_text(value: object) -> str:
