@@ -264,6 +264,16 @@ def test_files_of_the_future_hide_nothing_that_comes_after_them(here: World, dig
     assert any(each.proof == proof and not each.missing and each.until > at(12, day=3) for each in here.spans(done))
 
 
+@pytest.mark.parametrize("stamp", ["20991231T1000Z", "20269999T9999Z"])
+def test_a_file_of_no_time_that_was_says_nothing_of_the_trail(here: World, stamp: str) -> None:
+    made = here.pass_hours(2)
+    here.trail.advance(hours=5)
+    plant(here, stamp, at(8, 1))
+    done = here.look(digests=False)
+    assert set(here.recorded()) >= set(made)
+    assert max(each.until for each in here.spans(done)) < at(10, 30), "nothing was delivered after that"
+
+
 def plant(here: World, stamp: str, time: str) -> None:
     """Put a log file of this stamp into the bucket, with one event, ``planted``, of this time."""
     files = here.trail.delivery().files

@@ -61,7 +61,10 @@ class Spans:
             else:
                 self.spans.append(item)
         yield from self._explain_silence(proofs, stopped)
-        for place, moments in sorted(self._read.items()):
+        for place, found in sorted(self._read.items()):
+            moments = [each for each in found if each <= self.began]  # one of the future tells nothing of until now
+            if not moments:
+                continue
             before = self._before.get(place, "")
             began = shift(min(moments), minutes=-_SLOT)
             began = min(began, before) if before and not self.since else began
