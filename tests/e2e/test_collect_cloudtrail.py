@@ -274,6 +274,21 @@ def test_a_file_of_no_time_that_was_says_nothing_of_the_trail(here: World, stamp
     assert max(each.until for each in here.spans(done)) < at(10, 30), "nothing was delivered after that"
 
 
+@pytest.mark.parametrize("digests", [True, False])
+def test_a_file_of_the_same_name_in_another_folder_hides_nothing(here: World, digests: bool) -> None:
+    made = here.pass_hours(2)
+    file = next(
+        each for each in here.trail.delivery().files if any(r["eventName"] == "CreateModel" for r in each.records)
+    )
+    put(BUCKET, f"a/{file.key}", gzip.compress(b'{"Records": []}'))
+    done = here.look(digests=digests)
+    assert here.recorded() == made
+    assert ("cloudtrail.log_altered" in codes(done)) is digests
+    again = here.look(digests=digests)
+    assert not again.collected.gaps
+    assert "files" not in again.counts, "each was read once"
+
+
 def plant(here: World, stamp: str, time: str) -> None:
     """Put a log file of this stamp into the bucket, with one event, ``planted``, of this time."""
     files = here.trail.delivery().files

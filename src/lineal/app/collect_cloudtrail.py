@@ -112,7 +112,7 @@ class _Look:
         origin |= {"reads": True} if request.reads else {}
         self._batch = Batch(session, Keeper(session, request.reads), origin)
         self.counts = self._batch.counts
-        self._seen: set[str] = set()
+        self._seen: dict[str, str] = {}  # in which folder each file is, by its name
         self._odd: set[Gap] = set()
         self._whole = True
 
@@ -153,17 +153,18 @@ class _Look:
     def _wanted(self, gaps: list[Gap]) -> Iterator[LogFile]:
         """Yield the files to read: those that could not be read last time, the new ones, those that digests ask for."""
         for file in self._state.again():
-            self._seen.add(file.name)
+            self._seen[file.name] = file.folder
             yield file
         for item in self._place.logs(self._since):
             if isinstance(item, Gap):
                 gaps.append(item)
                 self._whole = False
-            elif item.name not in self._seen:  # the same file in two folders
-                self._seen.add(item.name)
+            elif self._seen.get(item.name) != item.folder:
+                is_other = item.name in self._seen  # in two folders: what one holds says nothing of the other
+                self._seen[item.name] = item.folder
                 self.counts["files_seen"] += 1
                 if self._is_wanted(item):
-                    if self._is_held(item):
+                    if not is_other and self._is_held(item):
                         gaps += self._recall(item)
                     else:
                         yield item

@@ -135,7 +135,7 @@ class Proofs:
         """Return whether a file that no digest names is one of the first of its region, which are listed one by one."""
         return self._unnamed[place_of(file)] <= _MOST_LISTED
 
-    def conclude(self, seen: set[str], *, whole: bool) -> Iterator[Gap]:
+    def conclude(self, seen: Collection[str], *, whole: bool) -> Iterator[Gap]:
         """Hold what digests name against the files `seen`; `whole` says that everything could be listed."""
         for place, count in self._unnamed.items():
             if count > _MOST_LISTED:

@@ -8,6 +8,7 @@ digest file structure"), whatever folder it was copied into:
 import os
 import re
 import stat
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -49,6 +50,11 @@ class LogFile:
     region: str = ""
     stamp: str = ""
     trail: str = ""
+
+    @property
+    def folder(self) -> str:
+        """Where it is, one text for all that are there."""
+        return sys.intern(self.key.removesuffix(self.name))
 
     @property
     def chain(self) -> str:
