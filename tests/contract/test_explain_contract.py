@@ -254,3 +254,46 @@ def test_what_was_only_claimed_explains_a_change_until_a_whole_trail_does_not_ha
     assert [each.claimed for each in asked.events_by_id([said.id])] == [False]
     assert [each.claimed for each in asked.events_between()] == [False]
     assert [each.claimed for each in asked.events([key("a")])[key("a")]] == [False]
+
+
+def test_a_call_makes_a_thing_come_or_go_once(session: Session) -> None:
+    """What takes the service an hour may be looked for long before: but not again, once it was seen."""
+    kind = "AWS::SageMaker::Endpoint"
+    of = make_resource(kind, ACCOUNT, REGION, "e")
+    tag = {"a": "1"}
+    seen = {0: {}, 10: None, 20: {}, 22: tag, 23: {}, 24: tag, 40: None, 50: tag}
+    items = [
+        with_semantic(
+            ConfigItem(
+                resource=of, time=at(1, minute), source="aws", shape="api", status="deleted" if tags is None else "ok",
+                configuration={} if tags is None else {"EndpointName": "e"}, tags=tags or {},
+            )
+        )
+        for minute, tags in seen.items()
+    ]  # fmt: skip
+    calls = {5: "DeleteEndpoint", 15: "CreateEndpoint", 22: "AddTags"}
+    told = [
+        ApiEvent(
+            id=name, time=at(1, minute), service="sagemaker.amazonaws.com", name=name, account=ACCOUNT, region=REGION,
+            principal="somebody", targets=(of.key,),
+            record={"requestParameters": {"tags": [{"key": "a", "value": "1"}]} if name == "AddTags" else {"a": 1}},
+        )
+        for minute, name in calls.items()
+    ]  # fmt: skip
+    looks = [
+        Look(source="aws", account=ACCOUNT, region=REGION, type=kind, complete=True, began=each.time, ended=each.time)
+        for each in items
+    ]
+    trail = TrailSpan(account=ACCOUNT, region=REGION, since=at(0), until=at(9), proof="api")
+    collection = Collection("test", "test", looks=looks, trail=[trail])
+    collect(session, collection, [*observe_items(items, "t"), *observe_events(told, "t", {})])
+    found = [each for each in explain(session, now=at(20)).judgements if each.subject == "change"]
+    assert [(each.until, each.verdict, each.events) for each in found] == [
+        (at(1, 10), UNAPPROVED, ("DeleteEndpoint",)),
+        (at(1, 20), UNAPPROVED, ("CreateEndpoint",)),
+        (at(1, 22), UNAPPROVED, ("AddTags",)),
+        (at(1, 23), UNEXPLAINED, ()),
+        (at(1, 24), UNEXPLAINED, ()),
+        (at(1, 40), UNEXPLAINED, ()),
+        (at(1, 50), UNEXPLAINED, ()),
+    ]

@@ -376,6 +376,54 @@ def test_of_several_amendments_of_one_event_the_last_holds() -> None:
         assert verdict(change(SWAP), *order) == UNAPPROVED
 
 
+def test_what_is_only_claimed_takes_the_place_of_no_other_word() -> None:
+    """Whoever may send to a bus can say that he corrects a call, or that an allowed one is behind that of a stack."""
+    real = event(at(9, 30), principal="eve", session="")
+    allowed = approval(principals=(DEPLOYER,))
+    forged = replace(event(at(9, 30)), id="forged", amends=real.id, claimed=True)
+    for said in (forged, replace(forged, error="x"), replace(forged, id=real.id, amends="")):
+        for order, spans in itertools.product(itertools.permutations((real, said)), ((span(),), ())):
+            made = judge_change(change(SWAP), evidence(*order, approvals=(allowed,), spans=spans))
+            assert (made.verdict, made.events, made.notes) == (UNAPPROVED, (real.id,), ())
+    # A correction of the trail holds, whatever claims to correct that.
+    right = event(at(9, 30), id="right", amends=real.id)
+    last = replace(forged, id="last", time=at(9, 31), amends="right")
+    for order in itertools.permutations((real, right, replace(forged, time=at(9, 32)), last)):
+        assert judge_change(change(SWAP), evidence(*order)).events == ("right",)
+
+
+def test_a_move_of_a_stack_that_is_only_claimed_counts_where_nothing_else_is_known() -> None:
+    inner = event(at(9, 30), via="cloudformation.amazonaws.com", session="AWSCloudFormation", principal="x")
+    true = make_candidate(stack_move(at(9, 20), id="true", principal="eve"))
+    forged = make_candidate(stack_move(at(9, 25), id="forged", claimed=True))
+    allowed = approval(principals=("ana",))
+    for moves, spans, expected in (
+        ((forged,), (span(),), (UNAPPROVED, (inner.id,))),
+        ((forged, true), (span(),), (APPROVED, ("true", inner.id))),
+        ((forged, true), (), (APPROVED, ("true", inner.id))),
+        ((forged,), (), (APPROVED, ("forged", inner.id))),
+    ):
+        known = {"stack_events": moves, "stacks": frozenset({STACK}), "spans": spans}
+        made = judge_change(change(SWAP), evidence(inner, approvals=(allowed,), **known))
+        assert (made.verdict, made.events) == expected
+        assert any("only claimed" in each for each in made.notes) == ("forged" in made.events)
+
+
+def test_that_a_service_did_it_may_be_claimed_and_is_noted() -> None:
+    said = {"principal": SCALING, "session": "s", "via": "application-autoscaling.amazonaws.com", "claimed": True}
+    issuer = {"userIdentity": {"sessionContext": {"sessionIssuer": {"arn": SCALING_ARN}}}}
+    made = judge_change(change(COUNT), evidence(scaling(at(9, 30), record=issuer, **said), spans=()))
+    assert made.verdict == MANAGED
+    assert any("only claimed" in each for each in made.notes)
+
+
+def test_what_is_only_claimed_has_tried_nothing_that_was_allowed() -> None:
+    for claimed, expected in ((False, ("a-1",)), (True, ())):
+        made = judge_event(make_candidate(event(at(9, 30), claimed=claimed)), watched(), (approval(),))
+        assert made is not None
+        assert (made.verdict, made.approvals) == (WITHOUT_EFFECT, expected)
+
+
 def test_an_approval_may_name_the_call_of_the_stack_or_the_call_that_the_stack_made() -> None:
     inner = event(at(9, 30), via="cloudformation.amazonaws.com", session="AWSCloudFormation", principal="x")
     known = {"stack_events": [make_candidate(stack_move(at(9, 20)))], "stacks": frozenset({STACK})}

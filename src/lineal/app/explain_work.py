@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from lineal.app.explain_evidence import STACK, Case, Passing, Stacks
 from lineal.change.effects import LONGEST, may_change, shows_outcome
-from lineal.change.judge import judge_change
+from lineal.change.judge import judge_change, parts_of
 from lineal.change.judge_chain import FOLLOWS
 from lineal.change.judge_events import Watched, judge_event
 from lineal.change.judge_evidence import Candidate, Evidence, begins
@@ -67,6 +67,8 @@ class Grounds:
             for each in judgement.fields:
                 if each.event:
                     spent[each.event, each.path] = change.until
+            parts = [part.path for edit in change.edits for part in parts_of(edit) if part.path != edit.path]
+            spent |= {(event, path): change.until for path in parts for event in judgement.events}
             for event in judgement.events:
                 found.effective.setdefault(event, place)
                 if amended.get(event):
@@ -150,9 +152,11 @@ class Grounds:
     def _meet(self, candidate: Candidate, of: Resource, explained: Judgement | None, found: Outcome) -> None:
         """Take note of the approvals that meant this event, though they may not have allowed it, or another one did.
 
-        One of some fields alone is met by an event that `explained` one of them.
+        One of some fields alone is met by an event that `explained` one of them; none by what was only claimed.
         """
         event = candidate.event
+        if event.claimed:
+            return
         paths = () if explained is None else tuple(each.path for each in explained.fields if each.event == event.id)
         for approval in self.approvals.about(of.key, of.type, event.time, event.time):
             if approval.id in found.used:

@@ -125,7 +125,7 @@ def _fields(hearing: Hearing) -> list[Made]:
         ]
     made = []
     for edit in change.edits:
-        parts = [_judge_field(hearing, part, edit.path, usual, every) for part in _parts(edit)]
+        parts = [_judge_field(hearing, part, edit.path, usual, every) for part in parts_of(edit)]
         made.append(parts[0] if len(parts) == 1 else _join(parts))
     return made
 
@@ -138,7 +138,7 @@ def _judge_field(hearing: Hearing, edit: Edit, path: Path, usual: list[Candidate
     return judged if found else _judge_unasked(hearing, edit, judged)
 
 
-def _parts(edit: Edit) -> list[Edit]:
+def parts_of(edit: Edit) -> list[Edit]:
     """Return an edit of all entries of an open table one by one: each may have come or gone by a call of its own."""
     if len(edit.path) != 1 or edit.path[0] not in _OPEN or edit.op == "replace":
         return [edit]
@@ -191,11 +191,22 @@ def _relation(hearing: Hearing, candidate: Candidate, edit: Edit) -> Relation:
     return relate(candidate.event, hearing.change, edit, evidence.after)
 
 
+def _did_before(hearing: Hearing, candidate: Candidate, odd: bool) -> bool:
+    """Return whether an event from before this change made the resource come, or go, before: it does so once."""
+    if not odd and candidate.event.time > (hearing.change.since or ""):
+        return False
+    return (candidate.event.id, ()) in hearing.evidence.spent
+
+
 def _whole(hearing: Hearing) -> list[Made]:
     """Judge a creation or deletion: by the call that did it, and of a creation by every change before it was seen."""
     change, candidates = hearing.change, hearing.candidates
     does = creates if change.kind == "created" else deletes
-    able = [(each, odd) for each, odd in candidates if does(each.event, change.type, change.resource)]
+    able = [
+        (each, odd)
+        for each, odd in candidates
+        if does(each.event, change.type, change.resource) and not _did_before(hearing, each, odd)
+    ]
     doing = [each for each, odd in able if not odd] or [each for each, _ in able]
     made = [_judge(hearing, (), doing[:1])]
     for each, odd in candidates if doing and change.kind == "created" else ():
@@ -226,7 +237,7 @@ def _rank(made: Made) -> int:
 def _judge_act(hearing: Hearing, path: Path, event: ApiEvent) -> Made:
     act = hearing.act_of(event)
     if act.behind is None and is_managed(hearing.change.type, path, event):
-        return Made(FieldJudgement(path=path, verdict=MANAGED, event=event.id), (act,))
+        return Made(FieldJudgement(path=path, verdict=MANAGED, event=event.id), (act,), "", hearing.doubts(act))
     approval, notes = hearing.permission(path, act)
     if approval is None:
         return Made(FieldJudgement(path=path, verdict=UNAPPROVED, event=event.id), (act,), "", notes)

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from lineal.change.effects import service_word
-from lineal.change.judge_evidence import Candidate, current
+from lineal.change.judge_evidence import Candidate, current, is_made_up
 from lineal.change.permission import Act
+from lineal.change.watermark import Coverage
 from lineal.core.api_event import ApiEvent
 from lineal.core.timestamp import shift
 
@@ -29,22 +30,27 @@ def is_by_cloudformation(event: ApiEvent) -> bool:
     return service_word(event.service) != _SERVICE
 
 
-def act_of(event: ApiEvent, stack_events: Sequence[Candidate], stacks: frozenset[str]) -> Act:
+def act_of(event: ApiEvent, stack_events: Sequence[Candidate], stacks: frozenset[str], coverage: Coverage) -> Act:
     """Return `event` with the event of the stack behind it, if CloudFormation made it and that is on record.
 
     Of the stacks that own the resource the last move before the call, by the session that made the call unless that is
     CloudFormation's own: others may have it call for them, too. Where no owner is known, the last move of any stack by
-    the same session.
+    the same session. Moves that were only claimed count where no other does, and the trail is not whole (`coverage`).
     """
     if not is_by_cloudformation(event):
         return Act(event)
     earliest = shift(event.time, -FOLLOWS)
+    claimed: ApiEvent | None = None
     for each in reversed(current(stack_events)):
         move = each.event
         if not earliest < move.time <= event.time or move.name not in _MOVES or move.error:
             continue
+        if is_made_up(move, coverage):
+            continue
         owned = bool(stacks.intersection(move.targets))
         same = (move.principal, move.session) == (event.principal, event.session)
         if (owned and (same or event.session == _ITSELF)) or (not stacks and same):
-            return Act(event, move)
-    return Act(event)
+            if not move.claimed:
+                return Act(event, move)
+            claimed = claimed or move
+    return Act(event, claimed)

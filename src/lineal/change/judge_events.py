@@ -58,7 +58,8 @@ def judge_event(candidate: Candidate, watched: Watched, approvals: Sequence[Chan
     elif not coverage.covers(event.time, event.time):
         return None
     act = Act(event)
-    allowed, notes = find_permission(approvals, act, (Target(watched.resource, watched.type, None),))
+    given = () if event.claimed else approvals  # nobody tried what was only claimed
+    allowed, notes = find_permission(given, act, (Target(watched.resource, watched.type, None),))
     verdict = PENDING if waiting else WITHOUT_EFFECT
     without = _MADE_UP if event.claimed else _NOTHING
     return Judgement(

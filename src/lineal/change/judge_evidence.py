@@ -55,11 +55,13 @@ def make_candidate(event: ApiEvent) -> Candidate:
 def current(events: Iterable[Candidate]) -> list[Candidate]:
     """Return `events` in the order of their time, each once, without those that another one amends.
 
-    Of several that amend the same event the last holds.
+    Of several that amend the same event the last holds. What is only claimed takes the place of nothing else.
     """
     given = list(events)
     if _are_current(given):
         return given
+    sure = {name for each in given if not each.event.claimed for name in (each.event.id, each.event.amends)}
+    given = [each for each in given if not each.event.claimed or (each.event.amends or each.event.id) not in sure]
     held = {each.event.id: each for each in given}
     amended = {each.event.amends for each in held.values() if each.event.amends} & held.keys()
     last: dict[str, Candidate] = {}
@@ -84,6 +86,11 @@ def _order(candidate: Candidate) -> tuple[str, str]:
     return candidate.event.time, candidate.event.id
 
 
+def is_made_up(event: ApiEvent, coverage: Coverage) -> bool:
+    """Return whether an event was only claimed, and the trail, which is whole at its time, does not have it."""
+    return event.claimed and coverage.covers(event.time, event.time)
+
+
 def begins(change: Change, evidence: Evidence) -> str:
     """Return the moment after which what made `change` can have happened; '' where nothing was known before."""
     return "" if change.since is None else shift(change.since, -evidence.skew)
@@ -102,7 +109,7 @@ def in_time(change: Change, evidence: Evidence) -> list[tuple[Candidate, bool]]:
         event = each.event
         if event.read_only or event.error or event.time > latest:
             continue
-        if event.claimed and evidence.coverage.covers(event.time, event.time):
+        if is_made_up(event, evidence.coverage):
             continue
         if event.time > began:
             found.append((each, event.time > change.until))

@@ -42,8 +42,16 @@ class Hearing:
         """Return who did what: the call, and the one behind it."""
         found = self._acts.get(event.id)
         if found is None:
-            found = self._acts[event.id] = act_of(event, self.evidence.stack_events, self.evidence.stacks)
+            found = self._acts[event.id] = act_of(
+                event, self.evidence.stack_events, self.evidence.stacks, self.evidence.coverage
+            )
         return found
+
+    def doubts(self, act: Act) -> tuple[str, ...]:
+        """Return what is to be noted of `act`, whoever allowed it."""
+        if not act.event.claimed and not act.first.claimed:
+            return ()
+        return ("the call is only claimed: it came without its source, and no trail has it so far",)
 
     def permission(self, path: Path, act: Act) -> Permission:
         """Return the approval that allows `act` on the field at `path`, None if none does, and what to note."""
@@ -60,7 +68,5 @@ class Hearing:
             approval, notes = find_permission(self._approvals, act, targets)
             if act.behind is None and is_by_cloudformation(act.event):
                 notes = ("CloudFormation made the call; the event of the stack behind it is not on record", *notes)
-            if act.event.claimed:
-                notes = ("the call is only claimed: it came without its source, and no trail has it so far", *notes)
-            found = self._permissions[asked] = approval, notes
+            found = self._permissions[asked] = approval, (*self.doubts(act), *notes)
         return found
