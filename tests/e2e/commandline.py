@@ -1,5 +1,6 @@
 """The command `lineal` as a stranger meets it: real processes in a real folder, with a HOME of their own.
 
+Those of `Place.lineal` and `Place.run` come from a warm process (see `servers.warm`); `LINEAL` starts the real program.
 Where the process is not the point, `Place.within` runs the same command line in this one, for a tenth of the price.
 """
 
@@ -17,6 +18,7 @@ from typing import Any
 from unittest.mock import patch
 
 from lineal.cli.main import run
+from servers import warm
 
 PYTHON = sys.executable
 LINEAL = (PYTHON, "-P", "-m", "lineal")  # -P: no module of the folder stands before those of Python
@@ -66,8 +68,9 @@ class Place:
         out, err = process.communicate(given, timeout=900)
         return Done(process.returncode, out or b"", (err or b"").decode("utf-8", "surrogateescape"))
 
-    def lineal(self, *arguments: str | bytes, **more: Any) -> Done:
-        return self.do(*LINEAL, *arguments, **more)
+    def lineal(self, *arguments: str | bytes, env: Mapping[str, str] | None = None, **more: Any) -> Done:
+        words = warm.words(warm.warm(self.environment(env)))
+        return self.do(*words, *arguments, env=env, **more)
 
     def within(self, *arguments: str, given: bytes = b"", env: Mapping[str, str] | None = None) -> Done:
         """Run `lineal` in this process, with the folder, the variables and the streams that one of its own would have.
