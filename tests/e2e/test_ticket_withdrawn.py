@@ -85,6 +85,19 @@ def test_who_withdraws_needs_no_more_than_identifier_and_status(place: Place) ->
     assert place.within("approve", "change", "--import", "back.json", "--json").json()["new"] == []
 
 
+def test_a_ticket_alone_withdraws_every_approval_that_was_imported_of_it(place: Place) -> None:
+    asked = ("--ticket", "CHG-8", "--reason", "r", "--to", "2099-01-01", "--as", "bo@bank.example", "--json")
+    place.within("approve", "change", "a", *asked)
+    row = "CHG-8,a,2026-03-03,2099-01-01,2026-03-02,cab@bank.example,approved"
+    (place.folder / "t.csv").write_text(f"id,{HEADER}\none,{row}\ntwo,{row}\nthree,{row.replace('8', '9', 1)}\n")
+    assert len(place.within("approve", "change", "--import", "t.csv", "--json").json()["new"]) == 3
+    (place.folder / "back.csv").write_text("ticket,status\nCHG-8,rejected\n")
+    told = place.within("approve", "change", "--import", "back.csv", "--json").json()
+    assert (told["new"], len(told["notes"])) == (["one", "two"], 2)
+    (place.folder / "back.csv").write_text("id,ticket,status\nfour,CHG-9,rejected\n")
+    assert place.within("approve", "change", "--import", "back.csv", "--json").json()["new"] == []
+
+
 def test_a_key_of_json_that_stands_twice_is_refused(place: Place) -> None:
     rest = '"ticket": "A", "from": "2026-01-01", "to": "2026-01-02", "decided": "2026-01-01", "approver": "c"'
     (place.folder / "t.json").write_text(f'[{{"resources": ["a"], {rest}, "resources": ["*"]}}]')
@@ -99,6 +112,10 @@ def test_one_ticket_with_two_states_is_refused(place: Place) -> None:
         (place.folder / "t.csv").write_text("\n".join([HEADER, *each]))
         done = place.within("approve", "change", "--import", "t.csv")
         assert (done.status, "is also that of" in done.err) == (2, True)
+    for said in ("rejected", "closed"), ("closed", "rejected"):  # the one takes it back from the beginning
+        (place.folder / "t.csv").write_text("ticket,status\nCHG-8,{}\nCHG-8,{}\n".format(*said))
+        done = place.within("approve", "change", "--import", "t.csv")
+        assert (done.status, f"is {said[1]}, and {said[0]} in row 2" in " ".join(done.err.split())) == (2, True)
 
 
 @pytest.mark.parametrize(("hour", "allowed"), [(9, True), (10, False), (11, False)])

@@ -719,6 +719,14 @@ def test_hostile_parameters_relate_to_nothing_and_break_nothing() -> None:
             {"name": "x", "schedule": {"endTime": "Mar 3, 2026, 9:00:00 PM"}}, SETS,
         ),
         (
+            EXPERIMENT, replaced("Schedule/EndTime", "2026-03-03T21:00:00.500000Z"), "UpdateInferenceExperiment",
+            {"name": "x", "schedule": {"endTime": "2026-03-03T21:00:00.5Z"}}, SETS,
+        ),
+        (
+            EXPERIMENT, replaced("Schedule/EndTime", "2026-03-03T21:00:00.500000Z"), "UpdateInferenceExperiment",
+            {"name": "x", "schedule": {"endTime": "2026-03-03T21:00:00.7Z"}}, CONTRADICTS,
+        ),
+        (
             EXPERIMENT, replaced("Status", "Cancelled"), "StopInferenceExperiment",
             {"name": "x", "desiredState": "Cancelled"}, SETS,
         ),

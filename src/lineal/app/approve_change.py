@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lineal.app.batches import cut_batches
-from lineal.app.change_ticket import MOST_BYTES, read_tickets
+from lineal.app.change_ticket import MOST_BYTES, Tickets, read_tickets
 from lineal.app.session import Session
 from lineal.change.permission import is_wide, spell_pattern, spellings
 from lineal.core import canonical, timestamp
@@ -105,7 +105,8 @@ def import_approvals(session: Session, file: Path, *, ignore: Sequence[str] = ()
 
     The file is kept as an object; its digest stands in each approval. One that says something else than the ticket of
     the same identifier on record is a new word on it: the last holds. An approval on record whose ticket is not an
-    approved one any more is withdrawn: from now on, or, where the ticket was refused, as if it had never been given.
+    approved one any more is withdrawn: from now on, or, where the ticket was refused, as if it had never been given. A
+    ticket that is no identifier on record means all that were imported of it.
     Raises `BadInput` if any row cannot be taken; nothing is recorded then.
     """
     try:
@@ -114,15 +115,16 @@ def import_approvals(session: Session, file: Path, *, ignore: Sequence[str] = ()
     except OSError as error:
         raise BadInput(f"cannot read {file}: {error.strerror}") from error
     tickets = read_tickets(data, file.name, ignore=ignore)
-    known = {each.id: replace(each, digest="") for each in session.configuration.approvals()}
+    held = session.configuration.approvals()
+    known = {each.id: replace(each, digest="") for each in held}
     told = tuple(each for each in tickets.approvals if known.get(each.id) != replace(each, digest=""))
     now = session.clock()
+    denied = _find_denied(held, tickets)
     back = tuple(
-        replace(held, withdrawn=_as_of(held, status, now), digest=tickets.digest)
-        for name, status in tickets.denied.items()
-        if (held := known.get(name)) is not None
-        and _as_of(held, status, now) <= held.not_after  # when its window is over, nothing is left to take back
-        and _as_of(held, status, now) < (held.withdrawn or "~")
+        replace(known[name], withdrawn=_as_of(known[name], status, now), digest=tickets.digest)
+        for name, status in denied.items()
+        if _as_of(known[name], status, now) <= known[name].not_after  # when it is over, nothing is left to take back
+        and _as_of(known[name], status, now) < (known[name].withdrawn or "~")
     )
     new = (*told, *back)
     if new:
@@ -131,8 +133,21 @@ def import_approvals(session: Session, file: Path, *, ignore: Sequence[str] = ()
         _say(session, new, {"origin": origin, **({"os_user": os_user} if os_user else {})})
     changed = sum(each.id in known for each in told)
     notes = [f"{changed} of them are known by their identifier and say something else now: the last holds"][:changed]
-    notes += [f"{each.id} is {tickets.denied[each.id]}: withdrawn as of {each.withdrawn}" for each in back]
+    notes += [f"{each.id} is {denied[each.id]}: withdrawn as of {each.withdrawn}" for each in back]
     return Allowed(tickets.approvals, new, tuple(notes), tickets.passed)
+
+
+def _find_denied(held: Sequence[ChangeApproval], tickets: Tickets) -> dict[str, str]:
+    """Return the approvals on record, by identifier, that `tickets` deny, with what they say their status is."""
+    names = {each.id for each in held}
+    given = {each.id for each in tickets.approvals}
+    found: dict[str, str] = {}
+    for each in held:
+        imported = each.digest and each.ticket not in names and each.id not in given
+        status = tickets.denied.get(each.id, tickets.denied.get(each.ticket) if imported else None)
+        if status is not None:
+            found[each.id] = status
+    return found
 
 
 def _as_of(held: ChangeApproval, status: str, now: str) -> str:

@@ -96,8 +96,8 @@ def read_tickets(data: bytes, name: str, *, ignore: Sequence[str] = ()) -> Ticke
                 found[approval.id] = (where, approval)
                 continue
             passed += 1
-            if name:
-                denied[name] = (where, status)
+            if name and denied.setdefault(name, (where, status))[1] != status:
+                raise _Fault("id", f"{name!r} is {status}, and {denied[name][1]} in {denied[name][0]}")
         except _Fault as fault:
             faults.append(f"{where}, column {fault.column}: {fault}")
     if faults:
