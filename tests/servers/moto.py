@@ -10,14 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-from botocore.loaders import JSONFileLoader
 from moto.core.responses import EmptyResult
 from moto.core.utils import utcnow
 from moto.moto_api._internal.models import moto_api_backend
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler
 from moto.s3.models import s3_backends
 from moto.sagemaker.exceptions import ValidationError
 from moto.sagemaker.models import sagemaker_backends
@@ -25,22 +23,7 @@ from moto.sagemaker.responses import SageMakerResponse
 from werkzeug.serving import make_server
 
 from servers import sagemaker_things
-
-_read_model = JSONFileLoader().load_file
-
-
-@cache
-def _load_file(path: str) -> Any:
-    """Read a file of botocore's models of the services: once, though every session would parse megabytes again."""
-    return _read_model(path)
-
-
-def _load_once(_loader: JSONFileLoader, path: str) -> Any:
-    """Take the place of `JSONFileLoader.load_file`; botocore changes the model of S3 itself, so each has its own."""
-    return _read_model(path) if "s3" in Path(path).parts else _load_file(path)
-
-
-JSONFileLoader.load_file = _load_once
+from servers.once import make_application
 
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
@@ -142,7 +125,7 @@ def moto_server() -> Iterator[Moto]:
     sagemaker_things.install()
     sagemaker_things.forget()
     moto_api_backend.reset()
-    application = DomainDispatcherApplication(create_backend_app)
+    application = DomainDispatcherApplication(make_application)
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=_Quiet)
     server.log = _say_nothing  # an operation that moto lacks would be a traceback each time
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), name="moto", daemon=True)

@@ -3,11 +3,13 @@
 import socket
 from collections.abc import Iterator
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
+from botocore.loaders import JSONFileLoader
 from botocore.stub import Stubber
 
 from lineal.errors import BadInput, SourceError
@@ -165,6 +167,29 @@ def test_without_region_profile_or_credentials(monkeypatch: pytest.MonkeyPatch) 
         open_aws("eu-west-1", "nobody")
     with pytest.raises(SourceError, match="no credentials"):
         open_aws("eu-west-1").account()
+
+
+def test_models_of_the_services_are_read_once_for_all_sessions_and_apart_where_others_are_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    _credentials(monkeypatch)
+    first = open_aws("eu-west-1").client("sagemaker")
+    with monkeypatch.context() as patch:
+        patch.setattr(JSONFileLoader, "load_file", _unexpected)
+        second = open_aws("us-east-1").client("sagemaker")
+    assert (first.meta.region_name, second.meta.region_name) == ("eu-west-1", "us-east-1")
+    assert first.meta.endpoint_url != second.meta.endpoint_url
+    own = tmp_path / "models" / "own-service" / "2026-01-01"
+    own.mkdir(parents=True)
+    (own / "service-2.json").write_text("{}")
+    monkeypatch.setenv("AWS_DATA_PATH", str(tmp_path / "models"))
+    assert "own-service" in open_aws("eu-west-1").session.get_available_services()
+    monkeypatch.delenv("AWS_DATA_PATH")
+    assert "own-service" not in open_aws("eu-west-1").session.get_available_services()
+
+
+def _unexpected(*_: object, **__: object) -> None:
+    raise AssertionError("it is read again")
 
 
 def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from lineal.errors import SourceError
-from lineal.sources.aws_session import AwsAccess, Refusal, ask
+from lineal.sources.aws_session import AwsAccess, Refusal, ask, share_models
 from lineal.sources.client_errors import CREDENTIALS
 
 _NAME: Final = "lineal"
@@ -31,7 +31,7 @@ def assume_role(access: AwsAccess, arn: str, external_id: str | None = None) -> 
     held = botocore.session.Session(profile=access.session._session.profile)
     held._credentials = RefreshableCredentials.create_from_metadata(fetch(), fetch, _METHOD)
     held.set_config_variable("region", access.region)
-    return AwsAccess(boto3.session.Session(botocore_session=held), access.region)
+    return AwsAccess(share_models(boto3.session.Session(botocore_session=held)), access.region)
 
 
 def _told(credentials: dict[str, Any]) -> dict[str, str]:

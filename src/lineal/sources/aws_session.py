@@ -49,6 +49,9 @@ _BAD_CREDENTIALS: Final = frozenset(
 _ASSUME: Final = "AssumeRole"
 _NETWORK: Final = "Check the network, the region and AWS_ENDPOINT_URL, then run the command again."
 
+# What reads the models of the services, by the folders of models that a configuration adds to botocore's own.
+_MODELS: Final[dict[str | None, Any]] = {}
+
 T = TypeVar("T")
 
 
@@ -138,7 +141,7 @@ def open_aws(region: str | None = None, profile: str | None = None) -> AwsAccess
     try:
         # AWS_REGION is what the other SDKs of AWS read; boto3 reads AWS_DEFAULT_REGION by itself.
         named = region or os.environ.get("AWS_REGION") or None
-        session = boto3.session.Session(region_name=named, profile_name=profile)
+        session = share_models(boto3.session.Session(region_name=named, profile_name=profile))
         found = session.region_name
     except Exception as error:
         if not is_foreign(error):
@@ -147,6 +150,18 @@ def open_aws(region: str | None = None, profile: str | None = None) -> AwsAccess
     if found is None:
         raise BadInput("no region of AWS is known", fix="Name it: --region eu-west-1, or AWS_REGION.")
     return AwsAccess(session, str(found))
+
+
+def share_models(session: Any) -> Any:
+    """Return a new boto3 session, which takes what it reads of the services from the sessions before it.
+
+    botocore parses its models once for each session, SageMaker's five megabytes too; a look at several accounts and
+    regions, and one that comes again and again, opens many. Where a profile names models of its own, they are its own.
+    """
+    held = session._session
+    read = _MODELS.setdefault(held.get_config_variable("data_path"), held.get_component("data_loader"))
+    held.register_component("data_loader", read)
+    return session
 
 
 def is_about_credentials(error: LinealError) -> bool:
