@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections.abc import Iterator
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +18,7 @@ from lineal.core.span import merge, without
 from lineal.errors import BadInput
 from lineal.sources import cloudtrail_file
 from lineal.sources.cloudtrail_file import Log, open_log
-from lineal.sources.cloudtrail_record import read_record, recordable, unknown_version
+from lineal.sources.cloudtrail_record import read_of, read_record, recordable, unknown_version
 from lineal.sources.eventbridge import read_message, read_payload
 from lineal.sources.kubernetes_audit import read_audit
 
@@ -78,6 +79,66 @@ def test_an_audit_event_with_anything_in_its_fields_is_read_or_refused(changes: 
         "objectRef": {"resource": "secrets", "name": "s", "namespace": "n"},
     }  # fmt: skip
     check(read_audit(event | changes, "prod"))
+
+
+def places(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield where every part of a document is."""
+    for name, each in value.items() if isinstance(value, dict) else enumerate(value if isinstance(value, list) else ()):
+        yield (*place, name)
+        yield from places(each, (*place, name))
+
+
+def put(value: Any, place: tuple[Any, ...], part: Any) -> Any:
+    if not place:
+        return part
+    found = value.copy()
+    found[place[0]] = put(value[place[0]], place[1:], part)
+    return found
+
+
+ODD = (
+    None,
+    7,
+    10**30,
+    float("inf"),
+    "",
+    "\x00",
+    "\ud800",
+    [],
+    {},
+    ["\ud800"],
+    {"a": None},
+    "0001-01-01T00:00:00+23:00",
+)
+AUDIT = {
+    "auditID": "a-1", "stage": "ResponseComplete", "verb": "patch", "apiVersion": "audit.k8s.io/v1",
+    "requestReceivedTimestamp": "2026-10-01T10:00:00.000000Z", "user": {"username": "u"},
+    "impersonatedUser": {"username": "v"}, "responseStatus": {"code": 400, "reason": "x"},
+    "objectRef": {"resource": "secrets", "subresource": "x", "name": "s", "namespace": "n", "apiGroup": "apps"},
+    "requestObject": {"data": {"a": "b"}, "metadata": {"annotations": {"last-applied": "x"}}},
+    "responseObject": {"metadata": {"name": "s"}},
+}  # fmt: skip
+STATE = {
+    "id": "b-2", "detail-type": "X", "source": "aws.sagemaker", "account": "123456789012", "region": "eu-west-1",
+    "time": "2026-11-03T09:41:00Z", "resources": ["arn:aws:sagemaker:eu-west-1:123456789012:endpoint/e"],
+    "detail": {"EndpointName": "e"},
+}  # fmt: skip
+
+
+def test_nothing_odd_at_any_place_is_an_accident() -> None:
+    for record in RECORDS.values():
+        for place in places(record):
+            for odd in ODD:
+                changed = put(record, place, odd)
+                check(read_record(changed))
+                if read_of(changed):
+                    unknown_version(changed)
+    for place in places(AUDIT):
+        for odd in ODD:
+            check(read_audit(put(AUDIT, place, odd), "prod"))
+    for place in places(STATE):
+        for odd in ODD:
+            check(read_message(put(STATE, place, odd)))
 
 
 @given(st.text(), st.lists(JSON, max_size=3))

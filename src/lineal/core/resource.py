@@ -120,6 +120,8 @@ def make_resource(kind: str, account: str, region: str, name: str, *, partition:
     """
     if not name or not name.isprintable():
         raise BadInput(f"not the name of a resource: {name[:100]!r}")
+    if not (kind.isprintable() and account.isprintable() and region.isprintable()):
+        raise BadInput(f"not where a resource is: {kind[:100]!r}, {account[:100]!r}, {region[:100]!r}")
     if kind in _ARNS:
         service, rest = _ARNS[kind]
         held = "" if service in _GLOBAL else region

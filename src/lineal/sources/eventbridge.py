@@ -57,7 +57,7 @@ def read_message(event: object) -> ApiEvent | Gap:
 def _read_state(event: dict[str, Any], kind: str, detail: dict[str, Any]) -> ApiEvent | Gap:
     when, named = read_moment(str(event.get("time") or "")), str(event.get("id") or "")
     source = str(event.get("source") or "")
-    if when is None or not named or len(named) > 200 or not source:
+    if when is None or not named or len(named) > 200 or not named.isprintable() or not source:
         return Gap("eventbridge.event_broken", "an event without id, source or a time", _about(event))
     arns = [*find_arns(event.get("resources")), *find_arns(detail)]
     keys = dict.fromkeys(found.key for arn in arns if (found := read_arn(arn)) is not None)

@@ -33,7 +33,8 @@ def read_audit(event: object, cluster: str) -> ApiEvent | Gap | None:
     """
     if not isinstance(event, dict) or not isinstance(event.get("auditID"), str) or not event["auditID"]:
         return Gap("kubernetes.audit_broken", f"not an audit event: {str(event)[:80]!r}")
-    about = str(event["auditID"])[:100]
+    named = event["auditID"][:100]
+    about = named if named.isprintable() else ascii(named)[1:-1]
     version, stage = str(event.get("apiVersion") or VERSION), str(event.get("stage") or "ResponseComplete")
     if not version.startswith("audit.k8s.io/"):
         return Gap("kubernetes.audit_broken", f"not an audit event, but of {version[:60]!r}", about)
@@ -44,7 +45,7 @@ def read_audit(event: object, cluster: str) -> ApiEvent | Gap | None:
     if when is None or not verb:
         return Gap("kubernetes.audit_broken", "an audit event without a verb or a time", about)
     found = event.get("objectRef")
-    thing: dict[str, Any] = found if isinstance(found, dict) else {}
+    thing = {name: each for name, each in found.items() if isinstance(each, str)} if isinstance(found, dict) else {}
     plural = "/".join(str(thing[each]) for each in ("resource", "subresource") if thing.get(each))
     principal, session = _who(event)
     return ApiEvent(
