@@ -165,6 +165,7 @@ def test_what_comes_before_a_break_is_kept_and_it_is_said_where_it_is(place: Pla
         "list.json": json.dumps([call("a-0"), call("a-1")]).encode()[:-1],
         "latin.jsonl": lines.replace("l_", "u_").encode() + b'{"a": "\xe9"}\n' + lines.replace("l_", "v_").encode(),
         "cut.jsonl.gz": packed[: len(packed) // 2],
+        "damaged.jsonl.gz": b"\x1f\x8b damaged at once",
     }
     told: dict[str, set[tuple[str, str]]] = {}
     for name, content in files.items():
@@ -176,7 +177,7 @@ def test_what_comes_before_a_break_is_kept_and_it_is_said_where_it_is(place: Pla
     assert {name: {code for code, _ in each} for name, each in told.items()} == {
         "cut.jsonl": {"events.line_broken"}, "records.json": {"events.line_broken"},
         "list.json": {"events.line_broken"}, "latin.jsonl": {"events.file_broken"},
-        "cut.jsonl.gz": {"events.file_broken", "events.line_broken"},
+        "cut.jsonl.gz": {"events.file_broken", "events.line_broken"}, "damaged.jsonl.gz": {"events.file_broken"},
     }  # fmt: skip
     assert next(iter(told["cut.jsonl"]))[1].startswith("not JSON from line 4, byte ")
     assert next(iter(told["latin.jsonl"]))[1].startswith(f"not UTF-8 from byte {at + 7:,} on")

@@ -33,6 +33,8 @@ class EventFile:
         """Yield the content; raise `OSError` where it cannot be read."""
         self._file.seek(0)
         left = self.size
+        if not left:
+            return  # of what is damaged at once, nothing could be unpacked
         for piece in unpack_file(self._file, _STEP):
             yield piece[:left]
             left -= len(piece)
