@@ -392,6 +392,31 @@ def test_what_is_only_claimed_takes_the_place_of_no_other_word() -> None:
         assert judge_change(change(SWAP), evidence(*order)).events == ("right",)
 
 
+@pytest.mark.parametrize("minute", [20, 30, 40])
+def test_who_is_on_record_did_it_whatever_is_claimed_beside(minute: int) -> None:
+    """Where the trail is not whole, a call that is only claimed explains something, but not in another one's place."""
+    said: dict[str, Any] = {"id": "claimed", "claimed": True}
+    allowed = approval(principals=(DEPLOYER,))
+    other = {"endpointName": "scorer", "endpointConfigName": "scorer-3"}
+    for asked in (None, other):
+        claims = [event(at(9, minute), asked=asked, **said)]
+        real = event(at(9, 30), principal="eve", session="")
+        made = judge_change(change(SWAP), evidence(real, *claims, approvals=(allowed,), spans=()))
+        assert (made.verdict, made.events) == (UNAPPROVED, (real.id,))
+        slow = event(at(8, 30), principal="eve", session="")
+        made = judge_change(change(SWAP), evidence(slow, *claims, approvals=(allowed,), spans=()))
+        assert (made.verdict, made.events) == (UNAPPROVED, (slow.id,))
+    for name, kind in (("CreateEndpoint", "created"), ("DeleteEndpoint", "deleted")):
+        real = event(at(9, 30), name, principal="eve", session="")
+        claim = event(at(9, minute), name, **said)
+        made = judge_change(change(kind=kind), evidence(real, claim, approvals=(allowed,), spans=()))
+        assert (made.verdict, made.events) == (UNAPPROVED, (real.id,))
+    real = event(at(9, 30), "CreateEndpoint")
+    claim = event(at(9, 40), principal="eve", session="", **said)
+    made = judge_change(change(kind="created"), evidence(real, claim, approvals=(allowed,), spans=()))
+    assert (made.verdict, made.events) == (APPROVED, (real.id,))
+
+
 def test_a_move_of_a_stack_that_is_only_claimed_counts_where_nothing_else_is_known() -> None:
     inner = event(at(9, 30), via="cloudformation.amazonaws.com", session="AWSCloudFormation", principal="x")
     true = make_candidate(stack_move(at(9, 20), id="true", principal="eve"))

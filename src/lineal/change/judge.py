@@ -113,6 +113,16 @@ def _pending(change: Change, why: str) -> Judgement:
 
 
 def _fields(hearing: Hearing) -> list[Made]:
+    change, trials = hearing.change, _trials(hearing)
+    made = []
+    for edit in change.edits:
+        parts = [_judge_field(hearing, part, edit.path, trials) for part in parts_of(edit)]
+        made.append(parts[0] if len(parts) == 1 else _join(parts))
+    return made
+
+
+def _trials(hearing: Hearing) -> list[list[Candidate]]:
+    """Return the candidates in question for fields: those to be tried first, then those where these explain nothing."""
     change, candidates = hearing.change, hearing.candidates
     usual = [each for each, odd in candidates if not odd]
     every = usual
@@ -123,17 +133,19 @@ def _fields(hearing: Hearing) -> list[Made]:
             for each, odd in candidates
             if not odd or any(_relation(hearing, each, edit) is Relation.SETS for edit in change.edits)
         ]
-    made = []
-    for edit in change.edits:
-        parts = [_judge_field(hearing, part, edit.path, usual, every) for part in parts_of(edit)]
-        made.append(parts[0] if len(parts) == 1 else _join(parts))
-    return made
+    trials = [usual] if len(every) == len(usual) else [usual, every]
+    if any(each.event.claimed for each in every):
+        # What is only claimed takes no call that is on record its part, neither by its value nor by another one.
+        trials = [*([each for each in some if not each.event.claimed] for some in trials), *trials]
+    return trials
 
 
-def _judge_field(hearing: Hearing, edit: Edit, path: Path, usual: list[Candidate], every: list[Candidate]) -> Made:
-    found = _explain(hearing, edit, usual)
-    if not found and len(every) > len(usual):
-        found = _explain(hearing, edit, every)
+def _judge_field(hearing: Hearing, edit: Edit, path: Path, trials: list[list[Candidate]]) -> Made:
+    found: list[Candidate] = []
+    for candidates in trials:
+        found = _explain(hearing, edit, candidates)
+        if found:
+            break
     judged = _judge(hearing, path, found)
     return judged if found else _judge_unasked(hearing, edit, judged)
 
@@ -207,10 +219,12 @@ def _whole(hearing: Hearing) -> list[Made]:
         for each, odd in candidates
         if does(each.event, change.type, change.resource) and not _did_before(hearing, each, odd)
     ]
+    able = [(each, odd) for each, odd in able if not each.event.claimed] or able
     doing = [each for each, odd in able if not odd] or [each for each, _ in able]
     made = [_judge(hearing, (), doing[:1])]
     for each, odd in candidates if doing and change.kind == "created" else ():
         later = not odd and each.event.time >= doing[0].event.time and each is not doing[0]
+        later = later and each.event.claimed <= doing[0].event.claimed
         if later and may_change(each.event, change.type, change.resource):
             found = _judge(hearing, (), [each])
             made += [found] if found.field.verdict == UNAPPROVED else []
