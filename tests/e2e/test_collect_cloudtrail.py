@@ -491,7 +491,8 @@ def test_what_is_refused_is_not_covered_and_is_read_when_it_is_allowed(
 
 
 def test_a_place_that_is_none_is_refused(here: World, tmp_path: Path) -> None:
-    for where in ("s3://no-such-bucket", "s3://", str(tmp_path / "none")):
+    os.mkfifo(tmp_path / "pipe")  # as of <(…)
+    for where in ("s3://no-such-bucket", "s3://", str(tmp_path / "none"), str(tmp_path / "pipe")):
         with pytest.raises(BadInput):
             here.look(where)
     here.trail.client("s3", ANA).create_bucket(Bucket="other", CreateBucketConfiguration={"LocationConstraint": REGION})

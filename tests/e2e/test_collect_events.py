@@ -286,7 +286,8 @@ def test_events_come_over_http_and_are_durable_when_it_says_so(place: Place) -> 
 
 
 def test_a_receiver_for_everybody_needs_a_secret_and_a_free_port(place: Place) -> None:
-    for address, hint in (("0.0.0.0:0", "secret"), ("nowhere", "127.0.0.1:8620"), ("127.0.0.1:99999", "127.0.0.1")):
+    refused = ("nowhere", "127.0.0.1:99999", "127.0.0.1:\u00b2", "127.0.0.1:" + "9" * 5000)
+    for address, hint in (("0.0.0.0:0", "secret"), *((each, "127.0.0.1:8620") for each in refused)):
         done = place.within("collect", "eventbridge", "--listen", address)
         assert (done.status, hint in done.err, "Traceback" in done.err) == (2, True, False), done.err
     process, url = listen(place)

@@ -67,7 +67,7 @@ class Receiver(ThreadingHTTPServer):
 def read_address(text: str) -> tuple[str, int]:
     """Return host and port of ``HOST:PORT``; raise `BadInput` for anything else."""
     host, colon, port = text.rpartition(":")
-    if not colon or not host or not port.isdigit() or int(port) > 65535:
+    if not colon or not host or not port.isdecimal() or len(port) > 5 or int(port) > 65535:
         raise BadInput(f"not an address: {text!r}", fix="Write 127.0.0.1:8620.")
     return host.strip("[]"), int(port)
 
@@ -88,10 +88,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(401, {"error": f"{HEADER} is not right"})
             return
         length = self.headers.get("Content-Length", "")
-        if not length.isdigit():
+        if not length.isdecimal():
             self._answer(411, {"error": "Content-Length is needed"})
             return
-        if int(length) > MOST_BYTES:
+        if len(length) > 15 or int(length) > MOST_BYTES:
             self._answer(413, {"error": f"at most {MOST_BYTES} bytes are taken at a time"})
             return
         data = self.rfile.read(int(length))

@@ -121,6 +121,8 @@ class Folder:
     def __init__(self, path: Path) -> None:
         if not path.exists():
             raise BadInput(f"there is no such file or folder: {path}")
+        if not (path.is_file() or path.is_dir()):
+            raise BadInput(f"neither a file nor a folder: {path}", fix="Write what a pipe gives into a file.")
         self.path = path
         self._found: list[LogFile] | None = None
 
