@@ -133,6 +133,26 @@ def test_where_events_were_erased_the_trail_is_not_whole_until_it_is_read_again(
     assert found == {key(name): UNAPPROVED if name in NAMES[::2] else UNEXPLAINED for name in NAMES}
 
 
+def test_what_came_late_and_was_erased_leaves_no_earlier_look_whole(session: Session) -> None:
+    tell(session)
+    late = event("B", 2)
+    session.catch_up()
+    looked(session, *observe_events([late], "t", {}))
+    session.catch_up()
+    with session.catalog_database.reading() as connection:
+        last = connection.execute(
+            sa.select(sa.func.max(tables.event.c.idx)).where(tables.event.c.type == RECORDED)
+        ).scalar_one()
+    verdicts = {}
+    for step in ("there", "erased", "read again"):
+        if step == "erased":
+            erase(session, [last], "asked for")
+        elif step == "read again":
+            looked(session, *observe_events([late], "t", {}))
+        verdicts[step] = {each.resource: each.verdict for each in explain(session, now=at(20)).judgements}[key("B")]
+    assert verdicts == {"there": UNAPPROVED, "erased": NOT_OBSERVABLE, "read again": UNAPPROVED}
+
+
 def test_acts_come_in_the_order_of_keys_and_only_about_what_is_watched(session: Session) -> None:
     tell(session)
     session.catch_up()

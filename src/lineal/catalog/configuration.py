@@ -37,9 +37,16 @@ def _look_of(idx: int, time: str, spans: Sequence[tuple[int, TrailSpan]]) -> int
 
 
 def _without_erased(spans: Sequence[tuple[int, TrailSpan]], lost: Collection[int | None]) -> Iterator[TrailSpan]:
+    erased = [(at, each) for at, each in spans if at in lost and not each.missing]
     for at, each in spans:
-        if at not in lost or each.missing:
+        if each.missing:
             yield each
+            continue
+        if at not in lost:
+            # What a later look found and is erased, this one did not have: it was not whole, either.
+            gone = [(other.since, other.until) for when, other in erased if when > at and _is_there(each, other)]
+            for since, until in without([(each.since, each.until)], gone):
+                yield replace(each, since=since, until=until)
             continue
         later = [
             (other.since, other.until)
@@ -51,6 +58,13 @@ def _without_erased(spans: Sequence[tuple[int, TrailSpan]], lost: Collection[int
         ]
         for since, until in without([(each.since, each.until)], later):
             yield replace(each, since=since, until=until, missing=True, why="erased", proof="none")
+
+
+def _is_there(span: TrailSpan, other: TrailSpan) -> bool:
+    """Return whether two spans are of one account and region, or one of them of all regions."""
+    if span.account != other.account:
+        return False
+    return span.region == other.region or not {"", "*"}.isdisjoint((span.region, other.region))
 
 
 class Configuration:
