@@ -104,12 +104,15 @@ class Month:
         return self.trail.clock.spell()
 
     def poll(self, *, everywhere: bool = False) -> None:
-        """Let Lineal look at the configuration of everything; what is expected of changes was seen now.
+        """Let Lineal look at what the month is about; what is expected of changes was seen now.
 
-        The second region is looked at when asked for.
+        The second region, and things of every other type, are looked at when asked for.
         """
         self._scopes = self._scopes or open_scopes([REGION, SECOND])
-        done = collect_aws(self.session, self._scopes if everywhere else self._scopes[:1])
+        if everywhere:
+            done = collect_aws(self.session, self._scopes)
+        else:
+            done = collect_aws(self.session, self._scopes[:1], only=sorted(_TYPES.values()))
         self.gaps.extend(done.gaps)
         for each in self._open:
             each.until = self.now()

@@ -37,7 +37,7 @@ def _load_once(_loader: JSONFileLoader, path: str) -> Any:
 def _init_aliaser(self: EventAliaser, event_emitter: Any, event_aliases: Any = None) -> None:
     """Take the place of `EventAliaser.__init__`: what has the same table of old names finds the same new ones."""
     _start_aliaser(self, event_emitter, event_aliases)
-    if self._event_aliases is EVENT_ALIASES:
+    if self._event_aliases == EVENT_ALIASES:  # each client has a copy
         self._alias_name_cache = _NEW_NAMES
 
 
