@@ -25,10 +25,10 @@ settings.load_profile("same")
 
 # Files that take longest, by what they wait and compute for: they begin first, or one process works alone at the end.
 LONG = [
-    "test_month_command_line", "test_month", "test_docs", "test_run", "test_example", "test_demo",
-    "test_ledger_tamper", "test_commands", "test_collect_aws_faults", "test_explanation_machine", "test_replay",
-    "test_ledger_crash", "test_docs_shell", "test_watch", "test_collect_aws", "test_collect_cloudtrail",
-    "test_collect_cloudtrail_resume", "test_snapshot_crash", "test_trace_torture",
+    "test_month", "test_collect_aws_faults", "test_docs", "test_run", "test_collect_aws", "test_collect_cloudtrail",
+    "test_sagemaker", "test_month_command_line", "test_example", "test_collect_cloudtrail_resume", "test_demo",
+    "test_ledger_crash", "test_ledger_tamper", "test_commands", "test_bucket_snapshot", "test_docs_shell",
+    "test_explanation_machine", "test_watch", "test_warm", "test_snapshot_crash", "test_trace_torture",
 ]  # fmt: skip
 
 

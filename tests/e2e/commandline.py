@@ -68,9 +68,12 @@ class Place:
         out, err = process.communicate(given, timeout=900)
         return Done(process.returncode, out or b"", (err or b"").decode("utf-8", "surrogateescape"))
 
+    def warm(self, env: Mapping[str, str] | None = None) -> list[str]:
+        """Return the words that start `lineal` by a warm process, instead of those of `LINEAL`."""
+        return warm.words(warm.warm(self.environment(env)))
+
     def lineal(self, *arguments: str | bytes, env: Mapping[str, str] | None = None, **more: Any) -> Done:
-        words = warm.words(warm.warm(self.environment(env)))
-        return self.do(*words, *arguments, env=env, **more)
+        return self.do(*self.warm(env), *arguments, env=env, **more)
 
     def within(self, *arguments: str, given: bytes = b"", env: Mapping[str, str] | None = None) -> Done:
         """Run `lineal` in this process, with the folder, the variables and the streams that one of its own would have.

@@ -529,7 +529,7 @@ def test_ten_at_once_are_all_recorded(place: Place) -> None:
         file.unlink()  # and the catalog is anew
     started = [
         place.start(
-            *LINEAL, "run", "-q", "--name", f"r{number}", "--", "sh", "-c", f"exit {number}",
+            *place.warm(), "run", "-q", "--name", f"r{number}", "--", "sh", "-c", f"exit {number}",
             stderr=subprocess.PIPE,
         )
         for number in range(10)

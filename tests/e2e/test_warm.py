@@ -36,7 +36,7 @@ print(json.dumps({
 
 
 def _words(place: Place, env: dict[str, str] | None = None) -> list[str]:
-    found = warm.words(warm.warm(place.environment(env)))
+    found = place.warm(env)
     assert "-IS" in found
     return found
 

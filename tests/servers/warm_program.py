@@ -39,7 +39,7 @@ _ALWAYS: Final = (
 def _load(names: Sequence[str]) -> set[bytes]:
     """Import what commands import, and `names`; return the variables that were read meanwhile."""
     read: set[bytes] = set()
-    sysconfig.get_config_vars()
+    sysconfig.get_config_vars()  # reads the home: made good in `_take_over`
     real, proxies = os._Environ.__getitem__, urllib.request.getproxies
 
     def noted(self: Any, key: Any) -> Any:
@@ -66,7 +66,6 @@ def _load(names: Sequence[str]) -> set[bytes]:
             importlib.import_module(name)
     finally:
         os._Environ.__getitem__, urllib.request.getproxies = real, proxies  # type: ignore[method-assign]
-    sysconfig._CONFIG_VARS = None  # type: ignore[attr-defined]  # the home is in them: they are made when asked for
     return read
 
 
@@ -127,7 +126,11 @@ class Warm:
             _perform(*order, {**variables, **self.added}, descriptors)
         ended = os.pidfd_open(pid)
 
+        over = False
+
         def pass_on() -> None:
+            if over:  # in the same moment
+                return
             try:
                 sent = line.recv(1)
             except OSError:
@@ -137,6 +140,8 @@ class Warm:
                 self.selector.unregister(line)
 
         def reap() -> None:
+            nonlocal over
+            over = True
             _, status = os.waitpid(pid, 0)
             self.selector.unregister(ended)
             os.close(ended)
@@ -178,6 +183,7 @@ def _take_over(variables: dict[bytes, bytes], mask: int, ignored: list[int], des
     os.umask(mask)
     os.environb.clear()
     os.environb.update(variables)
+    sysconfig.get_config_vars()["userbase"] = sysconfig._getuserbase()  # type: ignore[attr-defined]
     time.tzset()
     for each in ignored:
         signal.signal(each, signal.SIG_IGN)
