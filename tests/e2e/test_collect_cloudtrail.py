@@ -289,6 +289,38 @@ def test_a_file_of_the_same_name_in_another_folder_hides_nothing(here: World, di
     assert "files" not in again.counts, "each was read once"
 
 
+def test_a_digest_that_says_what_cannot_be_written_stops_nothing(here: World) -> None:
+    made = here.pass_hours(2)
+    real = here.trail.delivery().digests[-1]
+    told = json.loads(real.content) | {"logFiles": [{"s3Object": "AWSLogs/\ud800", "hashValue": "00"}]}
+    key = real.key.replace("_main_", "_other_")
+    put(BUCKET, key, gzip.compress(json.dumps(told | {"digestS3Object": key}).encode()))
+    done = here.look()
+    assert here.recorded() == made
+    assert ("cloudtrail.log_deleted", r"AWSLogs/\xed\xa0\x80") in {
+        (each.code, each.about) for each in done.collected.gaps
+    }
+
+
+def test_names_of_any_bytes_stop_nothing(tmp_path: Path) -> None:
+    place = make_place(tmp_path)
+    folder = os.fsencode(place.folder) + b"/odd\xff"
+    os.mkdir(folder)
+    for number, name in enumerate((b"\xff.json", b"broken\xff.json")):
+        record = {
+            "eventVersion": "1.11", "eventTime": "2026-10-01T09:00:00Z", "awsRegion": REGION, "eventID": f"e-{number}",
+            "eventSource": "sagemaker.amazonaws.com", "eventName": "DeleteModel", "recipientAccountId": ACCOUNT,
+        }  # fmt: skip
+        content = json.dumps(record).encode()
+        Path(os.fsdecode(folder + b"/" + name)).write_bytes(content[: -5 * number or None])
+    for words, code in (("cloudtrail", "cloudtrail.file_broken"), ("eventbridge", "events.line_broken")):
+        done = place.lineal("collect", words, os.fsdecode(folder), "--json")
+        assert done.status == 0, done.err
+        told = {each["code"]: each["about"] for each in done.json()["gaps"]}
+        assert told[code].endswith(r"odd\xff/broken\xff.json")
+        assert done.json()["counts"]["events"] == 1
+
+
 def plant(here: World, stamp: str, time: str) -> None:
     """Put a log file of this stamp into the bucket, with one event, ``planted``, of this time."""
     files = here.trail.delivery().files

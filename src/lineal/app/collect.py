@@ -10,6 +10,7 @@ from lineal.app.session import Session
 from lineal.catalog.view import NodeView
 from lineal.core.coverage import Look, TrailSpan
 from lineal.core.observation import Gap, Node, Observation
+from lineal.core.redaction import clean
 from lineal.errors import LinealError
 
 COLLECTED: Final = "collection.finished/1"
@@ -54,6 +55,9 @@ class Collection:
     covered: dict[str, Any] = field(default_factory=dict)
     looks: list[Look] = field(default_factory=list)
     trail: list[TrailSpan] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.scope = clean(self.scope)
 
     @property
     def prefix(self) -> str:
@@ -138,7 +142,9 @@ class _Recorder:
 
 
 def _limit(gaps: list[Gap]) -> Iterator[Gap]:
-    unique = list(dict.fromkeys(gaps))
+    # Names of files are any bytes, and what sources say is any text.
+    told = (Gap(each.code, clean(each.explanation), each.about and clean(each.about)) for each in gaps)
+    unique = list(dict.fromkeys(told))
     yield from unique[:_MOST_GAPS]
     if len(unique) > _MOST_GAPS:
         yield Gap("collection.more_gaps", f"{len(unique) - _MOST_GAPS} more gaps were met")

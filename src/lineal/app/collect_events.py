@@ -11,6 +11,7 @@ from lineal.app.trail_batch import Batch
 from lineal.app.trail_keep import Keeper
 from lineal.core.api_event import ApiEvent
 from lineal.core.observation import Gap, Observation
+from lineal.core.redaction import clean
 from lineal.errors import BadInput
 from lineal.sources.event_file import EventFile, open_events
 from lineal.sources.eventbridge import read_message, read_payload
@@ -80,7 +81,7 @@ def _collect(
     on_progress: Progress | None,
 ) -> CollectedTrail:
     files = _find(where)
-    batch = Batch(session, Keeper(session, reads), {"source": source, "place": where})
+    batch = Batch(session, Keeper(session, reads), {"source": source, "place": clean(where)})
     collection = Collection(source, scope[:2000])
 
     def move(_seen: int, _recorded: int) -> None:
@@ -95,7 +96,7 @@ def _everything(
     files: Iterable[Path | None], read: Read, batch: Batch, collection: Collection
 ) -> Iterator[Observation | Gap]:
     for path in files:
-        name = "-" if path is None else str(path)
+        name = "-" if path is None else clean(str(path))
         try:
             with open_events(path) as file:
                 batch.counts["files"] += 1

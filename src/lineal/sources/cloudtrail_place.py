@@ -17,6 +17,7 @@ from typing import Final, Protocol
 
 from lineal.core import timestamp
 from lineal.core.observation import Gap
+from lineal.core.redaction import clean
 from lineal.errors import BadInput, BadTime
 from lineal.sources.cloudtrail_file import MOST_PACKED
 from lineal.sources.reading_ahead import read_ahead
@@ -129,7 +130,7 @@ class Folder:
     @property
     def name(self) -> str:
         """The place as it is recorded."""
-        return str(self.path.resolve())
+        return clean(str(self.path.resolve()))
 
     def logs(self, since: Since) -> Iterator[LogFile | Gap]:
         """Yield the log files; those whose names say nothing come last."""
@@ -173,10 +174,10 @@ class Folder:
         try:
             told = path.stat()
         except OSError:
-            return LogFile(str(path), path.name, 0)  # fetching says why
+            return LogFile(str(path), clean(path.name), 0)  # fetching says why
         if not stat.S_ISREG(told.st_mode):
             return None
-        return read_name(str(path), told.st_size) or LogFile(str(path), path.name, told.st_size)
+        return read_name(str(path), told.st_size) or LogFile(str(path), clean(path.name), told.st_size)
 
 
 def _stamp(day: str, time: str) -> str:
