@@ -144,11 +144,12 @@ def read_rows(file: BinaryIO, part: Part, groups: Sequence[Sequence[str]]) -> It
     with errors_of_arrow(), pq.ParquetFile(file) as opened:
         schema = opened.schema_arrow
         places = _places(schema, part, wanted)
-        names = [schema.names[place] for place in sorted(set(places.values()))]
-        unique = len(set(schema.names)) == len(schema.names) and not any("." in name for name in schema.names)
-        size = max(1, min(_MOST_ROWS, _CELLS // max(1, len(schema.names))))
+        every: list[str] = schema.names  # pyarrow makes the list anew each time it is asked
+        names = [every[place] for place in sorted(set(places.values()))]
+        unique = len(set(every)) == len(every) and not any("." in name for name in every)
+        size = max(1, min(_MOST_ROWS, _CELLS // max(1, len(every))))
         for batch in opened.iter_batches(batch_size=size, columns=names if unique and names else None):
-            by_place = dict(zip((batch.schema.names), batch.columns, strict=True)) if unique else None
+            by_place = dict(zip(batch.schema.names, batch.columns, strict=True)) if unique else None
             constants = dict(part.values)
             encoded: dict[str, Any] = {}
             for name in wanted:
@@ -156,7 +157,7 @@ def read_rows(file: BinaryIO, part: Part, groups: Sequence[Sequence[str]]) -> It
                     encoded[name] = pa.scalar(encode_field(constants[name]), pa.large_binary())
                 elif name in places:
                     place = places[name]
-                    column = batch.column(place) if by_place is None else by_place[schema.names[place]]
+                    column = batch.column(place) if by_place is None else by_place[every[place]]
                     encoded[name] = _encode(column)
                 else:
                     encoded[name] = pa.scalar(NULL, pa.large_binary())
