@@ -289,6 +289,18 @@ def test_a_file_of_the_same_name_in_another_folder_hides_nothing(here: World, di
     assert "files" not in again.counts, "each was read once"
 
 
+def test_an_unsigned_digest_of_an_hour_that_is_not_over_covers_nothing(here: World) -> None:
+    here.pass_hours(2)
+    here.trail.advance(hours=5)
+    real = here.trail.delivery().digests[0]
+    key = real.key.replace("_main_", "_other_")
+    told = json.loads(real.content) | {"digestS3Object": key, "digestEndTime": "2099-12-31T10:00:00Z"}
+    put(BUCKET, key, gzip.compress(json.dumps(told | {"logFiles": []}).encode()))
+    for each in here.trail.delivery().digests:
+        remove(BUCKET, each.key)
+    assert max((each.until for each in here.spans(here.look()) if not each.missing), default="") < at(10, 30)
+
+
 def test_a_digest_that_says_what_cannot_be_written_stops_nothing(here: World) -> None:
     made = here.pass_hours(2)
     real = here.trail.delivery().digests[-1]

@@ -167,7 +167,9 @@ class Proofs:
             account, _, region = place.partition("/")
             chains = self._of(place)
             proven = merge(good_spans(chains, PROVEN))
-            for proof, spans in (("digest", proven), ("none", without(good_spans(chains), proven))):
+            # An hour that is not over yet has no digest: one of nobody's hand says so of all the time until then.
+            past = [each for each in good_spans(chains) if each[1] <= self.state.now]
+            for proof, spans in (("digest", proven), ("none", without(past, proven))):
                 for began, ended in spans:
                     if began < (end := min(ended, self.settled)):
                         yield TrailSpan(account=account, region=region, since=began, until=end, proof=proof)
