@@ -576,7 +576,7 @@ def test_what_an_operation_does_to_a_type(
 
 
 def test_the_table_is_read_whole_and_has_a_version() -> None:
-    assert effects_version().startswith("explain/1 effects@")
+    assert effects_version().startswith("explain/2 effects@")
     assert effect_of("sagemaker.amazonaws.com", "UpdateEndpoint").holds == {"endpointConfigName": "EndpointConfigName"}
     assert effect_of("sagemaker.amazonaws.com", "TagResource").adds  # as every service spells it
     assert effect_of("nobody.amazonaws.com", "Nothing").touches == {}

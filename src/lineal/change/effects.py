@@ -12,7 +12,7 @@ from lineal.core.api_event import ApiEvent
 from lineal.core.change import Path
 from lineal.core.digest import Digest
 
-ENGINE: Final = "explain/1"
+ENGINE: Final = "explain/2"
 """The version of the engine that judges: it changes whenever the same evidence may give another verdict."""
 
 # Lambda and CloudFront write the version of their API into the name: UpdateFunctionConfiguration20150331v2.
