@@ -121,7 +121,7 @@ class World:
             whole = self._covered(since - SKEW, new.at)
             inside = [each for each in self.acts if each.name == name and since < each.at <= new.at]
             if old is None:
-                fields = {"": self._created(inside, whole)}
+                fields = {"": self._created(inside[:1] + [each for each in inside[1:] if each.stamp <= new.at], whole)}
             elif new.values is None:
                 fields = {"": self._one([each for each in inside if each.kind == "delete"][-1:], whole)}
             else:
@@ -203,8 +203,10 @@ class World:
         """Yield the events that made a change, or may still turn out to have made one that is not settled."""
         for name, old, new, since in self._changes():
             inside = [each for each in self.acts if each.name == name and since < each.at <= new.at]
-            if old is None or not self._settled(new.at, now):
+            if not self._settled(new.at, now):
                 yield from (each.event for each in inside)
+            elif old is None:  # what the trail says came after the look did, but for the creation
+                yield from (each.event for n, each in enumerate(inside) if n == 0 or each.stamp <= new.at)
             elif new.values is None:
                 yield from (each.event for each in inside if each.kind == "delete")
             else:
