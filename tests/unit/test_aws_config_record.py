@@ -402,7 +402,8 @@ def test_a_good_record_beside_a_bad_one_is_read() -> None:
 
 def test_empty_files_and_several_streams_are_files() -> None:
     assert not read_file(_file(), "f").broken
-    assert list(unpack(gzip.compress(b"ab") + gzip.compress(b"cd"), 3)) == [b"ab", b"cd"]
+    pieces = list(unpack(gzip.compress(b"ab") + gzip.compress(b"cdefg"), 3))
+    assert (b"".join(pieces), max(map(len, pieces)) <= 3) == (b"abcdefg", True)
 
 
 def test_what_has_no_end_is_not_unpacked() -> None:

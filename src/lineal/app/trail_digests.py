@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import takewhile
 from typing import Final
 
@@ -155,9 +156,7 @@ class Proofs:
                 yield Gap("cloudtrail.log_deleted", "it was read earlier, and is not there any more", named.key)
                 if not same_hash(named.hash, known):
                     hour.faults.add(ALTERED)
-                    yield Gap(
-                        "cloudtrail.log_altered", "it was another, when it was read, than its digest says", named.key
-                    )
+                    yield Gap("cloudtrail.log_altered", "it was another, when read, than its digest says", named.key)
 
     def spans(self, stopped: dict[str, list[Span]]) -> Iterator[TrailSpan | Gap]:
         """Yield what is proven and what is missing; where a trail was `stopped` (by region), that is the reason."""
@@ -165,20 +164,18 @@ class Proofs:
             yield from self._explain_breaks(chain, stopped)
         for place in sorted({chain.rpartition("/")[0] for chain in self._chains}):
             account, _, region = place.partition("/")
-            chains = self._of(place)
+            chains, span = self._of(place), partial(TrailSpan, account=account, region=region)
             proven = merge(good_spans(chains, PROVEN))
             # An hour that is not over yet has no digest: one of nobody's hand says so of all the time until then.
             past = [each for each in good_spans(chains) if each[1] <= self.state.now]
             for proof, spans in (("digest", proven), ("none", without(past, proven))):
                 for began, ended in spans:
                     if began < (end := min(ended, self.settled)):
-                        yield TrailSpan(account=account, region=region, since=began, until=end, proof=proof)
+                        yield span(since=began, until=end, proof=proof)
             for why, holes in _holes(chains).items():
                 others = proven if why in (MISSING, INVALID) else []
                 for began, ended in without(without(holes, others), stopped.get(place, ())):
-                    yield TrailSpan(
-                        account=account, region=region, since=began, until=ended, proof="digest", missing=True, why=why
-                    )
+                    yield span(since=began, until=ended, proof="digest", missing=True, why=why)
 
     def places(self) -> list[str]:
         """Return the accounts and regions of which there are digests."""

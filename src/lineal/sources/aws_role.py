@@ -3,7 +3,8 @@
 from typing import Any, Final
 
 from lineal.errors import SourceError
-from lineal.sources.aws_session import AwsAccess, Refusal, ask, share_models
+from lineal.sources.aws_models import share_models
+from lineal.sources.aws_session import AwsAccess, Refusal, ask
 from lineal.sources.client_errors import CREDENTIALS
 
 _NAME: Final = "lineal"

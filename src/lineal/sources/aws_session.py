@@ -15,6 +15,7 @@ from typing import IO, Any, Final, TypeVar
 
 from lineal.core.observation import Gap
 from lineal.errors import BadInput, LinealError, SourceError
+from lineal.sources.aws_models import share_models
 from lineal.sources.client_errors import CREDENTIALS, LOGIN, PROFILES, is_foreign, shown, shown_text, unready
 from lineal.sources.reading_ahead import read_ahead
 
@@ -48,9 +49,6 @@ _BAD_CREDENTIALS: Final = frozenset(
 )
 _ASSUME: Final = "AssumeRole"
 _NETWORK: Final = "Check the network, the region and AWS_ENDPOINT_URL, then run the command again."
-
-# What reads the models of the services, by the folders of models that a configuration adds to botocore's own.
-_MODELS: Final[dict[str | None, Any]] = {}
 
 T = TypeVar("T")
 
@@ -150,18 +148,6 @@ def open_aws(region: str | None = None, profile: str | None = None) -> AwsAccess
     if found is None:
         raise BadInput("no region of AWS is known", fix="Name it: --region eu-west-1, or AWS_REGION.")
     return AwsAccess(session, str(found))
-
-
-def share_models(session: Any) -> Any:
-    """Return a new boto3 session, which takes what it reads of the services from the sessions before it.
-
-    botocore parses its models once for each session, SageMaker's five megabytes too; a look at several accounts and
-    regions, and one that comes again and again, opens many. Where a profile names models of its own, they are its own.
-    """
-    held = session._session
-    read = _MODELS.setdefault(held.get_config_variable("data_path"), held.get_component("data_loader"))
-    held.register_component("data_loader", read)
-    return session
 
 
 def is_about_credentials(error: LinealError) -> bool:

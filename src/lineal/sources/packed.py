@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Iterator
+from io import BytesIO
 from typing import IO, Final
 
 from lineal.core.redaction import clean
@@ -11,28 +12,11 @@ MAGIC: Final = b"\x1f\x8b"
 
 
 def unpack(data: bytes, step: int) -> Iterator[bytes]:
-    """Yield the content of `data`, packed (several files may follow each other) or not, at most `step` bytes at once.
+    """Return the content of `data`, packed (several files may follow each other) or not, `step` bytes or less at once.
 
     Raises `BadInput` for what is damaged or has no end; whoever takes the pieces says how many are too many.
     """
-    if not data.startswith(MAGIC):
-        for start in range(0, len(data), step):
-            yield data[start : start + step]
-        return
-    rest = data
-    while rest:
-        member = zlib.decompressobj(wbits=31)
-        try:
-            while not member.eof:
-                piece = member.decompress(rest, step)
-                rest = member.unconsumed_tail
-                if piece:
-                    yield piece
-                elif not rest and not member.eof:
-                    raise BadInput("it is cut off: the compressed data have no end")
-        except zlib.error as error:
-            raise BadInput(f"its compression is damaged: {clean(str(error))[:100]}") from error
-        rest = member.unused_data.lstrip(b"\0")
+    return unpack_file(BytesIO(data), step)
 
 
 def unpack_file(file: IO[bytes], step: int) -> Iterator[bytes]:
@@ -40,7 +24,7 @@ def unpack_file(file: IO[bytes], step: int) -> Iterator[bytes]:
 
     Raises `BadInput` as that does, after what could be unpacked, and `OSError` where the file cannot be read.
     """
-    rest = file.read(step)
+    rest = file.read(max(step, len(MAGIC)))
     if not rest.startswith(MAGIC):
         while rest:
             yield rest
